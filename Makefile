@@ -1,0 +1,37 @@
+# Run with bash, so that a failure inside a pipe is a failure.
+SHELL := /bin/bash -o pipefail
+PYTHON ?= python3.11
+VENV := .venv
+READY := $(VENV)/.ready
+PY := $(VENV)/bin/python
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lint format clean-demo
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --upgrade "pip>=24"
+	$(VENV)/bin/pip install --quiet --editable ".[dev]"
+	touch $(READY)
+
+demo: $(READY)  ## prepare a real clip, train both stages, export, evaluate, animate: outputs/demo
+	$(PY) -m scripts.demo
+
+test: $(READY)  ## the test suite
+	$(PY) -m pytest -m "not slow and not gpu"
+
+test-all: $(READY)  ## the test suite with what takes minutes, and what needs a GPU if there is one
+	$(PY) -m pytest
+
+lint: $(READY)  ## ruff: style and format
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+format: $(READY)  ## ruff: mend what can be mended
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+clean-demo:  ## forget the demo's results, so that the next `make demo` starts anew
+	rm -rf outputs/demo
