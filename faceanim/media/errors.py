@@ -1,0 +1,5 @@
+"""The error that every reader and writer of media raises."""
+
+
+class MediaError(ValueError):
+    """A file cannot be read or written as asked; the message is one line naming the file and the reason."""

@@ -1,0 +1,72 @@
+"""Read and write single images. H, W: pixels; C: RGB."""
+
+import struct
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from faceanim.media.errors import MediaError
+from faceanim.media.files import atomic_path
+
+# Named, because some of Pillow's other readers run external programs (EPS) or are rarely used and fragile.
+READABLE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
+WRITABLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+def read_image(path: str | Path, max_pixels: int = 50_000_000) -> np.ndarray:
+    """Return the image as uint8 (H, W, 3) RGB: EXIF orientation applied, transparency laid over white.
+
+    The size is checked against `max_pixels` before any pixel is decoded. Of an animation, the first frame.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MediaError(f"cannot read image {path}: no such file")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Pillow's size warning: the check below is stricter
+            with Image.open(path, formats=READABLE_FORMATS) as image:
+                width, height = image.size
+                if width * height > max_pixels:
+                    raise MediaError(
+                        f"image {path} is too large: "
+                        f"expected at most {max_pixels} pixels, got {width}x{height}"
+                    )
+                return _to_rgb(ImageOps.exif_transpose(image))
+    except MediaError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise MediaError(
+            f"image {path} is too large: expected at most {max_pixels} pixels; {error}"
+        ) from error
+    except Image.UnidentifiedImageError as error:
+        formats = ", ".join(READABLE_FORMATS)
+        raise MediaError(f"cannot read image {path}: expected one of {formats}, got another file") from error
+    except (OSError, SyntaxError, ValueError, IndexError, struct.error) as error:
+        raise MediaError(f"cannot read image {path}: {' '.join(str(error).split())}") from error
+
+
+def write_image(path: str | Path, image_HWC: np.ndarray) -> None:
+    """Write a uint8 (H, W, 3) RGB image as PNG, JPEG or WebP by the path's suffix, atomically."""
+    path = Path(path)
+    if path.suffix.lower() not in WRITABLE_SUFFIXES:
+        suffixes = ", ".join(WRITABLE_SUFFIXES)
+        raise ValueError(f"cannot write image {path}: expected a name that ends in one of {suffixes}")
+    if image_HWC.dtype != np.uint8 or image_HWC.ndim != 3 or image_HWC.shape[2] != 3:
+        raise ValueError(
+            f"cannot write image {path}: expected uint8 (H, W, 3), got {image_HWC.dtype} {image_HWC.shape}"
+        )
+    with atomic_path(path) as temporary:
+        Image.fromarray(np.ascontiguousarray(image_HWC)).save(temporary, quality=95)
+
+
+def _to_rgb(image: Image.Image) -> np.ndarray:
+    if image.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion would clip at 255 rather than scale
+        grey = (np.asarray(image).astype(np.int64) // 257).clip(0, 255).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=2)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, image)
+    return np.array(image.convert("RGB"))

@@ -1,0 +1,112 @@
+"""Write H.264 videos that every reader decodes to the same frames. T: frames; H, W: pixels; C: RGB."""
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import numpy as np
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
+
+from faceanim.media.files import atomic_path
+
+
+class VideoWriter:
+    """Context manager that encodes uint8 RGB frames to an .mp4, which appears when the block succeeds.
+
+    H.264, yuv420p, BT.709, constant rate, closed groups of `gop` frames and no B-frames, so that frame k is
+    found by its number in any decoder. One encoder thread: the bytes do not depend on the number of cores.
+    fps: frames per second. width, height: pixels, even. crf: 0 (lossless) to 51; about 17 looks lossless.
+    """
+
+    def __init__(
+        self, path: str | Path, fps: float, width: int, height: int, crf: float = 17, gop: int = 12
+    ) -> None:
+        self.path = Path(path)
+        if self.path.suffix.lower() != ".mp4":
+            raise ValueError(f"cannot write video {path}: expected a name that ends in .mp4")
+        if width < 2 or height < 2 or width % 2 or height % 2:
+            raise ValueError(
+                f"cannot write video {path}: H.264 needs even sides of at least 2 pixels, "
+                f"got width {width}, height {height}"
+            )
+        if not 0 < fps <= 1000:
+            raise ValueError(f"cannot write video {path}: expected fps above 0 and at most 1000, got {fps}")
+        if not 0 <= crf <= 51:
+            raise ValueError(f"cannot write video {path}: expected crf from 0 to 51, got {crf}")
+        if gop < 1:
+            raise ValueError(f"cannot write video {path}: expected a gop of 1 frame or more, got {gop}")
+        self.rate = Fraction(fps).limit_denominator(1001)  # 1001: exact for 30000/1001 and its like
+        self.width, self.height, self.crf, self.gop = width, height, crf, gop
+        self.n_frames = 0
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        temporary = self._stack.enter_context(atomic_path(self.path))
+        try:
+            self._container = self._stack.enter_context(
+                av.open(str(temporary.resolve()), "w", format="mp4", options={"movflags": "+faststart"})
+            )
+            self._stream = self._container.add_stream("libx264", rate=self.rate)
+            context = self._stream.codec_context
+            context.width, context.height, context.pix_fmt = self.width, self.height, "yuv420p"
+            context.gop_size, context.max_b_frames, context.thread_count = self.gop, 0, 1
+            context.color_range, context.colorspace = ColorRange.MPEG, Colorspace.ITU709
+            context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+            context.options = {
+                "crf": str(self.crf),
+                "preset": "medium",
+                "x264-params": f"open-gop=0:scenecut=0:keyint={self.gop}:min-keyint={self.gop}",
+            }
+        except BaseException as error:
+            if not self._stack.__exit__(type(error), error, error.__traceback__):
+                raise
+        return self
+
+    def write(self, frame_HWC: np.ndarray) -> None:
+        """Append one frame: uint8 (height, width, 3) RGB."""
+        expected = (self.height, self.width, 3)
+        if frame_HWC.dtype != np.uint8 or frame_HWC.shape != expected:
+            raise ValueError(
+                f"cannot write frame {self.n_frames} of {self.path}: expected uint8 {expected}, "
+                f"got {frame_HWC.dtype} {frame_HWC.shape}"
+            )
+        rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame_HWC), format="rgb24")
+        frame = rgb.reformat(
+            format="yuv420p",
+            dst_colorspace=Colorspace.ITU709,
+            dst_color_range=ColorRange.MPEG,
+            interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP,
+        )
+        frame.pts, frame.time_base = self.n_frames, 1 / self.rate
+        for packet in self._stream.encode(frame):
+            self._container.mux(packet)
+        self.n_frames += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with self._stack:  # closes the container, then renames; on any error, closes and deletes
+            if error is not None:
+                raise error
+            if self.n_frames == 0:
+                raise ValueError(f"cannot write video {self.path}: no frames were given")
+            for packet in self._stream.encode(None):
+                self._container.mux(packet)
+
+
+def write_video(
+    path: str | Path, frames_THWC: Iterable[np.ndarray], fps: float, crf: float = 17, gop: int = 12
+) -> None:
+    """Write uint8 RGB frames (an array or any iterable, even sizes) as one .mp4, whole or not at all."""
+    iterator = iter(frames_THWC)
+    first = next(iterator, None)
+    if first is None:
+        raise ValueError(f"cannot write video {path}: no frames were given")
+    with VideoWriter(path, fps, width=first.shape[1], height=first.shape[0], crf=crf, gop=gop) as writer:
+        writer.write(first)
+        for frame_HWC in iterator:
+            writer.write(frame_HWC)

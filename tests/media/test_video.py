@@ -1,0 +1,173 @@
+"""Videos are read by timestamp, as displayed, within bounds."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from faceanim.media.errors import MediaError
+from faceanim.media.video import iter_video, read_video, video_info, write_video
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+needs_shared = pytest.mark.skipif(not DATA.is_dir(), reason="the shared clips are not here")
+
+
+def numbered(n_frames: int, height: int = 48, width: int = 64) -> np.ndarray:
+    """Frames that show their number in 8 bright or dark bars."""
+    bits = (np.arange(n_frames)[:, None] >> np.arange(8)) & 1
+    bars = np.repeat(bits * 200 + 25, width // 8, axis=1)
+    return np.broadcast_to(bars[:, None, :, None], (n_frames, height, width, 3)).astype(np.uint8)
+
+
+def number_of(image_HWC: np.ndarray) -> int:
+    bars = image_HWC[..., 1].mean(axis=0).reshape(8, -1).mean(axis=1)
+    return int(((bars > 125) << np.arange(8)).sum())
+
+
+def shared_number_of(image_HWC: np.ndarray) -> int:
+    """The number in a frame of frame_numbered/: bit b is a block of 64x32 px at row b // 4, column b % 4."""
+    blocks = [image_HWC[32 * (b // 4) + 8 :, 64 * (b % 4) + 16 :][:16, :32].mean() > 127 for b in range(12)]
+    return sum(bit << b for b, bit in enumerate(blocks))
+
+
+def write_at(path: Path, frames_THWC: np.ndarray, times_ms: list[int], shape: Fraction = Fraction(1)) -> None:
+    """A video of any timestamps and pixel shape, with B-frames."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30, options={"crf": "10"})
+        context = stream.codec_context
+        context.height, context.width = frames_THWC.shape[1:3]
+        context.pix_fmt, context.time_base, context.sample_aspect_ratio = "yuv420p", Fraction(1, 1000), shape
+        for image_HWC, time in zip(frames_THWC, times_ms, strict=True):
+            frame = av.VideoFrame.from_ndarray(image_HWC, format="rgb24")
+            frame.pts, frame.time_base = time, Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def test_frames_come_back_in_order_with_their_rate(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4", numbered(40), 30000 / 1001)
+    video = read_video(tmp_path / "a.mp4")
+    assert [number_of(image) for image in video.frames_THWC] == list(range(40))
+    assert video.fps == pytest.approx(30000 / 1001, rel=1e-9)
+    info = video_info(tmp_path / "a.mp4")
+    assert (info.width, info.height, info.n_frames, info.codec) == (64, 48, 40, "h264")
+    assert info.seconds == pytest.approx(40 * 1001 / 30000, abs=1e-3)
+
+
+def test_resampling_shows_the_frame_on_display_at_each_instant(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4", numbered(60), 30)
+    shown = [number_of(frame.image_HWC) for frame in iter_video(tmp_path / "a.mp4", fps=24)]
+    assert shown == [k * 30 // 24 for k in range(48)]
+    assert [number_of(f.image_HWC) for f in iter_video(tmp_path / "a.mp4", fps=30)] == list(range(60))
+
+
+def test_variable_rates_and_late_starts_are_followed_by_timestamp(tmp_path: Path) -> None:
+    times = [500, 540, 580, 1500, 1540, 1580]  # starts late, then stands still for almost a second
+    write_at(tmp_path / "a.mkv", numbered(6), times)
+    frames = list(iter_video(tmp_path / "a.mkv", fps=25))
+    numbers = [number_of(frame.image_HWC) for frame in frames]
+    assert numbers[:4] == [0, 1, 2, 2] and numbers[24:28] == [2, 3, 4, 5]
+    assert [frame.seconds for frame in frames[:3]] == pytest.approx([0, 0.04, 0.08])
+    assert len(read_video(tmp_path / "a.mkv").frames_THWC) == 6
+
+
+def test_timestamps_rounded_to_milliseconds_skip_no_frame(tmp_path: Path) -> None:
+    write_at(tmp_path / "a.mkv", numbered(30), [round(1000 * k / 30) for k in range(30)])
+    assert [number_of(f.image_HWC) for f in iter_video(tmp_path / "a.mkv", fps=30)] == list(range(30))
+
+
+def test_pixels_that_are_not_square_are_made_square(tmp_path: Path) -> None:
+    for shape, size in ((Fraction(4, 3), (48, 85)), (Fraction(2, 3), (72, 64))):
+        write_at(tmp_path / "a.mp4", numbered(3), [0, 40, 80], shape)
+        video = read_video(tmp_path / "a.mp4")
+        assert video.frames_THWC.shape == (3, *size, 3)
+
+
+def test_too_long_and_too_large_videos_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    write_video(path, numbered(10), 25)
+    assert len(read_video(path, max_frames=10).frames_THWC) == 10
+    with pytest.raises(MediaError, match="expected at most 9 frames"):
+        read_video(path, max_frames=9)
+    with pytest.raises(MediaError, match="expected at most 3071 pixels a frame, got 64x48"):
+        read_video(path, max_pixels=3071)
+    with pytest.raises(MediaError, match="expected at most 50000 bytes"):
+        read_video(path, max_bytes=50_000)
+    with pytest.raises(ValueError, match="fps: expected a rate above 0"):
+        read_video(path, fps=0)
+
+
+def test_what_is_not_a_whole_video_is_refused_in_one_line(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4", numbered(100), 25)
+    whole = (tmp_path / "a.mp4").read_bytes()
+    (tmp_path / "half.mp4").write_bytes(whole[: len(whole) * 6 // 10])
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    (tmp_path / "text.mp4").write_text("no video\n" * 100)
+    with av.open(str(tmp_path / "sound.mp4"), "w") as container:
+        stream = container.add_stream("aac", rate=16000)
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        sound.sample_rate = 16000
+        container.mux(stream.encode(sound))
+        container.mux(stream.encode(None))
+    for name in ("half.mp4", "empty.mp4", "text.mp4", "sound.mp4", "absent.mp4", "."):
+        with pytest.raises(MediaError, match="video") as caught:
+            read_video(tmp_path / name)
+        assert str(tmp_path / name) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_playlist_under_a_videos_name_opens_no_other_file(tmp_path: Path) -> None:
+    write_video(tmp_path / "secret.mp4", numbered(10), 25)
+    (tmp_path / "list.mp4").write_text(f"ffconcat version 1.0\nfile '{tmp_path}/secret.mp4'\n")
+    (tmp_path / "hls.mp4").write_text(f"#EXTM3U\n#EXTINF:1,\n{tmp_path}/secret.mp4\n#EXT-X-ENDLIST\n")
+    for name in ("list.mp4", "hls.mp4"):
+        with pytest.raises(MediaError):
+            read_video(tmp_path / name)
+
+
+@needs_shared
+@pytest.mark.parametrize(
+    ("name", "first", "n_frames"),
+    [("cfr_bframes", 0, 300), ("opengop", 0, 300), ("startoffset", 0, 300), ("vfr", 0, 300), ("vp9", 0, 150)],
+)
+def test_every_frame_of_odd_files_comes_once_and_in_order(name: str, first: int, n_frames: int) -> None:
+    shown = [shared_number_of(f.image_HWC) for f in iter_video(DATA / "frame_numbered" / f"{name}.mp4")]
+    assert shown == list(range(first, first + n_frames))
+
+
+@needs_shared
+def test_an_edit_list_is_followed() -> None:
+    shown = [shared_number_of(f.image_HWC) for f in iter_video(DATA / "frame_numbered/copycut_editlist.mp4")]
+    assert len(shown) == 222 and shown == list(range(shown[0], shown[0] + 222)) and shown[0] > 0
+
+
+@needs_shared
+@pytest.mark.parametrize(
+    "name", ["frame_numbered/bitflip", "frame_numbered/truncated", "frame_numbered/nomoov"]
+)
+def test_damaged_files_are_refused(name: str) -> None:
+    with pytest.raises(MediaError, match=Path(name).name):
+        read_video(DATA / f"{name}.mp4")
+
+
+@needs_shared
+def test_rotation_metadata_turns_the_picture_counter_clockwise() -> None:
+    path = DATA / "hostile" / "rotated90.mp4"
+    with av.open(str(path)) as container:
+        stored = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    shown = next(iter_video(path)).image_HWC
+    np.testing.assert_array_equal(shown, np.rot90(stored))
+
+
+@needs_shared
+@pytest.mark.parametrize("name", ["jpeg_renamed.mp4", "text.mp4", "empty.mp4", "truncated.mp4"])
+def test_hostile_videos_are_refused_in_one_line(name: str) -> None:
+    with pytest.raises(MediaError, match=name) as caught:
+        read_video(DATA / "hostile" / name)
+    assert "\n" not in str(caught.value)
+
+
+@needs_shared
+def test_ten_bit_colour_is_read() -> None:
+    assert read_video(DATA / "hostile" / "ten_bit_444.mp4").frames_THWC.shape == (30, 512, 512, 3)
