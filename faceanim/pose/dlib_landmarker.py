@@ -1,0 +1,122 @@
+"""dlib's frontal face detector and 68-point predictor; both work offline. H, W: pixels; C: RGB."""
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import dlib
+import numpy as np
+
+from faceanim.pose.landmarks import Landmarks
+from faceanim.pose.scaling import rescale_points
+from faceanim.pose.topology import N_POINTS
+
+_WEIGHTS_PACKAGE = "face_recognition_models"
+_WEIGHTS_FILE = "models/shape_predictor_68_face_landmarks.dat"
+
+
+class _Face(NamedTuple):
+    score: float
+    points: np.ndarray  # (68, 2), pixels of the searched image
+    box: np.ndarray  # (4,) left, top, right, bottom
+
+
+class DlibLandmarker:
+    """A `FaceLandmarker` for frontal faces from about 28 pixels across, rolled by up to about 40 degrees.
+
+    The detector sees faces of 80 pixels and more, within about 20 degrees of upright. So a frame is searched
+    at a short side of at least `short_side[0]` pixels and at most `short_side[1]`, and, if nothing is found,
+    again rotated by each of `roll_angles` (degrees). The largest face of the frame is taken.
+    min_score: the detector's own score, from about -1 (everything) over 0 (its default) to 3 (sure).
+    """
+
+    def __init__(
+        self,
+        min_score: float = 0.0,
+        roll_angles: Sequence[float] = (-20.0, 20.0),
+        short_side: tuple[int, int] = (400, 640),
+    ) -> None:
+        if not 1 <= short_side[0] <= short_side[1]:
+            raise ValueError(f"short_side: expected (at least, at most) in pixels, got {short_side}")
+        self.min_score = min_score
+        self.roll_angles = tuple(roll_angles)
+        self.short_side = short_side
+        self._detector = dlib.get_frontal_face_detector()
+        self._predictor = dlib.shape_predictor(str(dlib_weights()))
+
+    def detect(self, frames_THWC: np.ndarray) -> Landmarks:
+        """Find the largest face of each uint8 RGB frame; confidence is the detector's score, by a sigmoid."""
+        if frames_THWC.ndim != 4 or frames_THWC.shape[3] != 3 or frames_THWC.dtype != np.uint8:
+            raise ValueError(
+                f"frames: expected uint8 (T, H, W, 3), got {frames_THWC.dtype} {frames_THWC.shape}"
+            )
+        n_frames = len(frames_THWC)
+        points = np.full((n_frames, N_POINTS, 2), np.nan, np.float32)
+        confidence = np.zeros(n_frames, np.float32)
+        box = np.full((n_frames, 4), np.nan, np.float32)
+        for t, frame_HWC in enumerate(frames_THWC):
+            face = self._find(frame_HWC)
+            if face is not None:
+                points[t], box[t] = face.points, face.box
+                confidence[t] = 1 / (1 + np.exp(-face.score))
+        return Landmarks(points, confidence, box)
+
+    def _find(self, frame_HWC: np.ndarray) -> _Face | None:
+        height, width = frame_HWC.shape[:2]
+        searched = _resized(frame_HWC, self.short_side)
+        face = self._largest(searched) or self._largest_rolled(searched)
+        if face is None:
+            return None
+        points = rescale_points(face.points, searched.shape[:2], (height, width))
+        box = rescale_points(face.box.reshape(2, 2), searched.shape[:2], (height, width)).reshape(4)
+        return _Face(face.score, points, box)
+
+    def _largest_rolled(self, image_HWC: np.ndarray) -> _Face | None:
+        """The best-scored face of the rotated copies, mapped back."""
+        height, width = image_HWC.shape[:2]
+        faces = []
+        for angle in self.roll_angles:
+            turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
+            face = self._largest(
+                cv2.warpAffine(image_HWC, turn, (width, height), borderMode=cv2.BORDER_REPLICATE)
+            )
+            if face is not None:
+                back = cv2.invertAffineTransform(turn)
+                centre, half = (face.box[:2] + face.box[2:]) / 2, (face.box[2:] - face.box[:2]) / 2
+                centre = back[:, :2] @ centre + back[:, 2]
+                box = np.concatenate([centre - half, centre + half])
+                faces.append(_Face(face.score, face.points @ back[:, :2].T + back[:, 2], box))
+        return max(faces, key=lambda face: face.score, default=None)
+
+    def _largest(self, image_HWC: np.ndarray) -> _Face | None:
+        image_HWC = np.ascontiguousarray(image_HWC)
+        rectangles, scores, _ = self._detector.run(image_HWC, 0, self.min_score)
+        if not rectangles:
+            return None
+        rectangle, score = max(zip(rectangles, scores, strict=True), key=lambda found: found[0].area())
+        shape = self._predictor(image_HWC, rectangle)
+        points = np.array([(point.x, point.y) for point in shape.parts()], np.float64)
+        box = np.array([rectangle.left(), rectangle.top(), rectangle.right(), rectangle.bottom()], np.float64)
+        return _Face(score, points, box)
+
+
+def dlib_weights() -> Path:
+    """The predictor's weights in their installed package, which is not imported (it needs setuptools)."""
+    spec = find_spec(_WEIGHTS_PACKAGE)
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        path = Path(folder) / _WEIGHTS_FILE
+        if path.is_file():
+            return path
+    raise ValueError(f"landmarks=dlib needs {_WEIGHTS_FILE} of a package: pip install {_WEIGHTS_PACKAGE}")
+
+
+def _resized(frame_HWC: np.ndarray, short_side: tuple[int, int]) -> np.ndarray:
+    height, width = frame_HWC.shape[:2]
+    scale = np.clip(min(height, width), *short_side) / min(height, width)
+    if scale == 1:
+        return frame_HWC
+    scale = min(scale, 4 * short_side[1] / max(height, width))  # keeps extremely long frames small
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(frame_HWC, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
