@@ -1,0 +1,1 @@
+"""Clips: manifest, cropping, sampling, batches."""

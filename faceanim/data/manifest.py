@@ -1,0 +1,95 @@
+"""The index of a folder of prepared clips: one Parquet file, one row a clip."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from faceanim.media.files import atomic_path
+
+INDEX_NAME = "index.parquet"
+_PREPARE = "python -m scripts.prepare_celebvhq_hdtf raw=<videos> output=<folder>"
+
+
+@dataclass(frozen=True)
+class ManifestRow:
+    """One clip, kept or dropped.
+
+    clip_id: unique in the index. source: the data set. split: train, test, or none for a dropped video that
+    never got one. path, landmarks_path: relative to the index's folder, empty where dropped. n_frames, fps,
+    width, height: of the clip; 0 where there is none. crop_*: the square in the source frame, pixels.
+    source_path: the raw video. source_start_frame: the clip's first frame in it, counted at the clip's rate.
+    face_found_rate: share of frames with a face, 0 to 1. drop_reasons: empty where kept. content_hash: sha256
+    of the clip file.
+    """
+
+    clip_id: str
+    source: str
+    split: str
+    path: str
+    landmarks_path: str
+    n_frames: int
+    fps: float
+    width: int
+    height: int
+    crop_x: int
+    crop_y: int
+    crop_size: int
+    source_path: str
+    source_start_frame: int
+    face_found_rate: float
+    keep: bool
+    drop_reasons: str
+    tool_version: str
+    content_hash: str
+
+
+_ARROW_TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+_SCHEMA = pa.schema([(field.name, _ARROW_TYPES[field.type]) for field in dataclasses.fields(ManifestRow)])
+
+
+def write_manifest(path: str | Path, rows: Sequence[ManifestRow]) -> None:
+    """Write the index atomically, sorted by clip_id; the same rows always give the same bytes."""
+    rows = sorted(rows, key=lambda row: row.clip_id)
+    repeated = sorted({a.clip_id for a, b in pairwise(rows) if a.clip_id == b.clip_id})
+    if repeated:
+        raise ValueError(f"manifest {path}: expected each clip_id once, got {repeated[0]!r} several times")
+    table = pa.Table.from_pylist([dataclasses.asdict(row) for row in rows], schema=_SCHEMA)
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary)
+
+
+def read_manifest(folder: str | Path, verify: bool = False) -> list[ManifestRow]:
+    """Read the index of a prepared folder, kept and dropped clips alike, sorted by clip_id.
+
+    verify: also check that the files of every kept clip are there. Columns that this version does not know
+    are ignored.
+    """
+    folder = Path(folder)
+    path = folder / INDEX_NAME
+    if not folder.is_dir():
+        raise ValueError(f"no folder {folder}: run `{_PREPARE}`")
+    if not path.is_file():
+        raise ValueError(f"no {INDEX_NAME} in {folder}: run `{_PREPARE}`")
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"cannot read {path}: expected a Parquet file ({reason})") from error
+    missing = [name for name in _SCHEMA.names if name not in table.column_names]
+    if missing:
+        raise ValueError(f"{path}: missing columns {', '.join(missing)}, got {', '.join(table.column_names)}")
+    try:
+        table = table.select(_SCHEMA.names).cast(_SCHEMA)
+    except (pa.ArrowException, ValueError) as error:
+        raise ValueError(f"{path}: a column has the wrong type ({str(error).splitlines()[0]})") from error
+    rows = sorted((ManifestRow(**values) for values in table.to_pylist()), key=lambda row: row.clip_id)
+    for row in rows if verify else []:
+        for name in (row.path, row.landmarks_path) if row.keep else ():
+            if not (folder / name).is_file():
+                raise ValueError(f"{path}: clip {row.clip_id} names a missing file: {folder / name}")
+    return rows
