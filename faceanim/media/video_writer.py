@@ -13,6 +13,8 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 
 from faceanim.media.files import atomic_path
 
+AI_GENERATED = "AI-generated with faceanim: not a recording of real events"  # the comment of such videos
+
 
 class VideoWriter:
     """Context manager that encodes uint8 RGB frames to an .mp4, which appears when the block succeeds.
@@ -20,10 +22,18 @@ class VideoWriter:
     H.264, yuv420p, BT.709, constant rate, closed groups of `gop` frames and no B-frames, so that frame k is
     found by its number in any decoder. One encoder thread: the bytes do not depend on the number of cores.
     fps: frames per second. width, height: pixels, even. crf: 0 (lossless) to 51; about 17 looks lossless.
+    comment: goes into the file's metadata.
     """
 
     def __init__(
-        self, path: str | Path, fps: float, width: int, height: int, crf: float = 17, gop: int = 12
+        self,
+        path: str | Path,
+        fps: float,
+        width: int,
+        height: int,
+        crf: float = 17,
+        gop: int = 12,
+        comment: str = "",
     ) -> None:
         self.path = Path(path)
         if self.path.suffix.lower() != ".mp4":
@@ -41,6 +51,7 @@ class VideoWriter:
             raise ValueError(f"cannot write video {path}: expected a gop of 1 frame or more, got {gop}")
         self.rate = Fraction(fps).limit_denominator(1001)  # 1001: exact for 30000/1001 and its like
         self.width, self.height, self.crf, self.gop = width, height, crf, gop
+        self.comment = comment
         self.n_frames = 0
         self._stack = ExitStack()
 
@@ -50,6 +61,8 @@ class VideoWriter:
             self._container = self._stack.enter_context(
                 av.open(str(temporary.resolve()), "w", format="mp4", options={"movflags": "+faststart"})
             )
+            if self.comment:
+                self._container.metadata["comment"] = self.comment
             self._stream = self._container.add_stream("libx264", rate=self.rate)
             context = self._stream.codec_context
             context.width, context.height, context.pix_fmt = self.width, self.height, "yuv420p"
@@ -99,14 +112,20 @@ class VideoWriter:
 
 
 def write_video(
-    path: str | Path, frames_THWC: Iterable[np.ndarray], fps: float, crf: float = 17, gop: int = 12
+    path: str | Path,
+    frames_THWC: Iterable[np.ndarray],
+    fps: float,
+    crf: float = 17,
+    gop: int = 12,
+    comment: str = "",
 ) -> None:
     """Write uint8 RGB frames (an array or any iterable, even sizes) as one .mp4, whole or not at all."""
     iterator = iter(frames_THWC)
     first = next(iterator, None)
     if first is None:
         raise ValueError(f"cannot write video {path}: no frames were given")
-    with VideoWriter(path, fps, width=first.shape[1], height=first.shape[0], crf=crf, gop=gop) as writer:
+    height, width = first.shape[:2]
+    with VideoWriter(path, fps, width, height, crf, gop, comment) as writer:
         writer.write(first)
         for frame_HWC in iterator:
             writer.write(frame_HWC)

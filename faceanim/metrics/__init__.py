@@ -1,0 +1,1 @@
+"""Metrics as torchmetrics.Metric classes, and the evaluation protocol."""

@@ -1,0 +1,1 @@
+"""What the metrics compute, without state: one number a frame."""

@@ -1,0 +1,1 @@
+"""Plain networks and pure maths; they know neither Lightning nor Hydra."""

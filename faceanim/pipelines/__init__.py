@@ -1,0 +1,1 @@
+"""Inference: the pipeline, long videos, export."""

@@ -1,0 +1,65 @@
+"""Reading a pipeline folder: diffusers' layout, an allow-list of classes, every weight accounted for."""
+
+from pathlib import Path
+from typing import TypeVar
+
+from diffusers import DDIMScheduler, ModelMixin
+
+from faceanim.models.animation_model import AnimationModel
+from faceanim.models.codec import CODECS
+from faceanim.models.weights import load_into, read_json, read_tensors
+
+INDEX = "model_index.json"
+WEIGHTS = "diffusion_pytorch_model.safetensors"  # absent where a component has no weights
+SCHEDULERS = {"DDIMScheduler": DDIMScheduler}
+P = TypeVar("P")
+
+
+def read_pipeline(cls: type[P], folder: str | Path) -> P:
+    """Builds ``cls`` from ``folder``. Raises ValueError that names the file when anything is missing or wrong."""
+    folder = Path(folder)
+    if not (folder / INDEX).is_file():
+        raise ValueError(f"not a pipeline folder, no {INDEX} in it: {folder}")
+    index = read_json(folder / INDEX)
+    expected = {*AnimationModel.components, "codec", "scheduler"}
+    components = {name: value for name, value in index.items() if isinstance(value, list)}
+    if set(components) != expected:
+        raise ValueError(
+            f"{folder / INDEX}: expected the components {sorted(expected)}, got {sorted(components)}"
+        )
+    settings = {k: v for k, v in index.items() if not k.startswith("_") and k not in expected}
+    networks = {name: _read_network(kind, folder / name) for name, kind in AnimationModel.components.items()}
+    codec = _read_network(_named(CODECS, components["codec"][1], folder), folder / "codec")
+    scheduler_class = _named(SCHEDULERS, components["scheduler"][1], folder)
+    scheduler = scheduler_class.from_config(read_json(folder / "scheduler" / "scheduler_config.json"))
+    return cls(**networks, codec=codec, scheduler=scheduler, **settings)
+
+
+def read_state(folder: str | Path) -> dict:
+    """The networks' tensors of a pipeline folder under the names that ``AnimationModel`` gives them."""
+    return {
+        f"{name}.{key}": tensor
+        for name in AnimationModel.components
+        if (Path(folder) / name / WEIGHTS).is_file()
+        for key, tensor in _read_tensors(Path(folder) / name).items()
+    }
+
+
+def _read_network(kind: type[ModelMixin], folder: Path) -> ModelMixin:
+    config = {k: v for k, v in read_json(folder / "config.json").items() if not k.startswith("_")}
+    try:
+        network = kind(**config)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{folder / 'config.json'} does not fit {kind.__name__}: {error}") from error
+    load_into(network, _read_tensors(folder) if network.state_dict() else {}, source=folder)
+    return network
+
+
+def _read_tensors(folder: Path) -> dict:
+    return read_tensors(folder / WEIGHTS)
+
+
+def _named(classes: dict[str, type], name: str, folder: Path) -> type:
+    if name not in classes:
+        raise ValueError(f"{folder / INDEX}: expected one of {', '.join(classes)}, got {name!r}")
+    return classes[name]

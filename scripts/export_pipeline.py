@@ -1,0 +1,16 @@
+"""From a training checkpoint to a pipeline folder: python -m scripts.export_pipeline checkpoint=... output=..."""
+
+from omegaconf import DictConfig
+
+from faceanim.cli import application
+from faceanim.pipelines.export import export_pipeline
+
+
+@application(config_name="export")
+def main(cfg: DictConfig) -> None:
+    folder = export_pipeline(cfg.checkpoint, cfg.output)
+    print(f"pipeline folder: {folder}")
+
+
+if __name__ == "__main__":
+    main()

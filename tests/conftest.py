@@ -1,0 +1,68 @@
+"""Fixtures of many tests: tiny real networks, real clips, and no network access."""
+
+import pytest
+import torch
+from diffusers import DDIMScheduler
+
+from faceanim.models.animation_model import AnimationModel
+from faceanim.models.codec import DCTCodec
+from faceanim.models.denoising_net import DenoisingNet
+from faceanim.models.face_locator import FaceLocator
+from faceanim.models.image_encoder import ImageEncoder
+from faceanim.models.pose_guider import PoseGuider
+from faceanim.models.reference_net import ReferenceNet
+from tests.no_network import sitecustomize  # noqa: F401  (importing it cuts the network off)
+from tests.prepared import prepare
+
+TINY = {
+    "latent_channels": 8,
+    "block_out_channels": (16, 32),
+    "attention_levels": (True, True),
+    "layers_per_block": 1,
+    "num_attention_heads": 2,
+    "cross_attention_dim": 12,
+    "norm_num_groups": 4,
+}
+
+
+def tiny_model(motion_frames: int = 2, seed: int = 0, **face_locator) -> AnimationModel:
+    """All five networks for 32x32 pictures and the codec below, randomly initialised."""
+    torch.manual_seed(seed)
+    return AnimationModel(
+        ReferenceNet(motion_frames=motion_frames, **TINY),
+        DenoisingNet(motion_num_attention_heads=2, max_frames=8, **TINY),
+        PoseGuider(16, 3, (4, 8, 16)),
+        FaceLocator(16, (4, 8, 16), **face_locator),
+        ImageEncoder(32, 16, 32, 64, 1, 2, 12),
+    )
+
+
+def tiny_codec() -> DCTCodec:
+    return DCTCodec(patch=4, luma=6, chroma=1)
+
+
+def tiny_scheduler(prediction_type: str = "sample") -> DDIMScheduler:
+    return DDIMScheduler(
+        beta_schedule="scaled_linear",
+        beta_start=0.00085,
+        beta_end=0.012,
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+        prediction_type=prediction_type,
+        clip_sample=False,
+    )
+
+
+@torch.no_grad()
+def wake(module: torch.nn.Module, seed: int = 1) -> None:
+    """Gives what was initialised to zero weights, so that what they feed in matters."""
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in module.parameters():
+        drawn = torch.empty_like(parameter).normal_(std=0.2, generator=generator)
+        parameter.copy_(torch.where(parameter == 0, drawn, parameter))
+
+
+@pytest.fixture(scope="session")
+def demo_data(tmp_path_factory):
+    """The demo clip at 32x32, prepared by the real command: 96 frames to train on, 24 held out."""
+    return prepare(tmp_path_factory.mktemp("demo") / "data")

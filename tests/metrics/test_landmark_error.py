@@ -1,0 +1,110 @@
+"""NME against a hand computation, and what happens to faces that were not found."""
+
+import numpy as np
+import pytest
+import torch
+
+from faceanim.metrics.functional.landmark_error import landmark_error
+from faceanim.metrics.landmark_error import LandmarkError
+
+
+def face() -> torch.Tensor:
+    """A made-up face (68, 2) whose outer eye corners are 50 pixels apart (a 30-40-50 triangle)."""
+    points = torch.from_numpy(np.random.default_rng(0).uniform(0, 100, (68, 2))).float()
+    points[36], points[45] = torch.tensor([10.0, 20.0]), torch.tensor([40.0, 60.0])
+    return points
+
+
+def clip(n_frames: int, seed: int) -> torch.Tensor:
+    noise = np.random.default_rng(seed).normal(0, 2, (n_frames, 68, 2)).astype(np.float32)
+    return face()[None] + torch.from_numpy(noise)
+
+
+def test_every_point_five_pixels_off_at_an_eye_distance_of_fifty_is_an_error_of_a_tenth():
+    real = face()[None]
+    moved = real + torch.tensor([3.0, -4.0])
+    for part in ("face", "mouth", "eyes"):
+        torch.testing.assert_close(
+            landmark_error(real, moved, part), torch.tensor([0.1], dtype=torch.float64), atol=1e-6, rtol=0
+        )
+
+
+def test_each_part_counts_its_own_points_only():
+    real = face()[None]
+    opened = real.clone()
+    opened[0, 57] += torch.tensor([0.0, 10.0])  # one point of the lips, 10 pixels: 10 / 50 / n points
+    errors = {part: landmark_error(real, opened, part).item() for part in ("face", "mouth", "eyes")}
+    assert errors == pytest.approx({"face": 0.2 / 68, "mouth": 0.2 / 20, "eyes": 0.0}, abs=1e-7)
+
+
+def test_the_real_face_sets_the_scale_not_the_generated_one():
+    real = face()[None]
+    error = landmark_error(real, real * 2).item()
+    assert error == pytest.approx(real[0].norm(dim=1).mean().item() / 50, rel=1e-5)
+
+
+def test_a_perfect_copy_scores_exactly_zero():
+    metric = LandmarkError()
+    metric.update(clip(5, 1), clip(5, 1))
+    result = metric.compute()
+    assert [result[k].item() for k in ("face", "mouth", "eyes", "face_found_rate")] == [0, 0, 0, 1]
+
+
+def test_a_lost_generated_face_is_a_counted_failure_and_a_missing_real_one_is_left_out():
+    real, generated = clip(6, 1), clip(6, 2)
+    real[0] = torch.nan  # nothing to compare with: left out
+    generated[[0, 3, 4]] = torch.nan  # two failures; the first frame has no real face
+    metric = LandmarkError()
+    metric.update(real, generated)
+    result = metric.compute()
+    assert result["frames"] == 6
+    assert result["frames_without_real_face"] == 1
+    assert result["frames_without_generated_face"] == 2
+    assert result["face_found_rate"] == 3 / 5
+    by_frame = landmark_error(real, generated)
+    assert by_frame.isnan().tolist() == [True, False, False, True, True, False]
+    assert result["face"].item() == pytest.approx(by_frame[[1, 2, 5]].mean().item())
+
+
+def test_without_any_face_the_result_is_nan_never_zero():
+    nothing = torch.full((3, 68, 2), torch.nan)
+    metric = LandmarkError()
+    metric.update(clip(3, 1), nothing)
+    result = metric.compute()
+    assert result["face"].isnan() and result["mouth"].isnan() and result["eyes"].isnan()
+    assert result["face_found_rate"] == 0
+    metric.reset()
+    metric.update(nothing, clip(3, 1))
+    assert metric.compute()["face_found_rate"].isnan() and metric.compute()["face"].isnan()
+
+
+def test_a_real_face_without_eye_distance_counts_as_not_found():
+    real = clip(2, 1)
+    real[0, 45] = real[0, 36]
+    metric = LandmarkError()
+    metric.update(real, clip(2, 2))
+    result = metric.compute()
+    assert result["frames_without_real_face"] == 1 and result["face"].isfinite()
+
+
+def test_neither_order_nor_splitting_of_updates_nor_merging_of_ranks_changes_the_result():
+    real, generated = clip(9, 1), clip(9, 2)
+    generated[4] = torch.nan
+    whole, pieces, other_rank = LandmarkError(), LandmarkError(), LandmarkError()
+    whole.update(real, generated)
+    for frames in ([8, 5], [0], [3, 1, 4]):
+        pieces.update(real[frames], generated[frames])
+    other_rank.update(real[[2, 6, 7]], generated[[2, 6, 7]])
+    pieces.merge_state(other_rank)
+    expected, got = whole.compute(), pieces.compute()
+    for name, value in expected.items():
+        torch.testing.assert_close(got[name], value, atol=1e-12, rtol=0)
+
+
+def test_wrong_shapes_and_parts_say_what_was_expected():
+    with pytest.raises(ValueError, match=r"generated landmarks: expected \(T, 68, 2\), got \(2, 478, 3\)"):
+        LandmarkError().update(clip(2, 1), torch.zeros(2, 478, 3))
+    with pytest.raises(ValueError, match="expected 2 frames as the real ones, got 3"):
+        LandmarkError().update(clip(2, 1), clip(3, 1))
+    with pytest.raises(ValueError, match="expected one of face, mouth, eyes, got 'nose'"):
+        landmark_error(clip(2, 1), clip(2, 1), "nose")

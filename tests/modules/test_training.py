@@ -1,0 +1,152 @@
+import csv
+from pathlib import Path
+
+import lightning as L
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from faceanim.models.weights import read_checkpoint
+from tests.training import configuration, fit, steps
+
+
+class PowerCut(Exception):
+    pass
+
+
+class CutAt(L.Callback):
+    """Ends the process's training as abruptly as an exception can, before the step's checkpoint."""
+
+    def __init__(self, step: int):
+        self.step = step
+
+    def on_before_optimizer_step(self, trainer, *_):
+        if trainer.global_step == self.step:
+            raise PowerCut
+
+
+@pytest.fixture(scope="module")
+def appearance(demo_data, tmp_path_factory) -> Path:
+    run_dir = tmp_path_factory.mktemp("runs") / "appearance"
+    fit(demo_data, run_dir, "appearance", *steps("appearance", 2, sample_every=1))
+    return run_dir
+
+
+def losses(run_dir: Path) -> list[tuple[int, float]]:
+    with (run_dir / "metrics.csv").open() as file:
+        return [
+            (int(row["step"]), float(row["train/loss"])) for row in csv.DictReader(file) if row["train/loss"]
+        ]
+
+
+def equal(a, b) -> bool:
+    """Two trees of plain values and tensors, bit for bit."""
+    if torch.is_tensor(a):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(equal(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(equal(x, y) for x, y in zip(a, b, strict=True))
+    return a == b
+
+
+def test_a_run_leaves_what_the_documentation_promises(appearance):
+    for name in ("config.yaml", "metrics.csv", "loss.png", "checkpoints/last.ckpt", "samples/000002.png"):
+        assert (appearance / name).is_file(), name
+    sheet = np.asarray(Image.open(appearance / "samples" / "000002.png"))
+    assert sheet.std() > 20
+    assert [step for step, _ in losses(appearance)] == [0, 1]
+    assert read_checkpoint(appearance / "checkpoints" / "last.ckpt")["faceanim"]["stage"] == "appearance"
+
+
+@pytest.mark.parametrize("stage", ["appearance", "temporal"])
+def test_resuming_after_a_kill_gives_the_same_weights_as_an_uninterrupted_run(
+    stage, demo_data, appearance, tmp_path
+):
+    options = steps(stage, 5, checkpoint_every=2)
+    if stage == "temporal":
+        options.append(f"init_from={appearance}")
+    whole = fit(demo_data, tmp_path / "whole", stage, *options)
+
+    cut = ["+callbacks.cut._target_=tests.modules.test_training.CutAt", "+callbacks.cut.step=3"]
+    with pytest.raises(PowerCut):
+        fit(demo_data, tmp_path / "cut", stage, *options, *cut)
+    assert read_checkpoint(tmp_path / "cut" / "checkpoints" / "last.ckpt")["global_step"] == 2
+    resumed = fit(demo_data, tmp_path / "cut", stage, *options)
+
+    assert resumed["global_step"] == 5
+    for part in ("state_dict", "current_model_state", "optimizer_states", "lr_schedulers"):
+        assert equal(resumed[part], whole[part]), part
+    assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
+    assert not equal(whole["state_dict"], whole["current_model_state"])  # the average lags behind
+
+
+def test_each_stage_trains_its_own_part_and_nothing_else(demo_data, appearance, tmp_path):
+    before = read_checkpoint(appearance / "checkpoints" / "last.ckpt")["state_dict"]
+    options = [*steps("temporal", 2), f"init_from={appearance}"]
+    after = fit(demo_data, tmp_path / "t", "temporal", *options)["current_model_state"]
+    changed = {name for name in after if not torch.equal(after[name], before[name])}
+    assert changed and all("motion_modules" in name for name in changed)
+
+    again = fit(demo_data, tmp_path / "a", "appearance", *steps("appearance", 2), f"init_from={appearance}")
+    after = again["current_model_state"]
+    changed = {name for name in after if not torch.equal(after[name], before[name])}
+    assert not any("motion_modules" in name for name in changed)
+    for part in ("reference_net", "denoising_net", "pose_guider", "face_locator", "image_encoder"):
+        assert any(name.startswith(f"model.{part}.") for name in changed), part
+
+
+def test_every_trainable_parameter_gets_a_gradient(demo_data, appearance, tmp_path):
+    """Plain DDP, without looking for unused parameters, needs it so."""
+
+    for stage, options in (("appearance", []), ("temporal", [f"init_from={appearance}"])):
+        seen = "+callbacks.seen._target_=tests.modules.test_training.Gradients"
+        SEEN.clear()
+        fit(demo_data, tmp_path / stage, stage, *steps(stage, 1), *options, seen)
+        assert SEEN and all(SEEN.values()), [name for name, has in SEEN.items() if not has]
+
+
+SEEN: dict[str, bool] = {}
+
+
+class Gradients(L.Callback):
+    def on_after_backward(self, trainer, pl_module):
+        SEEN.update({n: p.grad is not None for n, p in pl_module.named_parameters() if p.requires_grad})
+
+
+def test_stage_two_refuses_to_start_without_appearance_weights(demo_data, tmp_path):
+    with pytest.raises(ValueError, match="stage=temporal needs appearance weights"):
+        fit(demo_data, tmp_path / "t", "temporal", *steps("temporal", 1))
+
+
+def test_a_run_folder_is_not_taken_over_by_other_settings(demo_data, appearance):
+    with pytest.raises(ValueError, match="other settings"):
+        fit(demo_data, appearance, "appearance", *steps("appearance", 2, sample_every=1), "seed=7")
+    with pytest.raises(ValueError, match="holds a run already"):
+        fit(demo_data, appearance, "appearance", *steps("appearance", 2, sample_every=1), "ckpt_path=null")
+
+
+def test_weights_of_another_model_are_refused(demo_data, appearance, tmp_path):
+    other = ["model.motion_frames=1", f"init_from={appearance}"]
+    with pytest.raises(ValueError, match=r"misshapen: 1, first reference_net.unet.conv_in.weight"):
+        fit(demo_data, tmp_path / "o", "appearance", *steps("appearance", 1), *other)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "model.motion_frames=0",
+        "model.face_locator.enabled=false",
+        "model.scheduler.prediction_type=v_prediction",
+        "pose.mask.shape=box",
+        "data.module.rules.motion_placement=preceding",
+    ],
+)
+def test_the_documented_switches_train(override, demo_data, tmp_path):
+    fit(demo_data, tmp_path / "run", "appearance", *steps("appearance", 1), override)
+
+
+def test_the_gpu_trainer_composes(demo_data, tmp_path):
+    cfg = configuration(demo_data, tmp_path, "appearance", "trainer=gpu")
+    assert (cfg.trainer.accelerator, cfg.trainer.precision) == ("gpu", "bf16-mixed")

@@ -1,0 +1,98 @@
+"""A tiny pipeline with random weights, two prepared clips of the demo video, and the commands themselves."""
+
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faceanim.data.cropping import apply_crop, stabilised_square_crop
+from faceanim.data.demo_clip import demo_clip_path
+from faceanim.data.manifest import INDEX_NAME, ManifestRow, write_manifest
+from faceanim.media.video import read_video
+from faceanim.media.video_writer import write_video
+from faceanim.models.animation_model import AnimationModel
+from faceanim.pipelines.animation_pipeline import AnimationPipeline
+from faceanim.pose.landmarks import landmarker
+from faceanim.pose.sequence import PoseSequence
+from tests.conftest import tiny_codec, tiny_model, tiny_scheduler, wake
+
+SIZE = 64
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def command(monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
+    """Run a script of the repository's root as the shell would: (exit code, stdout, stderr)."""
+
+    def run(script: str, *options: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", [script, *options])
+        code = 0
+        try:
+            runpy.run_path(str(ROOT / script), run_name="__main__")
+        except SystemExit as stop:
+            code = stop.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def pipeline_folder(tmp_path_factory) -> Path:
+    """Random weights throughout, those included that training starts from zero."""
+    model = tiny_model()
+    wake(model)
+    pipeline = AnimationPipeline(
+        **{name: getattr(model, name) for name in AnimationModel.components},
+        codec=tiny_codec(),
+        scheduler=tiny_scheduler("v_prediction"),
+        image_size=SIZE,
+        chunk_frames=4,
+    )
+    folder = tmp_path_factory.mktemp("pipeline")
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def prepared_folder(tmp_path_factory) -> Path:
+    """A clip to train on and one held out, six frames each, cut from the demo video one after the other."""
+    folder = tmp_path_factory.mktemp("prepared")
+    frames_THWC = read_video(demo_clip_path(), fps=12).frames_THWC[:12]
+    found = landmarker("dlib").detect(frames_THWC)
+    height, width = frames_THWC.shape[1:3]
+    crop = stabilised_square_crop(found.points, width, height)
+    poses = PoseSequence(found.points, found.confidence, 12.0, width, height).crop(*crop, SIZE)
+    rows = []
+    for split, start in (("train", 0), ("test", 6)):
+        frames = slice(start, start + 6)
+        write_video(folder / f"{split}.mp4", apply_crop(frames_THWC[frames], crop, SIZE), 12.0)
+        poses[frames].save(folder / f"{split}.npz")
+        rows.append(
+            ManifestRow(
+                clip_id=f"carphone_{split}",
+                source="demo",
+                split=split,
+                path=f"{split}.mp4",
+                landmarks_path=f"{split}.npz",
+                n_frames=6,
+                fps=12.0,
+                width=SIZE,
+                height=SIZE,
+                crop_x=crop.x,
+                crop_y=crop.y,
+                crop_size=crop.size,
+                source_path="carphone_pristine.mp4",
+                source_start_frame=start,
+                face_found_rate=float(np.mean(found.found[frames])),
+                keep=True,
+                drop_reasons="",
+                tool_version="0",
+                content_hash="",
+            )
+        )
+    write_manifest(folder / INDEX_NAME, rows)
+    return folder

@@ -1,0 +1,165 @@
+"""python evaluate.py, end to end: a tiny pipeline on prepared clips, and folders of videos."""
+
+import csv
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faceanim.data.demo_clip import demo_clip_path
+from faceanim.data.manifest import read_manifest, write_manifest
+from faceanim.media.clip_reader import ClipReader
+from faceanim.media.image import read_image
+from faceanim.media.video import read_video, video_info
+from faceanim.media.video_writer import write_video
+from faceanim.metrics.candidates import AnimatedClips, PreparedClips, candidate
+from faceanim.metrics.protocol import Protocol
+from faceanim.metrics.scores import METRICS
+
+QUICK = ("protocol.steps=2", "protocol.max_frames=5", "device=cpu")
+
+
+@pytest.fixture
+def videos(tmp_path) -> tuple[Path, Path]:
+    """Folders of predictions and references: a perfect copy, and the first frame repeated."""
+    frames_THWC = read_video(demo_clip_path()).frames_THWC[:24:6, :, :192]
+    predictions, references = tmp_path / "predictions", tmp_path / "references"
+    for name, shown in (("copy.mp4", frames_THWC), ("still.mp4", np.repeat(frames_THWC[:1], 4, axis=0))):
+        write_video(references / name, frames_THWC, 5.0, crf=0)
+        write_video(predictions / name, shown, 5.0, crf=0)
+    return predictions, references
+
+
+def test_predictions_are_measured_beside_the_static_baseline(command, videos, tmp_path):
+    predictions, references = videos
+    run_dir = tmp_path / "run"
+    code, out, err = command(
+        "evaluate.py", f"predictions={predictions}", f"references={references}", f"run_dir={run_dir}"
+    )
+    assert code == 0, err
+    copy, still = (json.loads((run_dir / "clips" / f"{name}.json").read_text()) for name in ("copy", "still"))
+    scores = {name: score["value"] for name, score in copy["generated"]["metrics"].items()}
+    assert scores["nme"] == 0 and scores["face_found_rate"] == 1
+    assert scores["psnr"] == 100 and scores["ssim"] == pytest.approx(1, abs=1e-6)
+    for name in ("nme", "psnr", "ssim"):  # equal but for the compression of a still picture
+        got, expected = (still[who]["metrics"][name]["value"] for who in ("generated", "static"))
+        assert got == pytest.approx(expected, rel=0.05), name
+
+    content = json.loads((run_dir / "metrics.json").read_text())
+    assert content["kind"] == "predictions" and content["weights_hash"] is None
+    assert content["n_clips"] == 2 and content["n_frames"] == 8
+    assert content["protocol"]["name"] == "predictions" and content["protocol"]["steps"] is None
+    assert set(content["metrics"]) == set(METRICS)
+    mean = (copy["generated"]["metrics"]["nme"]["value"] + still["generated"]["metrics"]["nme"]["value"]) / 2
+    assert content["metrics"]["nme"]["generated"] == {"value": pytest.approx(mean), "n": 8, "reason": None}
+    with (run_dir / "per_clip.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["clip_id"] for row in rows] == ["copy", "still"] and float(rows[0]["generated_nme"]) == 0
+    assert "nme" in out and "static" in out
+    assert read_image(run_dir / "sheets" / "still.png").ndim == 3
+
+
+def test_a_pipeline_is_measured_on_held_out_clips_and_an_unchanged_second_run_generates_nothing(
+    command, pipeline_folder, prepared_folder, tmp_path, monkeypatch
+):
+    options = (f"pipeline={pipeline_folder}", f"data.folder={prepared_folder}", f"run_dir={tmp_path}", *QUICK)
+    code, _, err = command("evaluate.py", *options)
+    assert code == 0, err
+    content = json.loads((tmp_path / "metrics.json").read_text())
+    assert content["kind"] == "pipeline" and content["n_clips"] == 1 and content["n_frames"] == 5
+    assert content["protocol"]["name"] == "self_reenactment" and content["protocol"]["landmarks"] == "dlib"
+    assert len(content["protocol_hash"]) == len(content["weights_hash"]) == 64
+    assert content["metrics"]["nme"]["static"]["value"] > 0
+    generated = content["metrics"]["nme"]["generated"]  # random weights draw no face
+    assert generated["value"] is None and "no face was found in any generated frame" in generated["reason"]
+    assert content["metrics"]["face_found_rate"]["generated"]["value"] == 0
+    info = video_info(tmp_path / "videos" / "carphone_test.mp4")
+    assert (info.width, info.height, info.n_frames, info.fps) == (64, 64, 5, 12)
+
+    def refuse(self, clip):
+        raise AssertionError(f"{clip.clip_id} was generated again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(AnimatedClips, "produce", refuse)
+        assert command("evaluate.py", *options)[0] == 0
+        assert json.loads((tmp_path / "metrics.json").read_text()) == content
+        code, _, err = command("evaluate.py", *options, "protocol.seed=1")  # another protocol: not skipped
+        assert code == 1 and "carphone_test was generated again" in err
+        assert not (tmp_path / "metrics.json").exists()  # no old numbers beside a broken run
+    (tmp_path / "clips" / "carphone_test.json").write_text("{")  # damaged: measured again
+    assert command("evaluate.py", *options, "protocol.seed=1")[0] == 0
+    assert json.loads((tmp_path / "metrics.json").read_text())["protocol_hash"] != content["protocol_hash"]
+
+
+def _protocol(reference: str) -> Protocol:
+    return Protocol("test", reference, "test", None, 2, 1.0, 0, "dlib", 1)
+
+
+@pytest.mark.parametrize(("reference", "clip"), [("source", "train"), ("clip", "test")])
+def test_the_reference_is_the_first_frame_of_the_source_or_of_the_clip(prepared_folder, reference, clip):
+    image_HW3, points = PreparedClips(prepared_folder, _protocol(reference)).read_reference("carphone_test")
+    np.testing.assert_array_equal(image_HW3, ClipReader(prepared_folder / f"{clip}.mp4").read([0])[0])
+    np.testing.assert_array_equal(points, np.load(prepared_folder / f"{clip}.npz")["points"][0])
+
+
+def test_wrong_options_are_one_line_that_names_what_is_wrong(
+    command, pipeline_folder, prepared_folder, tmp_path
+):
+    def error(*options: str) -> str:
+        code, _, err = command("evaluate.py", f"run_dir={tmp_path / 'run'}", *options)
+        assert code == 2 and len(err.strip().splitlines()) == 1, err
+        return err
+
+    made, data = f"pipeline={pipeline_folder}", f"data.folder={prepared_folder}"
+    assert "either pipeline=<folder> or predictions=<folder>, got neither" in error()
+    assert "cross_reenactment" in error(made, "protocol=cross_reenactment")
+    assert "protocol.reference" in error(made, data, "protocol.reference=none")
+    assert "steps" in error(made, data, "protocol.steps=many")
+    assert "landmarks" in error(made, data, "landmarks=eyes")
+    assert "nowhere" in error("pipeline=nowhere", data)
+    assert not (tmp_path / "run").exists()
+
+
+def test_every_combination_that_is_not_one_thing_to_measure_is_refused(
+    videos, pipeline_folder, prepared_folder
+):
+    predictions, references = map(str, videos)
+    protocol, made, data = _protocol("source"), str(pipeline_folder), str(prepared_folder)
+
+    def refused(message: str, changes: dict | None = None, **options: str) -> None:
+        with pytest.raises(ValueError, match=message):
+            candidate(dataclasses.replace(protocol, **changes or {}), **options)
+
+    refused("got both", pipeline="a", predictions="b")
+    refused("needs references=<folder", predictions=predictions)
+    refused("references=nowhere: no such folder", predictions=predictions, references="nowhere")
+    refused("belongs to predictions=<folder>", pipeline=made, references=references, data_folder=data)
+    refused(r"needs prepared clips: data=<group> or data.folder=<folder>", pipeline=made)
+    refused(
+        "no clip of split 'val' in .*, got test, train", {"split": "val"}, pipeline=made, data_folder=data
+    )
+    refused("protocol.steps: expected a number", {"steps": None}, pipeline=made, data_folder=data)
+    files = {"path": "../test.mp4", "landmarks_path": "../test.npz"}
+    row = dataclasses.replace(read_manifest(prepared_folder)[0], width=32, height=32, **files)
+    small = prepared_folder / "small"
+    write_manifest(small / "index.parquet", [row])
+    refused(
+        "expected 64x64 pixels as .*, got 32x32; prepare the clips", pipeline=made, data_folder=str(small)
+    )
+    refused("expected auto, cpu or cuda, got 'toaster'", pipeline=made, data_folder=data, device="toaster")
+
+
+def test_videos_that_do_not_match_name_the_file(command, videos, tmp_path):
+    predictions, references = videos
+    options = (f"predictions={predictions}", f"references={references}", f"run_dir={tmp_path / 'run'}")
+    frames_THWC = read_video(references / "still.mp4").frames_THWC
+    for changed, expected in ((frames_THWC[:2], "got 2 frames of"), (frames_THWC[:, :, :64], "of 64x")):
+        write_video(predictions / "still.mp4", changed, 5.0)
+        code, _, err = command("evaluate.py", *options)
+        assert code == 2 and f"{predictions / 'still.mp4'}: expected 4 frames of 192x" in err, err
+        assert expected in err
+    (predictions / "still.mp4").unlink()
+    code, _, err = command("evaluate.py", *options)
+    assert code == 2 and f"still.mp4 is in {references}, not in {predictions}" in err

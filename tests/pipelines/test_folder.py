@@ -1,0 +1,135 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from faceanim.pipelines.animation_pipeline import AnimationPipeline
+from faceanim.pipelines.export import export_pipeline, pipeline_from_checkpoint
+from faceanim.pose.sequence import PoseSequence
+from tests.conftest import tiny_codec, tiny_model, tiny_scheduler, wake
+from tests.training import fit, steps
+
+
+def pipeline(seed: int = 0, **settings) -> AnimationPipeline:
+    model = tiny_model(seed=seed)
+    wake(model)
+    parts = {name: getattr(model, name) for name in model.components}
+    settings = {"image_size": 32, "chunk_frames": 4, **settings}
+    made = AnimationPipeline(**parts, codec=tiny_codec(), scheduler=tiny_scheduler(), **settings)
+    made.set_progress_bar_config(disable=True)
+    return made
+
+
+def poses(n_frames: int = 6) -> PoseSequence:
+    points = np.random.default_rng(0).uniform(4, 28, (n_frames, 68, 2)).astype(np.float32)
+    return PoseSequence(points, np.ones(n_frames, np.float32), 24.0, 32, 32)
+
+
+IMAGE = np.random.default_rng(1).integers(0, 256, (32, 32, 3)).astype(np.uint8)
+
+
+def animate(pipe: AnimationPipeline, **kwargs) -> np.ndarray:
+    pipe.set_progress_bar_config(disable=True)
+    return pipe(IMAGE, poses().points[0], poses(), **{"steps": 2, **kwargs})
+
+
+def test_saved_and_loaded_again_a_pipeline_gives_the_same_frames_bit_for_bit(tmp_path):
+    first = pipeline(mask={"shape": "box"})
+    first.save_pretrained(tmp_path / "p")
+    again = AnimationPipeline.from_pretrained(tmp_path / "p")
+    assert np.array_equal(animate(first, guidance_scale=2.0), animate(again, guidance_scale=2.0))
+    assert dict(again.config["mask"]) == {"shape": "box"}
+
+
+def test_an_exported_checkpoint_holds_the_averaged_weights(demo_data, tmp_path):
+    checkpoint = fit(demo_data, tmp_path / "run", "appearance", *steps("appearance", 3))
+    path = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    folder = export_pipeline(path, tmp_path / "p")
+    loaded = AnimationPipeline.from_pretrained(folder)
+    for name, tensor in loaded.model.state_dict().items():
+        assert torch.equal(tensor, checkpoint["state_dict"][f"model.{name}"]), name
+    assert np.array_equal(animate(loaded), animate(pipeline_from_checkpoint(path)))
+    card = json.loads((folder / "provenance.json").read_text())
+    assert (card["stage"], card["step"]) == ("appearance", 3)
+    export_pipeline(path, folder)  # a pipeline folder is replaced ...
+    (tmp_path / "other").mkdir()
+    with pytest.raises(ValueError, match="not a pipeline folder"):
+        export_pipeline(path, tmp_path / "other")  # ... and nothing else is
+
+
+def test_a_pipeline_folder_starts_a_training(demo_data, tmp_path):
+    fit(demo_data, tmp_path / "run", "appearance", *steps("appearance", 1))
+    export_pipeline(tmp_path / "run" / "checkpoints" / "last.ckpt", tmp_path / "p")
+    fit(demo_data, tmp_path / "t", "temporal", *steps("temporal", 1), f"init_from={tmp_path / 'p'}")
+
+
+def test_streaming_gives_the_same_frames_and_seeds_decide(tmp_path):
+    pipe = pipeline()
+    whole = animate(pipe, seed=3)
+    chunks = list(pipe.stream(IMAGE, poses().points[0], poses(), steps=2, seed=3))
+    assert [len(chunk) for chunk in chunks] == [4, 2]
+    assert np.array_equal(np.concatenate(chunks), whole)
+    assert np.array_equal(animate(pipe, seed=3), whole)
+    assert not np.array_equal(animate(pipe, seed=4), whole)
+
+
+def test_the_second_chunk_follows_from_the_first():
+    """Other poses in the first chunk change the second chunk, through the motion frames alone."""
+    pipe = pipeline()
+    other = poses()
+    other.points[:4] += 2
+    moved = pipe(IMAGE, poses().points[0], other, steps=2)
+    assert not np.array_equal(moved[4:], animate(pipe)[4:])
+
+
+def test_guidance_of_one_is_no_guidance_and_more_changes_the_frames():
+    pipe = pipeline()
+    assert not np.array_equal(animate(pipe, guidance_scale=3.0), animate(pipe))
+
+
+@pytest.mark.parametrize(
+    ("damage", "word"),
+    [
+        (lambda p: (p / "model_index.json").unlink(), "not a pipeline folder"),
+        (lambda p: shutil.rmtree(p / "pose_guider"), "pose_guider"),
+        (lambda p: (p / "denoising_net" / "config.json").write_text("{"), "denoising_net"),
+        (lambda p: (p / "denoising_net" / "config.json").write_text('{"latent_chanels": 8}'), "does not fit"),
+        (lambda p: cut(p / "reference_net" / "diffusion_pytorch_model.safetensors"), "cannot read weights"),
+        (lambda p: rename_class(p, "codec", ["os", "system"]), "expected one of DCTCodec"),
+    ],
+)
+def test_a_damaged_folder_is_one_clear_error(damage, word, tmp_path):
+    pipeline().save_pretrained(tmp_path / "p")
+    damage(tmp_path / "p")
+    with pytest.raises(ValueError, match=word):
+        AnimationPipeline.from_pretrained(tmp_path / "p")
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def rename_class(folder, component, value):
+    index = json.loads((folder / "model_index.json").read_text())
+    index[component] = value
+    (folder / "model_index.json").write_text(json.dumps(index))
+
+
+@pytest.mark.parametrize(
+    ("image", "points", "word"),
+    [
+        (np.zeros((16, 16, 3), np.uint8), poses().points[0], r"expected uint8 \(32, 32, 3\)"),
+        (IMAGE.astype(np.float32), poses().points[0], "expected uint8"),
+        (IMAGE, np.full((68, 2), np.nan, np.float32), "no face found"),
+    ],
+)
+def test_inputs_that_do_not_fit_are_one_clear_error(image, points, word):
+    with pytest.raises(ValueError, match=word):
+        pipeline()(image, points, poses(), steps=1)
+
+
+def test_more_frames_at_once_than_the_motion_modules_see_are_refused():
+    with pytest.raises(ValueError, match="chunk_frames: expected 1 to 8, got 9"):
+        pipeline(chunk_frames=9)

@@ -1,0 +1,67 @@
+"""Configurations compose, name real classes, and refuse what they do not know."""
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+
+from faceanim.cli import CONF_FOLDER
+from faceanim.models.animation_model import AnimationModel
+from tests.prepared import run
+
+
+@pytest.mark.parametrize("stage", ["appearance", "temporal"])
+@pytest.mark.parametrize("experiment", sorted(p.stem for p in (CONF_FOLDER / "experiment").glob("*.yaml")))
+def test_every_experiment_composes_for_both_stages(experiment, stage):
+    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
+        cfg = compose("train", [f"experiment={experiment}", f"stage={stage}", "run_dir=x"])
+    assert cfg.stage.name == stage
+    assert cfg.trainer.max_steps == cfg.schedule[stage].max_steps
+    assert cfg.data.module.rules.motion_frames == cfg.model.reference_net.motion_frames
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in (CONF_FOLDER / "model").glob("*.yaml")))
+def test_every_model_can_be_built_and_fits_its_codec(name):
+    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
+        cfg = compose("train", [f"model={name}", "run_dir=x"])
+    parts = instantiate(cfg.model, _convert_="all")
+    model = AnimationModel(**{part: parts[part] for part in AnimationModel.components})
+    assert model.configs()["reference_net"]["motion_frames"] == cfg.model.motion_frames
+    assert parts["codec"].latent_channels == cfg.model.reference_net.latent_channels
+
+
+@pytest.mark.parametrize(
+    ("command", "word"),
+    [
+        (["train.py", "model.motion_farmes=2"], "motion_farmes"),
+        (["train.py", "experiment=nowhere"], "nowhere"),
+        (["train.py", "data.folder=/nowhere", "run_dir=RUN"], "/nowhere"),
+        (["train.py", "stage=temporal", "data.folder=/nowhere", "run_dir=/dev/null/x"], "/dev/null/x"),
+        (["-m", "scripts.export_pipeline", "checkpoint=/nowhere.ckpt", "output=RUN"], "/nowhere.ckpt"),
+        (["-m", "scripts.export_pipeline"], "missing option"),
+        (["evaluate.py", "pipeline=/nowhere", "run_dir=RUN"], "/nowhere"),
+        (["infer.py", "pipeline=/nowhere", "reference=a.png", "driving=b.mp4", "output=RUN"], "error"),
+        (["-m", "scripts.demo", "nonsense=1"], "nonsense"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(command, word, tmp_path):
+    done = run(*[part.replace("RUN", str(tmp_path / "run")) for part in command])
+    assert done.returncode == 2, done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    assert len(lines) == 1 and lines[0].startswith("error: ") and word in lines[0], done.stderr
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["train.py"],
+        ["evaluate.py"],
+        ["infer.py"],
+        ["-m", "scripts.demo"],
+        ["-m", "scripts.export_pipeline"],
+        ["-m", "scripts.prepare_celebvhq_hdtf"],
+    ],
+)
+def test_help_explains(command):
+    done = run(*command, "--help")
+    assert done.returncode == 0 and "usage: python" in done.stdout

@@ -1,0 +1,42 @@
+"""Imports run one way, in floors."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent / "faceanim"
+FLOORS = {
+    "media": set(),
+    "models": set(),
+    "pose": {"media", "models"},
+    "data": {"pose", "models", "media"},
+    "pipelines": {"data", "pose", "models", "media"},
+    "metrics": {"data", "pipelines", "pose", "models", "media"},
+    "modules": {"pipelines", "metrics", "data", "pose", "models", "media"},
+}
+
+
+def imported(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text())
+    names = {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module}
+    return names | {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+
+
+@pytest.mark.parametrize("floor", sorted(FLOORS))
+def test_a_floor_imports_only_from_below(floor):
+    files = list((ROOT / floor).rglob("*.py"))
+    assert files
+    for path in files:
+        for name in imported(path):
+            if name.startswith("faceanim."):
+                assert name.split(".")[1] in FLOORS[floor] | {floor}, f"{path.name} imports {name}"
+
+
+def test_networks_know_neither_lightning_nor_hydra_and_configs_stop_at_the_entry_points():
+    for path in ROOT.rglob("*.py"):
+        roots = {name.split(".")[0] for name in imported(path)}
+        if path.parent.name == "models":
+            assert not roots & {"lightning", "hydra", "omegaconf"}, path
+        if path.name != "cli.py":
+            assert not roots & {"hydra", "omegaconf"}, path
