@@ -13,6 +13,8 @@ from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from faceanim.media.files import NO_SPACE_OR_RIGHTS
+
 CONF_FOLDER = Path(__file__).resolve().parent.parent / "conf"
 DONE, FAILED, CALLERS_MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
@@ -20,8 +22,9 @@ DONE, FAILED, CALLERS_MISTAKE, INTERRUPTED = 0, 1, 2, 130
 def application(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
     """Make `main(cfg)` a Hydra application that is configured by `conf/<config_name>.yaml`.
 
-    It ends with 0 when done; with 2 and one line on stderr for the caller's mistakes, which are `ValueError`
-    and whatever Hydra finds wrong in the options, a missing mandatory one (`???`) included; with 130 and one
+    It ends with 0 when done; with 2 and one line on stderr for the caller's mistakes, which are `ValueError`,
+    an output without space or rights, and whatever Hydra finds wrong in the options, a missing mandatory one
+    (`???`) included; with 130 and one
     line on Ctrl-C; with 1 and a traceback for anything else. FACEANIM_TRACEBACK=1 shows all tracebacks.
     """
 
@@ -67,6 +70,7 @@ def _report(error: Exception) -> int:
     while isinstance(cause, InstantiationException) and isinstance(cause.__cause__, Exception):
         cause = cause.__cause__  # what went wrong inside the class that Hydra was told to build
     callers_mistake = isinstance(cause, ValueError | HydraException | OmegaConfBaseException)
+    callers_mistake |= isinstance(cause, OSError) and cause.errno in NO_SPACE_OR_RIGHTS
     if not callers_mistake or os.environ.get("FACEANIM_TRACEBACK") == "1":
         traceback.print_exception(error)
     if not callers_mistake:

@@ -1,5 +1,6 @@
 """LightningDataModule over prepared clips."""
 
+import warnings
 from pathlib import Path
 
 import lightning as L
@@ -49,6 +50,8 @@ class FaceClipDataModule(L.LightningDataModule):
             world_size=trainer.world_size,
             start_batch=trainer.global_step * trainer.accumulate_grad_batches,
         )
+        # Lightning cannot know that the sampler starts where the checkpoint ends.
+        warnings.filterwarnings("ignore", ".*your dataloader is not resumable")
         return DataLoader(
             self.train_set,
             batch_sampler=sampler,

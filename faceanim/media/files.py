@@ -11,7 +11,7 @@ from typing import Any
 
 from faceanim.media.errors import MediaError
 
-_CALLERS_MISTAKES = {
+NO_SPACE_OR_RIGHTS = {
     errno.ENOSPC,
     errno.EDQUOT,
     errno.EFBIG,
@@ -41,7 +41,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
-        if isinstance(error, ValueError) or error.errno not in _CALLERS_MISTAKES:
+        if isinstance(error, ValueError) or error.errno not in NO_SPACE_OR_RIGHTS:
             raise
         raise MediaError(f"cannot write {path}: {os.strerror(error.errno)}") from error
     finally:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from faceanim.media.files import atomic_path
 from faceanim.models.animation_model import AnimationModel
-from faceanim.models.weights import load_into, read_checkpoint
+from faceanim.models.weights import load_into, read_checkpoint, read_tensors
 from faceanim.pipelines import folder as pipeline_folder
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,8 @@ def _check_same(path: Path, config: str) -> None:
 def initialise(model: AnimationModel, source: str | None, stage: str) -> str:
     """Loads ``init_from`` into the model, every tensor accounted for; returns the report to print.
 
-    source: a run folder, a checkpoint or a pipeline folder. Stage 2 refuses to start without one.
+    source: a run folder, a checkpoint, a pipeline folder or a .safetensors file. Stage 2 refuses to start without
+    one. Motion modules may be missing: stage 1 has no use for them, and stage 2 trains them.
     """
     if source is None:
         if stage == "temporal":
@@ -65,7 +66,9 @@ def initialise(model: AnimationModel, source: str | None, stage: str) -> str:
                 "stage=temporal needs appearance weights: init_from=<run folder, checkpoint or pipeline folder>"
             )
         return "weights: random (init_from=null)"
-    return str(load_into(model, read_source(source), source))
+    motion = [f"denoising_net.{name}" for name in model.denoising_net.motion_parameters()]
+    motion += [f"denoising_net.{name}" for name, _ in model.denoising_net.named_buffers()]
+    return str(load_into(model, read_source(source), source, may_miss=motion))
 
 
 def read_source(source: str | Path) -> dict[str, Tensor]:
@@ -73,12 +76,14 @@ def read_source(source: str | Path) -> dict[str, Tensor]:
     path = Path(source)
     if (path / pipeline_folder.INDEX).is_file():
         return pipeline_folder.read_state(path)
+    if path.suffix == ".safetensors":
+        return read_tensors(path)
     if (path / LAST).is_file():
         path = path / LAST
     if path.is_dir() or not path.exists():
         raise ValueError(
-            f"init_from={source}: expected a run folder (with {LAST}), a checkpoint or a pipeline folder "
-            f"(with {pipeline_folder.INDEX})"
+            f"init_from={source}: expected a run folder (with {LAST}), a checkpoint, a pipeline folder "
+            f"(with {pipeline_folder.INDEX}) or a .safetensors file"
         )
     state = read_checkpoint(path)["state_dict"]
     return {name.removeprefix("model."): t for name, t in state.items() if name.startswith("model.")}

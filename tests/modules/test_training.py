@@ -1,13 +1,17 @@
 import csv
+import shutil
 from pathlib import Path
 
 import lightning as L
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 from PIL import Image
+from safetensors.torch import load_file
 
 from faceanim.models.weights import read_checkpoint
+from scripts import export_weights
 from tests.training import configuration, fit, steps
 
 
@@ -125,6 +129,29 @@ def test_a_run_folder_is_not_taken_over_by_other_settings(demo_data, appearance)
         fit(demo_data, appearance, "appearance", *steps("appearance", 2, sample_every=1), "seed=7")
     with pytest.raises(ValueError, match="holds a run already"):
         fit(demo_data, appearance, "appearance", *steps("appearance", 2, sample_every=1), "ckpt_path=null")
+
+
+def test_a_corrupt_checkpoint_is_one_clear_error(demo_data, appearance, tmp_path):
+    run_dir = tmp_path / "run"
+    shutil.copytree(appearance, run_dir)
+    last = run_dir / "checkpoints" / "last.ckpt"
+    last.write_bytes(last.read_bytes()[:-1000])
+    options = steps("appearance", 2, sample_every=1)
+    with pytest.raises(ValueError, match=r"last\.ckpt: it is cut off, damaged"):
+        fit(demo_data, run_dir, "appearance", *options)
+
+
+def test_exported_weights_start_a_run_and_motion_modules_may_be_missing(demo_data, appearance, tmp_path):
+    export_weights.main.__wrapped__(
+        OmegaConf.create({"run": str(appearance), "output": str(tmp_path / "w.safetensors")})
+    )
+    start = load_file(tmp_path / "w.safetensors")
+    assert not any("motion_modules" in name for name in start)
+    source = f"init_from={tmp_path / 'w.safetensors'}"
+    fit(demo_data, tmp_path / "t", "temporal", *steps("temporal", 1), source)
+    after = read_checkpoint(tmp_path / "t" / "checkpoints" / "last.ckpt")["current_model_state"]
+    for name, tensor in start.items():
+        assert torch.equal(after[f"model.{name}"], tensor.float()), name
 
 
 def test_weights_of_another_model_are_refused(demo_data, appearance, tmp_path):

@@ -1,0 +1,20 @@
+"""The networks of a run as one small file to start from: python -m scripts.export_weights run=... output=..."""
+
+import safetensors.torch
+from omegaconf import DictConfig
+
+from faceanim.cli import application
+from faceanim.media.files import atomic_path
+from faceanim.modules.run import read_source
+
+
+@application(config_name="export_weights")
+def main(cfg: DictConfig) -> None:
+    state = {k: v.half().contiguous() for k, v in read_source(cfg.run).items() if "motion_modules" not in k}
+    with atomic_path(cfg.output) as temporary:
+        safetensors.torch.save_file(state, temporary)
+    print(f"{cfg.output}: {sum(v.numel() for v in state.values())} numbers in half precision")
+
+
+if __name__ == "__main__":
+    main()

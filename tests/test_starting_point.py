@@ -1,0 +1,32 @@
+"""The small starting point that the demo goes on from."""
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+
+from faceanim.cli import CONF_FOLDER
+from faceanim.models.animation_model import AnimationModel
+from faceanim.modules.run import initialise
+from tests.prepared import ROOT
+
+
+def test_it_is_small_has_a_card_and_fits_the_demos_model():
+    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
+        cfg = compose("train", ["experiment=demo", "stage=appearance", "run_dir=x"])
+    path = ROOT / cfg.init_from
+    assert path.stat().st_size <= 8_000_000
+    assert "train.py" in path.with_suffix(".md").read_text()
+    parts = instantiate(cfg.model, _convert_="all")
+    model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
+    report = initialise(model, str(path), "appearance")
+    missing = [name for name in model.state_dict() if "motion_modules" in name]
+    assert f"missing: {len(missing)}," in report and "unexpected" not in report
+
+
+def test_it_can_be_declined():
+    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
+        cfg = compose("train", ["run_dir=x", "init_from=null"])
+    assert cfg.init_from is None
+    assert "random" in initialise(AnimationModel.__new__(AnimationModel), None, "appearance")
+    with pytest.raises(ValueError, match="needs appearance weights"):
+        initialise(AnimationModel.__new__(AnimationModel), None, "temporal")
