@@ -11,8 +11,15 @@ from faceanim.models.face_locator import FaceLocator
 from faceanim.models.image_encoder import ImageEncoder
 from faceanim.models.pose_guider import PoseGuider
 from faceanim.models.reference_net import ReferenceNet
-from tests.no_network import sitecustomize  # noqa: F401  (importing it cuts the network off)
+from tests.no_network import sitecustomize
 from tests.prepared import prepare
+
+
+@pytest.fixture(autouse=True)
+def no_network():
+    """Cut off before every test: some library puts sockets back as they were."""
+    sitecustomize.cut_off()
+
 
 TINY = {
     "latent_channels": 8,
