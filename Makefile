@@ -20,10 +20,10 @@ demo: $(READY)  ## prepare a real clip, train both stages, export, evaluate, ani
 	$(PY) -m scripts.demo
 
 test: $(READY)  ## the test suite
-	$(PY) -m pytest -m "not slow and not gpu"
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not slow and not gpu"
 
 test-all: $(READY)  ## the test suite with what takes minutes, and what needs a GPU if there is one
-	$(PY) -m pytest
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2
 
 lint: $(READY)  ## ruff: style and format
 	$(VENV)/bin/ruff check .

@@ -1,5 +1,9 @@
 """Fixtures of many tests: tiny real networks, real clips, and no network access."""
 
+import runpy
+import sys
+from collections.abc import Callable
+
 import pytest
 import torch
 from diffusers import DDIMScheduler
@@ -12,7 +16,7 @@ from faceanim.models.image_encoder import ImageEncoder
 from faceanim.models.pose_guider import PoseGuider
 from faceanim.models.reference_net import ReferenceNet
 from tests.no_network import sitecustomize
-from tests.prepared import prepare
+from tests.prepared import ROOT, prepare
 
 
 @pytest.fixture(autouse=True)
@@ -73,3 +77,27 @@ def wake(module: torch.nn.Module, seed: int = 1) -> None:
 def demo_data(tmp_path_factory):
     """The demo clip at 32x32, prepared by the real command: 96 frames to train on, 24 held out."""
     return prepare(tmp_path_factory.mktemp("demo") / "data")
+
+
+@pytest.fixture
+def command(monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
+    """Run a command of the project as the shell would, in this process: (exit code, stdout, stderr).
+
+    The first argument is a script of the repository's root, such as train.py, or a module after -m.
+    """
+
+    def run(script: str, *options: str) -> tuple[int, str, str]:
+        module, *options = options if script == "-m" else (None, *options)
+        monkeypatch.setattr(sys, "argv", [module or script, *options])
+        code = 0
+        try:
+            if module:
+                runpy.run_module(module, run_name="__main__", alter_sys=True)
+            else:
+                runpy.run_path(str(ROOT / script), run_name="__main__")
+        except SystemExit as stop:
+            code = stop.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run

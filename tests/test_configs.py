@@ -30,7 +30,7 @@ def test_every_model_can_be_built_and_fits_its_codec(name):
 
 
 @pytest.mark.parametrize(
-    ("command", "word"),
+    ("words", "word"),
     [
         (["train.py", "model.motion_farmes=2"], "motion_farmes"),
         (["train.py", "experiment=nowhere"], "nowhere"),
@@ -43,16 +43,16 @@ def test_every_model_can_be_built_and_fits_its_codec(name):
         (["-m", "scripts.demo", "nonsense=1"], "nonsense"),
     ],
 )
-def test_a_mistake_is_one_line_and_exit_code_2(command, word, tmp_path):
-    done = run(*[part.replace("RUN", str(tmp_path / "run")) for part in command])
-    assert done.returncode == 2, done.stderr
-    lines = [line for line in done.stderr.splitlines() if line.strip()]
-    assert len(lines) == 1 and lines[0].startswith("error: ") and word in lines[0], done.stderr
+def test_a_mistake_is_one_line_and_exit_code_2(words, word, command, tmp_path):
+    code, _, err = command(*[part.replace("RUN", str(tmp_path / "run")) for part in words])
+    assert code == 2, err
+    lines = [line for line in err.splitlines() if line.strip()]
+    assert len(lines) == 1 and lines[0].startswith("error: ") and word in lines[0], err
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
 @pytest.mark.parametrize(
-    "command",
+    "words",
     [
         ["train.py"],
         ["evaluate.py"],
@@ -62,6 +62,11 @@ def test_a_mistake_is_one_line_and_exit_code_2(command, word, tmp_path):
         ["-m", "scripts.prepare_celebvhq_hdtf"],
     ],
 )
-def test_help_explains(command):
-    done = run(*command, "--help")
-    assert done.returncode == 0 and "usage: python" in done.stdout
+def test_help_explains(words, command):
+    code, out, _ = command(*words, "--help")
+    assert code == 0 and "usage: python" in out
+
+
+def test_a_mistake_ends_the_process_with_2_and_success_with_0():
+    assert run("train.py", "nonsense=1").returncode == 2
+    assert run("train.py", "--help").returncode == 0

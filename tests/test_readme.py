@@ -32,7 +32,13 @@ def test_the_readmes_commands_run_as_they_stand_there(tmp_path):
     for command in listed:
         assert command[0] == "python"
         if command[1] == "train.py":
-            command += [*TINY, "model.image_size=128", "model.codec.patch=4", *steps("appearance", 2)]
+            command += [
+                *TINY,
+                "model.image_size=128",
+                "model.codec.patch=4",
+                "model.attention=[false,true]",
+                *steps("appearance", 2),
+            ]
             command += steps("temporal", 2)
         if command[1] == "infer.py":
             clip = next((tmp_path / "outputs/mine/data/clips").glob("*_test.mp4"))

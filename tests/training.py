@@ -10,7 +10,7 @@ import train
 from tests.prepared import ROOT
 
 TINY = [
-    "init_from=null",
+    "schedule.appearance.init_from=null",
     "model.image_size=32",
     "model.channels=[16,32]",
     "model.attention=[true,true]",

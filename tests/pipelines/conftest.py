@@ -1,8 +1,5 @@
-"""A tiny pipeline with random weights, two prepared clips of the demo video, and the commands themselves."""
+"""A tiny pipeline with random weights, two prepared clips of the demo video."""
 
-import runpy
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,24 +17,6 @@ from faceanim.pose.sequence import PoseSequence
 from tests.conftest import tiny_codec, tiny_model, tiny_scheduler, wake
 
 SIZE = 64
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def command(monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
-    """Run a script of the repository's root as the shell would: (exit code, stdout, stderr)."""
-
-    def run(script: str, *options: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", [script, *options])
-        code = 0
-        try:
-            runpy.run_path(str(ROOT / script), run_name="__main__")
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture(scope="session")

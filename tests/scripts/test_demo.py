@@ -18,7 +18,8 @@ from tests.training import TINY, steps
 FEW = [
     *TINY,
     "model.image_size=128",
-    "model.codec.patch=8",
+    "model.codec.patch=4",
+    "model.attention=[false,true]",
     *steps("appearance", 6, checkpoint_every=1),
     *steps("temporal", 2),
 ]
@@ -26,7 +27,7 @@ FEW = [
 
 @pytest.fixture
 def command(tmp_path):
-    options = ",".join(FEW)
+    options = ",".join(f"'{option}'" for option in FEW)
     return ["-m", "scripts.demo", f"output={tmp_path}/demo", f"train=[{options}]"]
 
 
@@ -64,6 +65,6 @@ def test_a_killed_demo_goes_on_and_ends_with_all_it_promises(command, tmp_path):
 
 
 def test_a_failing_step_says_where_the_demo_stands(tmp_path):
-    done = run("-m", "scripts.demo", f"output={tmp_path}/demo", "train=[nonsense=1]")
+    done = run("-m", "scripts.demo", f"output={tmp_path}/demo", "train=['nonsense=1']")
     assert done.returncode == 2
     assert "step appearance ended with exit code 2" in done.stderr and "Traceback" not in done.stderr
