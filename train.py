@@ -24,7 +24,8 @@ def main(cfg: DictConfig) -> None:
     parts = build(cfg.model)
     model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
     if checkpoint is None:
-        print(initialise(model, cfg.init_from, cfg.stage.name))
+        weights, train_encoder = build(cfg.weights), cfg.model.train_image_encoder
+        print(initialise(model, parts["codec"], weights, cfg.init_from, cfg.stage.name, train_encoder))
     stage = build(cfg.stage.module)(model=model, codec=parts["codec"], scheduler=parts["scheduler"])
 
     logger = build(cfg.logger)

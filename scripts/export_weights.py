@@ -10,7 +10,8 @@ from faceanim.modules.run import read_source
 
 @application(config_name="export_weights")
 def main(cfg: DictConfig) -> None:
-    state = {k: v.half().contiguous() for k, v in read_source(cfg.run).items() if "motion_modules" not in k}
+    networks, _ = read_source(cfg.run)
+    state = {k: v.half().contiguous() for k, v in networks.items() if "motion_modules" not in k}
     with atomic_path(cfg.output) as temporary:
         safetensors.torch.save_file(state, temporary)
     print(f"{cfg.output}: {sum(v.numel() for v in state.values())} numbers in half precision")

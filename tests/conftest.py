@@ -41,7 +41,7 @@ def tiny_model(motion_frames: int = 2, seed: int = 0, **face_locator) -> Animati
     torch.manual_seed(seed)
     return AnimationModel(
         ReferenceNet(motion_frames=motion_frames, **TINY),
-        DenoisingNet(motion_num_attention_heads=2, max_frames=8, **TINY),
+        DenoisingNet(motion_num_attention_heads=2, motion_norm_num_groups=4, max_frames=8, **TINY),
         PoseGuider(16, 3, (4, 8, 16)),
         FaceLocator(16, (4, 8, 16), **face_locator),
         ImageEncoder(32, 16, 32, 64, 1, 2, 12),

@@ -18,15 +18,20 @@ def test_it_is_small_has_a_card_and_fits_the_demos_model():
     assert "train.py" in path.with_suffix(".md").read_text()
     parts = instantiate(cfg.model, _convert_="all")
     model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
-    report = initialise(model, str(path), "appearance")
+    weights = instantiate(cfg.weights, _convert_="all")
+    report = initialise(model, parts["codec"], weights, str(path), "appearance")
     missing = [name for name in model.state_dict() if "motion_modules" in name]
-    assert f"missing: {len(missing)}," in report and "unexpected" not in report
+    assert f"kept: {len(missing)}," in report and "unexpected" not in report
 
 
 def test_it_can_be_declined():
     with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
         cfg = compose("train", ["run_dir=x", "init_from=null"])
     assert cfg.init_from is None
-    assert "random" in initialise(AnimationModel.__new__(AnimationModel), None, "appearance")
+    none = instantiate(cfg.weights, _convert_="all")
+    parts = instantiate(cfg.model, _convert_="all")
+    model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
+    report = initialise(model, parts["codec"], none, None, "appearance", cfg.model.train_image_encoder)
+    assert report.splitlines() == [f"{name}: random, as built" for name in AnimationModel.components]
     with pytest.raises(ValueError, match="needs appearance weights"):
-        initialise(AnimationModel.__new__(AnimationModel), None, "temporal")
+        initialise(model, parts["codec"], none, None, "temporal")

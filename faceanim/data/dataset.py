@@ -31,6 +31,7 @@ class ClipSample(NamedTuple):
     clip_id: str
     reference_3HW: Tensor
     reference_mask_1HW: Tensor
+    reference_pose_3HW: Tensor
     frames_T3HW: Tensor
     pose_T3HW: Tensor
     face_mask_T1HW: Tensor
@@ -79,25 +80,27 @@ class FaceClipDataset(Dataset):
         rng = np.random.default_rng([self.seed, number])
         choice = choose_frames(row.n_frames, self.rules, rng)
         order = [choice.reference, *choice.window, *choice.motion]
-        points = PoseSequence.load(self.folder / row.landmarks_path).points[order]
+        clip_points = PoseSequence.load(self.folder / row.landmarks_path).points
         frames = ClipReader(self.folder / row.path).read(order)
         T, n = self.rules.frames, self.rules.motion_frames
         H, W = frames.shape[1:3]
         matrix = self.jitter.draw(H, W, rng)
         if matrix is not None:
-            frames, points = warp_frames(frames, matrix), warp_points(points, matrix)
+            frames, clip_points = warp_frames(frames, matrix), warp_points(clip_points, matrix)
+        points = clip_points[order]
         images_N3HW = _to_image_tensor(frames)
         motion = images_N3HW.new_zeros(n, 3, H, W)
         motion[: len(choice.motion)] = images_N3HW[1 + T :]
-        masks = [self._mask(p, H, W) for p in points[: 1 + T]]
+        poses = pose_images(points[: 1 + T], H, W)
         return ClipSample(
             number=number,
             clip_id=row.clip_id,
             reference_3HW=images_N3HW[0],
-            reference_mask_1HW=masks[0],
+            reference_mask_1HW=self._mask(np.concatenate([points[:1], clip_points]), H, W),
+            reference_pose_3HW=poses[0],
             frames_T3HW=images_N3HW[1 : 1 + T],
-            pose_T3HW=pose_images(points[1 : 1 + T], H, W),
-            face_mask_T1HW=torch.stack(masks[1:]),
+            pose_T3HW=poses[1:],
+            face_mask_T1HW=torch.stack([self._mask(p, H, W) for p in points[1 : 1 + T]]),
             motion_n3HW=motion,
             motion_valid_n=torch.full((n,), bool(choice.motion)),
         )

@@ -1,4 +1,4 @@
-"""AnimationModel: the networks together. Training, evaluation and inference all call its ``forward``.
+"""AnimationModel: the networks together. Training calls its ``forward``, sampling the three steps it consists of.
 
 Shape letters: B batch, T frames, C latent channels, n motion frames, H W pixels, h w latent size,
 K channels of the denoising UNet's first block, L image tokens, D their width.
@@ -15,8 +15,9 @@ from faceanim.models.denoising_net import DenoisingNet
 from faceanim.models.face_locator import FaceLocator
 from faceanim.models.image_encoder import ImageEncoder
 from faceanim.models.motion_frames import MotionFrames, beside_reference
+from faceanim.models.multi_scale_pose_guider import MultiScalePoseGuider
 from faceanim.models.pose_guider import PoseGuider
-from faceanim.models.reference_attention import ReferenceFeatures
+from faceanim.models.reference_attention import ReferenceFeatures, SpeedUps
 from faceanim.models.reference_net import ReferenceNet
 
 
@@ -31,28 +32,30 @@ def plain_config(component: ConfigMixin) -> dict:
 
 @dataclass
 class Face:
-    """What the Face Locator reads. image_B3HW: the reference in [-1, 1]. mask_B1HW: 1 inside the face."""
+    """The reference's face. image_B3HW: the reference in [-1, 1]. mask_B1HW: 1 inside the face (both for the Face
+    Locator). pose_B3HW: its pose image in [0, 1], for a Pose Guider that compares poses."""
 
     image_B3HW: Tensor
     mask_B1HW: Tensor
+    pose_B3HW: Tensor | None = None
 
 
 class AnimationModel(nn.Module):
     """The five networks. Their constructor arguments alone rebuild them: see ``configs``."""
 
-    components: ClassVar[dict[str, type]] = {
-        "reference_net": ReferenceNet,
-        "denoising_net": DenoisingNet,
-        "pose_guider": PoseGuider,
-        "face_locator": FaceLocator,
-        "image_encoder": ImageEncoder,
+    components: ClassVar[dict[str, tuple[type, ...]]] = {  # the classes that each may have
+        "reference_net": (ReferenceNet,),
+        "denoising_net": (DenoisingNet,),
+        "pose_guider": (PoseGuider, MultiScalePoseGuider),
+        "face_locator": (FaceLocator,),
+        "image_encoder": (ImageEncoder,),
     }
 
     def __init__(
         self,
         reference_net: ReferenceNet,
         denoising_net: DenoisingNet,
-        pose_guider: PoseGuider,
+        pose_guider: PoseGuider | MultiScalePoseGuider,
         face_locator: FaceLocator,
         image_encoder: ImageEncoder,
     ):
@@ -62,19 +65,48 @@ class AnimationModel(nn.Module):
         self.pose_guider = pose_guider
         self.face_locator = face_locator
         self.image_encoder = image_encoder
+        self.speed_ups = SpeedUps()
+        multi_scale = isinstance(pose_guider, MultiScalePoseGuider)
+        scales = 1 + len(pose_guider.config.scale_channels) if multi_scale else 1
+        if scales not in (1, denoising_net.feature_scales):
+            raise ValueError(
+                f"pose_guider has {scales} scales, denoising_net takes 1 or {denoising_net.feature_scales} "
+                "(many need attention at all levels but the last, and motion_mid_block)"
+            )
+
+    def use(self, speed_ups: SpeedUps) -> None:
+        """Switches exact short cuts on or off, in every network."""
+        self.speed_ups = speed_ups
+        self.reference_net.use(speed_ups)
+        self.denoising_net.use(speed_ups)
 
     def configs(self) -> dict[str, dict]:
-        """Constructor arguments per component, plain values."""
-        return {name: plain_config(getattr(self, name)) for name in self.components}
+        """Per component its class's name and the constructor's arguments, plain values."""
+        return {
+            name: {"class": type(getattr(self, name)).__name__, **plain_config(getattr(self, name))}
+            for name in self.components
+        }
 
     @classmethod
     def from_configs(cls, configs: dict[str, dict]) -> "AnimationModel":
-        """Builds the networks with random weights. Raises ValueError on missing or unknown components."""
+        """Builds the networks with random weights. Raises ValueError on missing or unknown components and classes."""
         if set(configs) != set(cls.components):
             raise ValueError(
                 f"model: expected the components {sorted(cls.components)}, got {sorted(configs)}"
             )
-        return cls(**{name: cls.components[name](**config) for name, config in configs.items()})
+        networks = {}
+        for name, config in configs.items():
+            arguments = {key: value for key, value in config.items() if key != "class"}
+            networks[name] = cls.class_of(name, config["class"])(**arguments)
+        return cls(**networks)
+
+    @classmethod
+    def class_of(cls, component: str, name: str) -> type:
+        """A component's class by its name; ValueError for any other than those allowed."""
+        allowed = {kind.__name__: kind for kind in cls.components[component]}
+        if name not in allowed:
+            raise ValueError(f"{component}: expected one of {', '.join(allowed)}, got {name!r}")
+        return allowed[name]
 
     def read_reference(
         self, reference_BChw: Tensor, motion: MotionFrames | None, image_tokens_BLD: Tensor
@@ -83,11 +115,13 @@ class AnimationModel(nn.Module):
         latents = beside_reference(reference_BChw, motion, self.reference_net.config.motion_frames)
         return self.reference_net(latents, image_tokens_BLD)
 
-    def guide(self, pose_BT3HW: Tensor, face: Face) -> Tensor:
-        """Pose features plus, for every frame alike, the face features, (B, T, K, h, w)."""
-        features = self.pose_guider(pose_BT3HW.flatten(0, 1)).unflatten(0, pose_BT3HW.shape[:2])
+    def guide(self, pose_BT3HW: Tensor, face: Face) -> list[Tensor]:
+        """Pose features plus, for every frame alike, the face features: (B, T, K, h, w), and with a multi-scale Pose
+        Guider one for each down block."""
+        features = self.pose_guider(pose_BT3HW.flatten(0, 1), face.pose_B3HW)
+        first, *deeper = (f.unflatten(0, pose_BT3HW.shape[:2]) for f in features)
         located = self.face_locator(face.image_B3HW, face.mask_B1HW)
-        return features if located is None else features + located[:, None]
+        return [first if located is None else first + located[:, None], *deeper]
 
     def forward(
         self,
@@ -104,10 +138,18 @@ class AnimationModel(nn.Module):
 
         t: (B,), or (B, T) without motion.
         image_tokens_BLD: from ``image_encoder``, zeroed where dropped. keep_reference_B: False where the sample
-        shall not see its reference.
+        shall not see its reference; on the CPU, for which samples are kept shapes the work.
         """
-        reference = self.read_reference(reference_BChw, motion, image_tokens_BLD)
-        reference.keep_B = keep_reference_B
+        keep = None if keep_reference_B is None else keep_reference_B.tolist()
+        if keep is None or all(keep) or not self.speed_ups.skip_dropped:
+            reference = self.read_reference(reference_BChw, motion, image_tokens_BLD)
+        else:
+            # At least one sample is read: every rank runs the same networks, and all of their parameters get gradients.
+            rows = [b for b, kept in enumerate(keep) if kept] or [0]
+            reference = self.read_reference(
+                reference_BChw[rows], motion and motion.of(rows), image_tokens_BLD[rows]
+            ).first(sum(keep))
+        reference.keep = keep
         return self.denoising_net(noisy_BTChw, t, image_tokens_BLD, reference, self.guide(pose_BT3HW, face))
 
     @torch.no_grad()

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import torch
 import torch.nn.functional as F
-from diffusers import AutoencoderKL, ConfigMixin, ModelMixin
+from diffusers import AutoencoderKL, AutoencoderTiny, ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor
 
@@ -109,7 +109,39 @@ class VAECodec(ModelMixin, ConfigMixin):
         return self.vae.decode(latents_NChw / self.vae.config.scaling_factor).sample
 
 
-CODECS = {"DCTCodec": DCTCodec, "VAECodec": VAECodec}
+class TinyCodec(ModelMixin, ConfigMixin):
+    """TAESD (Bohan, github.com/madebyollin/taesd): a small autoencoder into Stable Diffusion's own scaled latents.
+
+    Many times faster than ``VAECodec`` with less detail: for previews and for training on small machines.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        block_out_channels: tuple[int, ...] = (64, 64, 64, 64),
+        encoder_blocks: tuple[int, ...] = (1, 3, 3, 3),
+        decoder_blocks: tuple[int, ...] = (3, 3, 3, 1),
+        latent_channels: int = 4,
+    ):
+        super().__init__()
+        self.vae = AutoencoderTiny(
+            encoder_block_out_channels=tuple(block_out_channels),
+            decoder_block_out_channels=tuple(block_out_channels),
+            num_encoder_blocks=tuple(encoder_blocks),
+            num_decoder_blocks=tuple(decoder_blocks),
+            latent_channels=latent_channels,
+        )
+        self.latent_channels = latent_channels
+        self.downscale = 2 ** (len(block_out_channels) - 1)
+
+    def encode(self, x_N3HW: Tensor) -> Tensor:
+        return self.vae.encode(x_N3HW).latents * self.vae.config.scaling_factor
+
+    def decode(self, latents_NChw: Tensor) -> Tensor:
+        return self.vae.decode(latents_NChw / self.vae.config.scaling_factor).sample
+
+
+CODECS = {"DCTCodec": DCTCodec, "VAECodec": VAECodec, "TinyCodec": TinyCodec}
 
 
 def build_codec(name: str, config: dict) -> Codec:

@@ -1,20 +1,31 @@
 """Denoising UNet: a stock ``UNetMotionModel`` that reads the reference, pose and face features.
 
-Three small parts make it the network of the AnimateAnyone line; none of them forks a forward:
-``ReadReference`` processors on the spatial self-attention, an input convolution that adds the pose and face
-features to its output, and motion modules that normalise each frame by itself.
+A few small parts make it the network of the AnimateAnyone line; none of them forks a forward:
+``ReadReference`` processors on the spatial self-attention, an input convolution and down blocks that add the pose
+and face features to their output, and motion modules that normalise each frame by itself.
 
-Shape letters: B batch, T frames, C latent channels, K channels of the first block, h w latent size.
+Shape letters: B batch, T frames, C latent channels, K channels of the first block, h w latent size, N = B * T.
 """
+
+from dataclasses import replace
 
 import torch
 from diffusers import ConfigMixin, ModelMixin, UNetMotionModel
 from diffusers.configuration_utils import register_to_config
-from diffusers.models.unets.unet_motion_model import AnimateDiffTransformer3D
+from diffusers.models.unets.unet_motion_model import (
+    AnimateDiffTransformer3D,
+    CrossAttnDownBlockMotion,
+    UNetMidBlockCrossAttnMotion,
+)
 from torch import Tensor, nn
 
 from faceanim.models import reference_attention
-from faceanim.models.reference_attention import ReadReference, ReferenceFeatures
+from faceanim.models.reference_attention import (
+    ReadReference,
+    ReferenceFeatures,
+    SpeedUps,
+    spatial_transformer_blocks,
+)
 from faceanim.models.reference_net import idle_cross_attention
 
 
@@ -24,6 +35,28 @@ class FeatureConvIn(nn.Conv2d):
     def forward(self, latents_and_features: Tensor) -> Tensor:
         latents, features = latents_and_features.split([self.in_channels, self.out_channels], dim=1)
         return super().forward(latents) + features
+
+
+class FeatureDownBlock(CrossAttnDownBlockMotion):
+    """Adds the features of its scale to what it hands on, not to the skip connections (AniPortrait)."""
+
+    scale: int
+
+    def forward(self, *args, cross_attention_kwargs: dict, **kwargs) -> tuple[Tensor, tuple[Tensor, ...]]:
+        hidden, skips = super().forward(*args, cross_attention_kwargs=cross_attention_kwargs, **kwargs)
+        features = cross_attention_kwargs["features"]
+        return (hidden + features[self.scale] if features else hidden), skips
+
+
+class FeatureMidBlock(UNetMidBlockCrossAttnMotion):
+    """Adds the last down block's features to its input: that block has no attention to bring them along."""
+
+    scale: int
+
+    def forward(self, hidden_states: Tensor, *args, cross_attention_kwargs: dict, **kwargs) -> Tensor:
+        features = cross_attention_kwargs["features"]
+        hidden = hidden_states + features[self.scale] if features else hidden_states
+        return super().forward(hidden, *args, cross_attention_kwargs=cross_attention_kwargs, **kwargs)
 
 
 class PerFrameGroupNorm(nn.GroupNorm):
@@ -47,9 +80,27 @@ class MotionModule(AnimateDiffTransformer3D):
         return super().forward(hidden_states, *args, **kwargs) if self.enabled else hidden_states
 
 
+class CheckpointedMotionModule(MotionModule):
+    """Outside of the middle block diffusers' blocks checkpoint all but their motion modules."""
+
+    gradient_checkpointing = False
+
+    def forward(self, hidden_states: Tensor, *args, **kwargs) -> Tensor:
+        if self.enabled and self.gradient_checkpointing and torch.is_grad_enabled():
+            inner = super().forward
+            return torch.utils.checkpoint.checkpoint(
+                inner, hidden_states, *args, use_reentrant=False, **kwargs
+            )
+        return super().forward(hidden_states, *args, **kwargs)
+
+
 class DenoisingNet(ModelMixin, ConfigMixin):
-    """Predicts v (or noise) for T frames. Arguments as ``ReferenceNet``; ``max_frames`` is the length of the
-    motion modules' position table, the longest window that the network can see at once."""
+    """Predicts v (or noise, or x_0) for T frames. Arguments as ``ReferenceNet``, and
+
+    motion_num_attention_heads, motion_norm_num_groups: of the motion modules (AnimateDiff: 8 and 32).
+    max_frames: length of their position table, the longest window that the network can see at once.
+    motion_mid_block: False for AnimateDiff's first motion modules, which have none in the middle block.
+    """
 
     _supports_gradient_checkpointing = True
 
@@ -64,6 +115,8 @@ class DenoisingNet(ModelMixin, ConfigMixin):
         cross_attention_dim: int = 768,
         norm_num_groups: int = 32,
         motion_num_attention_heads: int = 8,
+        motion_norm_num_groups: int = 32,
+        motion_mid_block: bool = True,
         max_frames: int = 32,
     ):
         super().__init__()
@@ -82,23 +135,40 @@ class DenoisingNet(ModelMixin, ConfigMixin):
             cross_attention_dim=cross_attention_dim,
             norm_num_groups=norm_num_groups,
             motion_num_attention_heads=motion_num_attention_heads,
+            use_motion_mid_block=motion_mid_block,
             motion_max_seq_length=max_frames,
         )
         self.unet.conv_in.__class__ = FeatureConvIn
-        for module in self.motion_modules():
-            module.__class__ = MotionModule
-            module.norm.__class__ = PerFrameGroupNorm
-            nn.init.zeros_(module.proj_out.weight)  # an untrained motion module changes nothing (AnimateDiff)
-            nn.init.zeros_(module.proj_out.bias)
-        reference_attention.install(self.unet, ReadReference)
+        self.feature_scales = self._take_features_at_every_scale()
+        for name, module in self.unet.named_modules():
+            if isinstance(module, AnimateDiffTransformer3D):
+                module.__class__ = MotionModule if name.startswith("mid_block") else CheckpointedMotionModule
+                module.norm = PerFrameGroupNorm(motion_norm_num_groups, module.in_channels, module.norm.eps)
+                nn.init.zeros_(module.proj_out.weight)  # untrained, it changes nothing (AnimateDiff)
+                nn.init.zeros_(module.proj_out.bias)
+        self.use(SpeedUps())
+
+    def _take_features_at_every_scale(self) -> int:
+        """Returns how many scales can be taken: one where a block lies between that has no attention."""
+        *down, _ = self.unet.down_blocks
+        middle = self.unet.mid_block
+        if not all(self.config.attention_levels[:-1]) or type(middle) is not UNetMidBlockCrossAttnMotion:
+            return 1
+        for scale, block in enumerate(down, start=1):
+            block.__class__, block.scale = FeatureDownBlock, scale
+        middle.__class__, middle.scale = FeatureMidBlock, len(down) + 1
+        return len(down) + 2
+
+    def use(self, speed_ups: SpeedUps) -> None:
+        reference_attention.install(self.unet, ReadReference, speed_ups)
 
     @property
     def feature_channels(self) -> int:
         """K: channels of the pose and face features that the network takes in."""
         return self.config.block_out_channels[0]
 
-    def motion_modules(self) -> list[nn.Module]:
-        return [m for m in self.modules() if isinstance(m, AnimateDiffTransformer3D)]
+    def motion_modules(self) -> list[MotionModule]:
+        return [m for m in self.modules() if isinstance(m, MotionModule)]
 
     def enable_motion(self, enabled: bool) -> None:
         """Without motion every frame is denoised by itself (stage 1)."""
@@ -112,27 +182,42 @@ class DenoisingNet(ModelMixin, ConfigMixin):
         """Names of parameters that no output depends on: they get no gradient and must stay frozen."""
         return idle_cross_attention(self)
 
+    def project(self, reference: ReferenceFeatures) -> ReferenceFeatures:
+        """The same reference with every layer's keys and values: for many forwards with the same weights (sampling).
+
+        They live as long as the returned record; new weights or a new reference ask for a new one.
+        """
+        projected = {}
+        for name, block in spatial_transformer_blocks(self.unet).items():
+            states_KLD = reference.of(name)
+            projected[name] = block.attn1.to_k(states_KLD), block.attn1.to_v(states_KLD)
+        return replace(reference, projected=projected)
+
     def forward(
         self,
         noisy_BTChw: Tensor,
         t: Tensor,
         image_tokens_BLD: Tensor,
         reference: ReferenceFeatures | None = None,
-        features_BTKhw: Tensor | None = None,
+        features: list[Tensor] | None = None,
     ) -> Tensor:
         """Returns the prediction, (B, T, C, h, w).
 
         t: (B,), or (B, T) with motion switched off: then every frame has a timestep of its own.
-        reference=None: plain self-attention (the unconditional half). features_BTKhw: pose + face features.
+        reference=None: plain self-attention (the unconditional half). features: pose + face features, (B, T, K, h, w)
+        alone or followed by one for each down block's output (see ``MultiScalePoseGuider``); None: none.
         """
         B, T, _, h, w = noisy_BTChw.shape
         if T > self.config.max_frames:
             raise ValueError(f"at most {self.config.max_frames} frames fit the motion modules, got {T}")
-        if features_BTKhw is None:
-            features_BTKhw = noisy_BTChw.new_zeros(B, T, self.feature_channels, h, w)
-        sample_BTChw = torch.cat([noisy_BTChw, features_BTKhw], dim=2)
+        if features is None:
+            features = [noisy_BTChw.new_zeros(B, T, self.feature_channels, h, w)]
+        if len(features) not in (1, self.feature_scales):
+            raise ValueError(f"features at 1 or {self.feature_scales} scales expected, got {len(features)}")
+        sample_BTChw = torch.cat([noisy_BTChw, features[0]], dim=2)
         tokens_NLD = image_tokens_BLD.repeat_interleave(T, dim=0)  # the UNet wants them per frame
-        kwargs = {"reference": reference}
+        deeper = [f.flatten(0, 1) for f in features] if len(features) > 1 else None
+        kwargs = {"reference": reference, "features": deeper}
         if t.ndim == 2:
             if T > 1 and any(module.enabled for module in self.motion_modules()):
                 raise ValueError("timesteps per frame (B, T) need motion switched off: enable_motion(False)")

@@ -1,7 +1,7 @@
 """Face Locator: tells the denoising UNet where the reference's face is and what it looks like.
 
-A light CNN over [masked reference face, mask], the Pose Guider's build with other inputs. Its features are
-added beside the pose features; the last layer starts at zero, so that it changes nothing at first.
+A light CNN over [masked reference face, mask], or over one of them, the Pose Guider's build with other inputs. Its
+features are added beside the pose features; the last layer starts at zero, so that it changes nothing at first.
 
 Shape letters: B batch, H W pixels, K channels of the denoising UNet's first block, h w latent size.
 """
@@ -13,18 +13,30 @@ from torch import Tensor
 
 from faceanim.models.pose_guider import PoseGuider
 
+CHANNELS = {"off": 0, "mask": 1, "face": 3, "both": 4}  # per choice of inputs
+
 
 class FaceLocator(ModelMixin, ConfigMixin):
+    """inputs: off, the mask, the masked reference face, or both. enabled: False means off, whatever ``inputs``."""
+
     @register_to_config
     def __init__(
         self,
         conditioning_embedding_channels: int = 320,
         block_out_channels: tuple[int, ...] = (16, 32, 96, 256),
         enabled: bool = True,
+        inputs: str = "both",
     ):
         super().__init__()
+        if inputs not in CHANNELS:
+            raise ValueError(
+                f'face_locator.inputs: expected "off" (quoted in YAML), mask, face or both, got {inputs!r}'
+            )
+        channels = CHANNELS[inputs] if enabled else 0
         self.encoder = (
-            PoseGuider(conditioning_embedding_channels, 4, tuple(block_out_channels)) if enabled else None
+            PoseGuider(conditioning_embedding_channels, channels, tuple(block_out_channels))
+            if channels
+            else None
         )
 
     def forward(self, reference_B3HW: Tensor, mask_B1HW: Tensor) -> Tensor | None:
@@ -34,4 +46,9 @@ class FaceLocator(ModelMixin, ConfigMixin):
         """
         if self.encoder is None:
             return None
-        return self.encoder(torch.cat([reference_B3HW * mask_B1HW, mask_B1HW], dim=1))
+        seen = []
+        if self.config.inputs != "mask":
+            seen.append(reference_B3HW * mask_B1HW)
+        if self.config.inputs != "face":
+            seen.append(mask_B1HW)
+        return self.encoder(torch.cat(seen, dim=1))[0]

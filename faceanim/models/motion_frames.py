@@ -19,9 +19,17 @@ class MotionFrames:
     latents_BnChw: Tensor
     valid_Bn: Tensor
 
+    def noised(self, noise_BnChw: Tensor) -> "MotionFrames":
+        """The same with noise added to the latents; frames that are missing stay so."""
+        return MotionFrames(self.latents_BnChw + noise_BnChw.to(self.latents_BnChw), self.valid_Bn)
+
     def where(self, keep_B: Tensor) -> "MotionFrames":
         """The same, with all motion frames of a sample missing where keep_B is False."""
         return MotionFrames(self.latents_BnChw, self.valid_Bn & keep_B[:, None])
+
+    def of(self, rows: list[int]) -> "MotionFrames":
+        """Those of some of the batch's samples."""
+        return MotionFrames(self.latents_BnChw[rows], self.valid_Bn[rows])
 
 
 def input_channels(latent_channels: int, motion_frames: int) -> int:

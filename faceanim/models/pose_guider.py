@@ -36,9 +36,10 @@ class PoseGuider(ModelMixin, ConfigMixin):
         nn.init.zeros_(self.conv_out.weight)
         nn.init.zeros_(self.conv_out.bias)
 
-    def forward(self, pose_N3HW: Tensor) -> Tensor:
-        """pose_N3HW: pose images in [0, 1]. Returns (N, K, h, w)."""
+    def forward(self, pose_N3HW: Tensor, reference_pose_B3HW: Tensor | None = None) -> list[Tensor]:
+        """pose_N3HW: pose images in [0, 1]. Returns features at one scale, [(N, K, h, w)]; the reference's pose image
+        is for the multi-scale guider."""
         x = F.silu(self.conv_in(pose_N3HW))
         for block in self.blocks:
             x = F.silu(block(x))
-        return self.conv_out(x)
+        return [self.conv_out(x)]

@@ -3,13 +3,14 @@
 AnimateAnyone (Hu et al., 2023, arXiv:2311.17117), section 3.2: at every spatial self-attention layer the
 normed hidden states of the ReferenceNet are appended to the keys and values of the denoising UNet.
 
-Two attention processors do it on stock diffusers UNets. The features travel in a record that is handed
-through ``cross_attention_kwargs``; no module keeps anything between two forwards.
+Attention processors do it on stock diffusers UNets. The features travel in a record that is handed
+through ``cross_attention_kwargs``; no module keeps anything between two forwards. (``features`` in there is for the
+blocks around the attention layers, see ``denoising_net``.)
 
-Shape letters: B batch, T frames, L tokens (h * w), D width, N = B * T.
+Shape letters: B batch, T frames, K samples that keep their reference, L tokens (h * w), D width, N = B * T.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
@@ -18,17 +19,33 @@ from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
 
 
+@dataclass(frozen=True)
+class SpeedUps:
+    """Exact short cuts: same maths, less work. Each can be switched off, to see that it changes nothing.
+
+    single_token: attention to one image token is that token's value, whatever the queries are: no q, no k.
+    project_once: the reference's keys and values are projected once per sample, not for each of its frames.
+    skip_dropped: a sample whose reference is dropped attends to its own frame alone, instead of under a mask.
+    """
+
+    single_token: bool = True
+    project_once: bool = True
+    skip_dropped: bool = True
+
+
 @dataclass
 class ReferenceFeatures:
     """What the ReferenceNet saw, per self-attention layer.
 
-    states: layer name -> normed hidden states (B, L, D).
-    keep_B: bool; False where the sample's reference is dropped, so that its queries see the frame alone.
-        None keeps every reference.
+    states: layer name -> normed hidden states (K, L, D).
+    keep: which of the batch's B samples keep their reference. The states belong to these K samples, in order; with
+        ``SpeedUps.skip_dropped`` off they belong to all B and the dropped ones are masked. None: all keep theirs.
+    projected: layer name -> the reading layer's keys and values of the states, see ``DenoisingNet.project``.
     """
 
     states: dict[str, Tensor] = field(default_factory=dict)
-    keep_B: Tensor | None = None
+    keep: list[bool] | None = None
+    projected: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
 
     def of(self, layer: str) -> Tensor:
         if layer not in self.states:
@@ -38,11 +55,15 @@ class ReferenceFeatures:
             )
         return self.states[layer]
 
+    def first(self, K: int) -> "ReferenceFeatures":
+        """The same with the states of the first K samples only."""
+        return replace(self, states={layer: states[:K] for layer, states in self.states.items()})
+
 
 class RecordReference:
     """Self-attention of the ReferenceNet: stores its input, then attends as always."""
 
-    def __init__(self, layer: str):
+    def __init__(self, layer: str, speed_ups: SpeedUps):
         self.layer = layer
 
     def __call__(
@@ -52,20 +73,19 @@ class RecordReference:
         encoder_hidden_states: Tensor | None = None,
         attention_mask: Tensor | None = None,
         reference: ReferenceFeatures | None = None,
+        features: list[Tensor] | None = None,
     ) -> Tensor:
         if reference is not None:
             reference.states[self.layer] = hidden_states
-        return _attend(attn, hidden_states, attn.to_k(hidden_states), attn.to_v(hidden_states))
+        k, v = attn.to_k(hidden_states), attn.to_v(hidden_states)
+        return _out(attn, _attend(attn, attn.to_q(hidden_states), k, v))
 
 
 class ReadReference:
-    """Self-attention of the denoising UNet over [its own tokens; the reference's tokens].
+    """Self-attention of the denoising UNet over [its own tokens; the reference's tokens]."""
 
-    Keys and values of the reference are projected once per sample and shared by its frames.
-    """
-
-    def __init__(self, layer: str):
-        self.layer = layer
+    def __init__(self, layer: str, speed_ups: SpeedUps):
+        self.layer, self.speed_ups = layer, speed_ups
 
     def __call__(
         self,
@@ -74,25 +94,43 @@ class ReadReference:
         encoder_hidden_states: Tensor | None = None,
         attention_mask: Tensor | None = None,
         reference: ReferenceFeatures | None = None,
+        features: list[Tensor] | None = None,
     ) -> Tensor:
-        k_NLD, v_NLD = attn.to_k(hidden_states), attn.to_v(hidden_states)
-        mask = None
-        if reference is not None:
-            states_BLD = reference.of(self.layer)
-            N, L, _ = hidden_states.shape
-            T = N // states_BLD.shape[0]
-            k_NLD = torch.cat([k_NLD, attn.to_k(states_BLD).repeat_interleave(T, dim=0)], dim=1)
-            v_NLD = torch.cat([v_NLD, attn.to_v(states_BLD).repeat_interleave(T, dim=0)], dim=1)
-            if reference.keep_B is not None:
-                keep_N = reference.keep_B.repeat_interleave(T)
-                mask = hidden_states.new_ones(N, 1, 1, k_NLD.shape[1], dtype=torch.bool)
-                mask[..., L:] = keep_N[:, None, None, None]
-        return _attend(attn, hidden_states, k_NLD, v_NLD, mask)
+        q, k, v = (project(hidden_states) for project in (attn.to_q, attn.to_k, attn.to_v))
+        if reference is None:
+            return _out(attn, _attend(attn, q, k, v))
+        states_KLD = reference.of(self.layer)
+        keep = reference.keep or [True] * len(states_KLD)
+        T = len(hidden_states) // len(keep)
+        rk, rv = self._project(attn, states_KLD, reference, T)
+        if all(keep) or not self.speed_ups.skip_dropped:
+            mask = None if all(keep) else _mask(keep, T, k, rk)
+            return _out(attn, _attend(attn, q, torch.cat([k, rk], dim=1), torch.cat([v, rv], dim=1), mask))
+        # Empty rows go through as well: what a rank computes must not depend on what it dropped.
+        keep_N = torch.tensor(keep, device=q.device).repeat_interleave(T)
+        order = keep_N.argsort(descending=True, stable=True)
+        kept, dropped = order.split([T * sum(keep), T * (len(keep) - sum(keep))])
+        seeing = _attend(attn, q[kept], torch.cat([k[kept], rk], dim=1), torch.cat([v[kept], rv], dim=1))
+        alone = _attend(attn, q[dropped], k[dropped], v[dropped])
+        return _out(attn, torch.cat([seeing, alone])[order.argsort()])
+
+    def _project(
+        self, attn: Attention, states_KLD: Tensor, reference: ReferenceFeatures, T: int
+    ) -> tuple[Tensor, Tensor]:
+        """The reference's keys and values for each frame, (K * T, L, D)."""
+        if not self.speed_ups.project_once:
+            states = states_KLD.repeat_interleave(T, dim=0)
+            return attn.to_k(states), attn.to_v(states)
+        k_KLD, v_KLD = reference.projected.get(self.layer) or (attn.to_k(states_KLD), attn.to_v(states_KLD))
+        return k_KLD.repeat_interleave(T, dim=0), v_KLD.repeat_interleave(T, dim=0)
 
 
 class CrossAttendImage:
     """Cross-attention to the image tokens. A softmax over a single token is 1, so that q and k drop out."""
 
+    def __init__(self, speed_ups: SpeedUps):
+        self.speed_ups = speed_ups
+
     def __call__(
         self,
         attn: Attention,
@@ -100,24 +138,32 @@ class CrossAttendImage:
         encoder_hidden_states: Tensor | None = None,
         attention_mask: Tensor | None = None,
         reference: ReferenceFeatures | None = None,
+        features: list[Tensor] | None = None,
     ) -> Tensor:
         tokens = encoder_hidden_states
-        if tokens.shape[1] == 1:
-            out = attn.to_out[1](attn.to_out[0](attn.to_v(tokens)))
-            return out.expand(-1, hidden_states.shape[1], -1)
-        return _attend(attn, hidden_states, attn.to_k(tokens), attn.to_v(tokens))
+        if tokens.shape[1] == 1 and self.speed_ups.single_token:
+            return _out(attn, attn.to_v(tokens)).expand(-1, hidden_states.shape[1], -1)
+        return _out(attn, _attend(attn, attn.to_q(hidden_states), attn.to_k(tokens), attn.to_v(tokens)))
 
 
-def _attend(
-    attn: Attention, hidden_states: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None
-) -> Tensor:
+def _attend(attn: Attention, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
     def heads(x: Tensor) -> Tensor:
         return x.unflatten(-1, (attn.heads, -1)).transpose(1, 2)
 
-    q = attn.to_q(hidden_states)
     out = F.scaled_dot_product_attention(heads(q), heads(k), heads(v), attn_mask=mask, scale=attn.scale)
-    out = out.transpose(1, 2).flatten(2)
-    return attn.to_out[1](attn.to_out[0](out))
+    return out.transpose(1, 2).flatten(2)
+
+
+def _out(attn: Attention, x: Tensor) -> Tensor:
+    return attn.to_out[1](attn.to_out[0](x))
+
+
+def _mask(keep: list[bool], T: int, own_NLD: Tensor, reference_NLD: Tensor) -> Tensor:
+    """True where a query may look, (N, 1, 1, L + L): everywhere but at the reference of a dropped sample."""
+    keep_N = torch.tensor(keep, device=own_NLD.device).repeat_interleave(T)
+    mask = keep_N.new_ones(len(own_NLD), 1, 1, own_NLD.shape[1] + reference_NLD.shape[1])
+    mask[..., own_NLD.shape[1] :] = keep_N[:, None, None, None]
+    return mask
 
 
 def spatial_transformer_blocks(unet: nn.Module) -> dict[str, BasicTransformerBlock]:
@@ -131,8 +177,10 @@ def spatial_transformer_blocks(unet: nn.Module) -> dict[str, BasicTransformerBlo
     return dict(sorted(blocks.items(), key=lambda item: order.index(item[0].split(".")[0])))
 
 
-def install(unet: nn.Module, self_attention: type[RecordReference] | type[ReadReference]) -> None:
+def install(
+    unet: nn.Module, self_attention: type[RecordReference] | type[ReadReference], speed_ups: SpeedUps
+) -> None:
     """Gives every spatial transformer block of a stock UNet the processors above."""
     for name, block in spatial_transformer_blocks(unet).items():
-        block.attn1.set_processor(self_attention(name))
-        block.attn2.set_processor(CrossAttendImage())
+        block.attn1.set_processor(self_attention(name, speed_ups))
+        block.attn2.set_processor(CrossAttendImage(speed_ups))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from faceanim.models import reference_attention
 from faceanim.models.motion_frames import input_channels
-from faceanim.models.reference_attention import RecordReference, ReferenceFeatures
+from faceanim.models.reference_attention import RecordReference, ReferenceFeatures, SpeedUps
 
 
 class ReferenceNet(ModelMixin, ConfigMixin):
@@ -53,7 +53,10 @@ class ReferenceNet(ModelMixin, ConfigMixin):
         self.unet.conv_norm_out, self.unet.conv_act, self.unet.conv_out = None, None, nn.Identity()
         with torch.no_grad():  # n > 0 starts equal to n = 0
             self.unet.conv_in.weight[:, latent_channels:] = 0
-        reference_attention.install(self.unet, RecordReference)
+        self.use(SpeedUps())
+
+    def use(self, speed_ups: SpeedUps) -> None:
+        reference_attention.install(self.unet, RecordReference, speed_ups)
 
     def unused_parameters(self) -> set[str]:
         """Names of parameters that no output depends on: they get no gradient and must stay frozen."""

@@ -15,7 +15,7 @@ from faceanim.data.dataset import ClipSample
 from faceanim.models import diffusion
 from faceanim.models.animation_model import AnimationModel, Face
 from faceanim.modules.objective import Objective
-from faceanim.modules.step import checkpoint_card, encode_batch, face_mask_at
+from faceanim.modules.step import checkpoint_card, clip_gradients, encode_batch, face_mask_at
 
 
 class AppearanceStage(L.LightningModule):
@@ -57,9 +57,9 @@ class AppearanceStage(L.LightningModule):
 
     def loss(self, batch: ClipSample, seed: int) -> Tensor:
         x0, reference, motion = encode_batch(self.codec, batch)
-        draw = self.objective.draw(batch.number, x0.shape, seed, len(self.abar), t_per_frame=True).to(
-            x0.device
-        )
+        n = batch.motion_n3HW.shape[1]
+        draw = self.objective.draw(batch.number, x0.shape, seed, len(self.abar), True, motion_frames=n)
+        draw = draw.to(x0.device)
         abar = self.abar[draw.t]
         noisy = diffusion.add_noise(x0, draw.noise_BTChw, abar)
         kind = self.scheduler.config.prediction_type
@@ -70,8 +70,8 @@ class AppearanceStage(L.LightningModule):
             draw.t,
             reference,
             batch.pose_T3HW,
-            Face(batch.reference_3HW, batch.reference_mask_1HW),
-            motion and motion.where(draw.keep_motion_B),
+            Face(batch.reference_3HW, batch.reference_mask_1HW, batch.reference_pose_3HW),
+            motion and motion.noised(draw.motion_noise_BnChw).where(draw.keep_motion_B),
             self.model.image_encoder(batch.reference_3HW) * draw.keep_image_B[:, None, None],
             draw.keep_reference_B,
         )
@@ -90,6 +90,9 @@ class AppearanceStage(L.LightningModule):
     def configure_optimizers(self):
         optimizer = self.optimizer([p for p in self.parameters() if p.requires_grad])
         return [optimizer], [{"scheduler": self.lr_schedule(optimizer), "interval": "step"}]
+
+    def configure_gradient_clipping(self, optimizer, gradient_clip_val=None, gradient_clip_algorithm=None):
+        clip_gradients(self, optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         checkpoint["faceanim"] = checkpoint_card(self)

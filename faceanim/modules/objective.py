@@ -3,7 +3,7 @@
 Every draw comes from a generator seeded by (seed, sample number), on the CPU: the same sample sees the same
 noise on any rank, device and after any resume, and no two samples see the same.
 
-Shape letters: B batch, T frames, C latent channels, h w latent size.
+Shape letters: B batch, T frames, n motion frames, C latent channels, h w latent size.
 """
 
 from dataclasses import dataclass
@@ -17,16 +17,22 @@ from faceanim.models import diffusion
 
 
 class Draw(NamedTuple):
-    """Randomness of one step. t: (B,) or (B, T). keep_*: False where that conditioning is dropped, per sample."""
+    """Randomness of one step. t: (B,) or (B, T). keep_*: False where that conditioning is dropped, per sample.
+
+    motion_noise_BnChw: to be added to the motion frames' latents, in their units.
+    """
 
     noise_BTChw: Tensor
     t: Tensor
     keep_image_B: Tensor
     keep_reference_B: Tensor
     keep_motion_B: Tensor
+    motion_noise_BnChw: Tensor
 
     def to(self, device: torch.device) -> "Draw":
-        return Draw(*(tensor.to(device) for tensor in self))
+        """All but keep_reference_B, which the networks read as Python bools: that shall not wait for the device."""
+        moved = Draw(*(tensor.to(device) for tensor in self))
+        return moved._replace(keep_reference_B=self.keep_reference_B)
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,10 @@ class Objective:
     high_noise_bias: t is drawn as 1 - (1 - u)^bias of the schedule, u uniform; 1 is uniform, more trains the
         noisy end more often. face_weight: loss weight inside the target's face mask, 1 outside.
     drop_*: probabilities of dropping the image embedding, the reference features, the motion frames.
+    motion_noise: largest standard deviation of the noise on the motion frames' latents. Each sample draws its own,
+        uniform from 0: conditioning augmentation (Ho et al., 2021, arXiv:2106.15282, section 4), which keeps a
+        model that goes on from its own frames from drifting (GameNGen, arXiv:2408.14837; Hallo2,
+        arXiv:2410.07718). As in Hallo2, the networks are not told how much it was.
     """
 
     noise_offset: float = 0.05
@@ -47,6 +57,11 @@ class Objective:
     drop_image: float = 0.1
     drop_reference: float = 0.1
     drop_motion: float = 0.5
+    motion_noise: float = 0.0
+
+    def __post_init__(self):
+        if not 0 <= self.motion_noise < float("inf"):
+            raise ValueError(f"objective.motion_noise: expected 0 or more, got {self.motion_noise}")
 
     def draw(
         self,
@@ -55,17 +70,31 @@ class Objective:
         seed: int,
         n_timesteps: int,
         t_per_frame: bool = False,
+        motion_frames: int = 0,
     ) -> Draw:
-        """shape: (B, T, C, h, w) of the latents. t_per_frame: frames have timesteps of their own. CPU tensors."""
+        """CPU tensors. shape: (B, T, C, h, w) of the latents. t_per_frame: frames have timesteps of their own.
+
+        motion_frames: n, how many there are to make noise for.
+        """
         t_shape = shape[1:2] if t_per_frame else ()
-        draws = [self._draw_one(int(number), shape[1:], t_shape, seed, n_timesteps) for number in number_B]
-        noise, t, keep = zip(*draws, strict=True)
+        motion_shape = (motion_frames, *shape[2:])
+        draws = [
+            self._draw_one(number, shape[1:], t_shape, motion_shape, seed, n_timesteps)
+            for number in number_B.tolist()
+        ]
+        noise, t, keep, motion_noise = zip(*draws, strict=True)
         keep_B3 = torch.stack(keep)
-        return Draw(torch.cat(noise), torch.stack(t), *keep_B3.unbind(1))
+        return Draw(torch.cat(noise), torch.stack(t), *keep_B3.unbind(1), torch.stack(motion_noise))
 
     def _draw_one(
-        self, number: int, shape: tuple[int, ...], t_shape: tuple[int, ...], seed: int, n_timesteps: int
-    ) -> tuple[Tensor, Tensor, Tensor]:
+        self,
+        number: int,
+        shape: tuple[int, ...],
+        t_shape: tuple[int, ...],
+        motion_shape: tuple[int, ...],
+        seed: int,
+        n_timesteps: int,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         mixed = np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0]
         generator = torch.Generator().manual_seed(int(mixed) >> 1)
         keep = torch.rand(3, generator=generator) >= torch.tensor(
@@ -73,7 +102,12 @@ class Objective:
         )
         u = torch.rand(t_shape, generator=generator)
         t = ((1 - (1 - u) ** self.high_noise_bias) * n_timesteps).long().clamp(max=n_timesteps - 1)
-        return diffusion.offset_noise((1, *shape), self.noise_offset, generator), t, keep
+        noise = diffusion.offset_noise((1, *shape), self.noise_offset, generator)
+        motion_noise = torch.zeros(motion_shape)
+        if self.motion_noise:
+            sigma = self.motion_noise * torch.rand((), generator=generator)
+            motion_noise = sigma * torch.randn(motion_shape, generator=generator)
+        return noise, t, keep, motion_noise
 
     def loss(
         self,

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from faceanim.media.files import atomic_path
 from faceanim.models.animation_model import AnimationModel
-from faceanim.models.weights import load_into, read_checkpoint, read_tensors
+from faceanim.models.codec import Codec
+from faceanim.models.weights import LoadReport, load_into, load_parts, read_checkpoint, read_tensors
 from faceanim.pipelines import folder as pipeline_folder
 
 log = logging.getLogger(__name__)
@@ -54,36 +55,92 @@ def _check_same(path: Path, config: str) -> None:
         )
 
 
-def initialise(model: AnimationModel, source: str | None, stage: str) -> str:
-    """Loads ``init_from`` into the model, every tensor accounted for; returns the report to print.
+def initialise(
+    model: AnimationModel,
+    codec: Codec,
+    weights: dict,
+    init_from: str | None,
+    stage: str,
+    train_image_encoder: bool = False,
+) -> str:
+    """Gives the networks their first weights, every tensor accounted for; returns the report to print.
 
-    source: a run folder, a checkpoint, a pipeline folder or a .safetensors file. Stage 2 refuses to start without
-    one. Motion modules may be missing: stage 1 has no use for them, and stage 2 trains them.
+    weights: ``parts`` (part -> public checkpoint, see ``load_parts``) and ``appearance_trained``, whether stage 2 may
+    start from them. init_from: a run folder, a checkpoint, a pipeline folder or a .safetensors file; it comes before
+    the parts, which then serve for what it lacks: the codec, and the motion modules that stage 2 trains.
+    Raises ValueError where weights do not fit, where stage 2 would start without appearance weights, and where a
+    network that is never trained would stay random.
     """
-    if source is None:
-        if stage == "temporal":
+    parts = {
+        part: value
+        for part, value in weights["parts"].items()
+        if part != "motion_modules" or stage == "temporal"
+    }
+    if init_from is None:
+        if stage == "temporal" and not weights["appearance_trained"]:
             raise ValueError(
                 "stage=temporal needs appearance weights: init_from=<run folder, checkpoint or pipeline folder>"
             )
-        return "weights: random (init_from=null)"
-    motion = [f"denoising_net.{name}" for name in model.denoising_net.motion_parameters()]
-    motion += [f"denoising_net.{name}" for name, _ in model.denoising_net.named_buffers()]
-    return str(load_into(model, read_source(source), source, may_miss=motion))
+        reports = load_parts(model, codec, parts)
+    else:
+        reports = _load_source(model, codec, parts, init_from)
+    loaded = {report.part for report in reports}
+    if "codec" not in loaded and codec.state_dict():
+        raise ValueError(
+            f"codec {type(codec).__name__} has no weights: weights=sd15, or weights.parts.codec=<file or folder>"
+        )
+    random = [] if "all" in loaded else [name for name in model.components if name not in loaded]
+    learning = set(model.components) - (set() if train_image_encoder else {"image_encoder"})
+    if stage == "temporal":  # only the motion modules learn; a new Face Locator adds nothing and may stay new
+        learning = {"face_locator"}
+    for name in random:
+        if name not in learning:
+            raise ValueError(
+                f"{name} has no weights and stage={stage} does not train it: weights=sd15, init_from, "
+                f"weights.parts.{name}=<file or folder>, or for the image encoder model.train_image_encoder=true"
+            )
+    return "\n".join([*map(str, reports), *(f"{name}: random, as built" for name in random)])
 
 
-def read_source(source: str | Path) -> dict[str, Tensor]:
-    """The networks' tensors, under the names of ``AnimationModel``, from any source that ``init_from`` takes."""
+def _load_source(model: AnimationModel, codec: Codec, parts: dict, init_from: str) -> list[LoadReport]:
+    state, codec_state = read_source(init_from)
+    lacking = {"codec"} if not codec_state else set()
+    may_miss = []
+    if not any("motion_modules" in name for name in state):
+        lacking.add("motion_modules")
+        may_miss = [name for name in model.state_dict() if "motion_modules" in name]
+    reports = load_parts(model, codec, {part: value for part, value in parts.items() if part in lacking})
+    reports.append(load_into(model, state, init_from, may_miss, part="all"))
+    if codec_state:
+        reports.append(load_into(codec, codec_state, init_from, part="codec"))
+    return reports
+
+
+def read_source(source: str | Path) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """What ``init_from`` names: the networks' tensors under the names of ``AnimationModel``, and the codec's.
+
+    Motion modules that were never trained (after stage 1) are left out.
+    """
     path = Path(source)
     if (path / pipeline_folder.INDEX).is_file():
-        return pipeline_folder.read_state(path)
-    if path.suffix == ".safetensors":
-        return read_tensors(path)
-    if (path / LAST).is_file():
-        path = path / LAST
-    if path.is_dir() or not path.exists():
-        raise ValueError(
-            f"init_from={source}: expected a run folder (with {LAST}), a checkpoint, a pipeline folder "
-            f"(with {pipeline_folder.INDEX}) or a .safetensors file"
-        )
-    state = read_checkpoint(path)["state_dict"]
-    return {name.removeprefix("model."): t for name, t in state.items() if name.startswith("model.")}
+        state, trained = pipeline_folder.read_state(path), pipeline_folder.has_motion(path)
+    elif path.suffix == ".safetensors":
+        state, trained = read_tensors(path), True
+    else:
+        if (path / LAST).is_file():
+            path = path / LAST
+        if path.is_dir() or not path.exists():
+            raise ValueError(
+                f"init_from={source}: expected a run folder (with {LAST}), a checkpoint, a pipeline folder "
+                f"(with {pipeline_folder.INDEX}) or a .safetensors file"
+            )
+        checkpoint = read_checkpoint(path)
+        state = {name.removeprefix("model."): tensor for name, tensor in checkpoint["state_dict"].items()}
+        trained = checkpoint["faceanim"].get("stage") == "temporal"
+    codec = {name.removeprefix("codec."): t for name, t in state.items() if name.startswith("codec.")}
+    networks = {
+        name: tensor
+        for name, tensor in state.items()
+        if not name.startswith("codec.") and (trained or "motion_modules" not in name)
+    }
+    return networks, codec

@@ -4,6 +4,7 @@ Shape letters: T frames, n motion frames, C latent channels, H W pixels, h w lat
 """
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,10 @@ from faceanim.models.pose_guider import PoseGuider
 from faceanim.models.reference_attention import ReferenceFeatures
 from faceanim.models.reference_net import ReferenceNet
 from faceanim.pipelines.folder import read_pipeline
+from faceanim.pipelines.sampling import sample
 from faceanim.pose.draw import draw_pose
 from faceanim.pose.face_mask import face_mask
+from faceanim.pose.scaling import rescale_points
 from faceanim.pose.sequence import PoseSequence
 
 
@@ -107,8 +110,7 @@ class AnimationPipeline(DiffusionPipeline):
         if not poses.found.all():
             raise ValueError(f"poses: {int((~poses.found).sum())} of {len(poses)} frames have no face")
         image = to_tensor(reference_image[None], self.device)
-        mask = face_mask(reference_points, size, size, **self.config["mask"])
-        face = Face(image, torch.from_numpy(mask)[None, None].to(self.device))
+        face = self._face(image, reference_points, poses)
         tokens = self.model.image_encoder(image)
         latents_1Chw = self.codec.encode(image)
         previous: Tensor | None = None
@@ -117,39 +119,45 @@ class AnimationPipeline(DiffusionPipeline):
                 chunk = poses[start : start + self.config["chunk_frames"]]
                 motion = self._motion_frames(previous, latents_1Chw)
                 reference = self.model.read_reference(latents_1Chw, motion, tokens)
+                reference = self.denoising_net.project(reference)
                 features = self.model.guide(self._pose_images(chunk, size), face)
+                predict = partial(self._predict, tokens, reference, features, guidance_scale)
                 generator = torch.Generator().manual_seed(seed * 100_003 + number)
-                latents = torch.randn((1, len(chunk), *latents_1Chw.shape[1:]), generator=generator).to(
-                    self.device
-                )
-                self.scheduler.set_timesteps(steps)
-                for t in self.scheduler.timesteps:
-                    v = self._predict(latents, t, tokens, reference, features, guidance_scale)
-                    latents = self.scheduler.step(v, t, latents).prev_sample
+                noise = torch.randn((1, len(chunk), *latents_1Chw.shape[1:]), generator=generator)
+                for latents in sample(predict, self.scheduler, noise.to(self.device), steps):  # noqa: B007
                     bar.update()
                 previous = latents[0] if previous is None else torch.cat([previous, latents[0]])[-64:]
                 yield to_frames(self.codec.decode(latents[0]))
 
     def _predict(
         self,
-        latents_1TChw: Tensor,
-        t: Tensor,
         tokens_1LD: Tensor,
         reference: ReferenceFeatures,
-        features_1TKhw: Tensor,
+        features: list[Tensor],
         guidance_scale: float,
+        latents_1TChw: Tensor,
+        t_B: Tensor,
+        frames: list[int],
     ) -> Tensor:
-        """v with classifier-free guidance (Ho & Salimans, 2022, arXiv:2207.12598, eq. 6).
+        """The prediction with classifier-free guidance (Ho & Salimans, 2022, arXiv:2207.12598, eq. 6).
 
         The unconditional half has no image embedding and no reference, but keeps the pose.
         """
-        t_B = t[None].to(latents_1TChw.device)
-        conditional = self.model.denoising_net(latents_1TChw, t_B, tokens_1LD, reference, features_1TKhw)
+        here = [f[:, frames] for f in features]
+        conditional = self.model.denoising_net(latents_1TChw, t_B, tokens_1LD, reference, here)
         if guidance_scale == 1.0:
             return conditional
         zeros = torch.zeros_like(tokens_1LD)
-        unconditional = self.model.denoising_net(latents_1TChw, t_B, zeros, None, features_1TKhw)
+        unconditional = self.model.denoising_net(latents_1TChw, t_B, zeros, None, here)
         return unconditional + guidance_scale * (conditional - unconditional)
+
+    def _face(self, image_13HW: Tensor, points_68x2: np.ndarray, poses: PoseSequence) -> Face:
+        """The reference's face; its mask may cover all that is driven (``region: clip``)."""
+        size = self.config["image_size"]
+        driven = rescale_points(poses.points, (poses.height, poses.width), (size, size))
+        mask = face_mask(np.concatenate([points_68x2[None], driven]), size, size, **self.config["mask"])
+        pose = torch.from_numpy(draw_pose(points_68x2[None], size, size)).permute(0, 3, 1, 2).float() / 255
+        return Face(image_13HW, torch.from_numpy(mask)[None, None].to(self.device), pose.to(self.device))
 
     def _motion_frames(self, previous_TChw: Tensor | None, like_1Chw: Tensor) -> MotionFrames | None:
         n = self.model.reference_net.config.motion_frames

@@ -28,7 +28,10 @@ def read_pipeline(cls: type[P], folder: str | Path) -> P:
             f"{folder / INDEX}: expected the components {sorted(expected)}, got {sorted(components)}"
         )
     settings = {k: v for k, v in index.items() if not k.startswith("_") and k not in expected}
-    networks = {name: _read_network(kind, folder / name) for name, kind in AnimationModel.components.items()}
+    networks = {}
+    for name in AnimationModel.components:
+        kinds = {kind.__name__: kind for kind in AnimationModel.components[name]}
+        networks[name] = _read_network(_named(kinds, components[name][1], folder), folder / name)
     codec = _read_network(_named(CODECS, components["codec"][1], folder), folder / "codec")
     scheduler_class = _named(SCHEDULERS, components["scheduler"][1], folder)
     scheduler = scheduler_class.from_config(read_json(folder / "scheduler" / "scheduler_config.json"))
@@ -36,13 +39,18 @@ def read_pipeline(cls: type[P], folder: str | Path) -> P:
 
 
 def read_state(folder: str | Path) -> dict:
-    """The networks' tensors of a pipeline folder under the names that ``AnimationModel`` gives them."""
+    """The tensors of a pipeline folder, ``component.name``: as ``AnimationModel`` names them, and the codec's."""
     return {
         f"{name}.{key}": tensor
-        for name in AnimationModel.components
+        for name in (*AnimationModel.components, "codec")
         if (Path(folder) / name / WEIGHTS).is_file()
         for key, tensor in _read_tensors(Path(folder) / name).items()
     }
+
+
+def has_motion(folder: str | Path) -> bool:
+    """Whether its motion modules are trained."""
+    return bool(read_json(Path(folder) / INDEX).get("motion", True))
 
 
 def _read_network(kind: type[ModelMixin], folder: Path) -> ModelMixin:

@@ -4,26 +4,26 @@ import numpy as np
 
 from faceanim.pose.topology import LEFT_BROW, RIGHT_BROW, UPPER_LIP
 
-_BROWS = (*RIGHT_BROW, *LEFT_BROW)
+_BROWS = [*RIGHT_BROW, *LEFT_BROW]
 
 
-def upward(points_68x2: np.ndarray) -> np.ndarray:
-    """The vector (2,), in pixels, from the upper lip to the middle of the brows.
+def upward(points: np.ndarray) -> np.ndarray:
+    """The vectors (..., 2), in pixels, from the upper lip to the middle of the brows, of points (..., 68, 2).
 
-    It follows the head's roll, and neither direction nor length depends on how far the mouth is open.
+    They follow the head's roll, and neither direction nor length depends on how far the mouth is open.
     """
-    return points_68x2[list(_BROWS)].mean(axis=0) - points_68x2[UPPER_LIP]
+    return points[..., _BROWS, :].mean(axis=-2) - points[..., UPPER_LIP, :]
 
 
-def with_forehead(points_68x2: np.ndarray, height: float) -> np.ndarray:
-    """The points and, after them, the brows raised by `height` times `upward`: (78, 2).
+def with_forehead(points: np.ndarray, height: float) -> np.ndarray:
+    """The points (..., 68, 2) and, after them, the brows raised by `height` times `upward`: (..., 78, 2).
 
     By the classical thirds of the face the hairline is at about 0.75; the top of the hair is at 1.2 to 1.7.
     """
-    raised = points_68x2[list(_BROWS)] + height * upward(points_68x2)
-    return np.concatenate([points_68x2, raised])
+    raised = points[..., _BROWS, :] + height * upward(points)[..., None, :]
+    return np.concatenate([points, raised], axis=-2)
 
 
-def face_size(points_68x2: np.ndarray) -> float:
-    """The face's size in pixels: the longer side of the box around its 68 points."""
-    return float(np.ptp(points_68x2, axis=0).max())
+def face_size(points: np.ndarray) -> np.ndarray:
+    """The sizes (...) in pixels of faces (..., 68, 2): the longer side of the box around the points."""
+    return np.maximum(np.ptp(points[..., 0], axis=-1), np.ptp(points[..., 1], axis=-1))

@@ -1,14 +1,27 @@
 import numpy as np
 import pytest
 import torch
+from hydra.utils import instantiate
 from torch.utils.data import DataLoader
 
+from faceanim.data.augmentation import Jitter
 from faceanim.data.dataset import FaceClipDataset
 from faceanim.data.sampler import ResumableBatchSampler
 from faceanim.data.sampling import SamplingRules
 from faceanim.media.clip_reader import ClipReader
+from tests.training import configuration
 
 RULES = SamplingRules(frames=3, spacing=2, motion_frames=2)
+
+
+def clip_tensor(folder, dataset) -> torch.Tensor:
+    frames = ClipReader(folder / dataset.rows[0].path).read(range(dataset.rows[0].n_frames))
+    return torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def numbers_of(images_N3HW: torch.Tensor, clip_T3HW: torch.Tensor) -> list[int]:
+    """Which frames of the clip these are."""
+    return [int((clip_T3HW - image).abs().amax(dim=(1, 2, 3)).argmin()) for image in images_N3HW]
 
 
 @pytest.fixture
@@ -33,14 +46,60 @@ def test_a_sample_is_what_the_record_says(dataset):
 
 
 def test_frames_and_poses_belong_together(dataset, demo_data):
-    clip = ClipReader(demo_data / dataset.rows[0].path).read(range(96))
-    clip = torch.from_numpy(clip).permute(0, 3, 1, 2).float() / 127.5 - 1
     sample = dataset[7]
-    found = [int((clip - frame).abs().amax(dim=(1, 2, 3)).argmin()) for frame in sample.frames_T3HW]
+    found = numbers_of(sample.frames_T3HW, clip_tensor(demo_data, dataset))
     assert np.diff(found).tolist() == [2, 2]
     masked = (sample.pose_T3HW.amax(1, keepdim=True) > 0.5).float()
     inside = (masked * sample.face_mask_T1HW).sum() / masked.sum()
     assert inside > 0.95  # the drawn landmarks lie on the face mask of the same frame
+
+
+def test_the_clips_mask_covers_every_frames_face_in_the_same_crop(demo_data):
+    def samples(region, jitter=None):
+        mask = {"region": region, "dilation": 0, "soft_edge": 0}
+        drawn = FaceClipDataset(demo_data, "train", RULES, 5, mask, seed=3, jitter=jitter)
+        return [drawn[k] for k in range(20)]
+
+    def covered(samples):
+        return [bool((s.reference_mask_1HW >= s.face_mask_T1HW).all()) for s in samples]
+
+    moved = Jitter(probability=1.0, shift=0.2, rotate=20, scale=0.2)
+    assert all(covered(samples("clip", moved)))
+    assert not any(covered(samples("reference", moved)))
+    still, alone = samples("clip"), samples("reference")
+    for one, other in zip(still, alone, strict=True):
+        assert torch.equal(
+            one.reference_mask_1HW, still[0].reference_mask_1HW
+        )  # the whole clip's, not a window's
+        assert one.reference_mask_1HW.sum() > other.reference_mask_1HW.sum()
+        assert torch.equal(one.face_mask_T1HW, other.face_mask_T1HW)
+        assert torch.equal(one.frames_T3HW, other.frames_T3HW)
+
+
+@pytest.mark.parametrize("stage", ["appearance", "temporal"])
+def test_motion_frames_that_precede_end_where_the_window_begins(stage, demo_data, tmp_path):
+    cfg = configuration(
+        demo_data,
+        tmp_path,
+        stage,
+        "model.motion_frames=5",
+        "data.module.rules.motion_placement=preceding",
+        "data.module.jitter.probability=0",
+        "schedule.appearance.frames=4",
+        "schedule.temporal.spacing=2",
+    )
+    dataset = instantiate(cfg.data.module).train_set
+    clip = clip_tensor(demo_data, dataset)
+    missing = 0
+    for sample in (dataset[k] for k in range(40)):
+        first = min(numbers_of(sample.frames_T3HW, clip))
+        assert sample.motion_valid_n.tolist() == [first >= 5] * 5
+        if first >= 5:
+            assert numbers_of(sample.motion_n3HW, clip) == list(range(first - 5, first))
+        else:
+            missing += 1
+            assert not sample.motion_n3HW.any()
+    assert 0 < missing < 40
 
 
 def test_sample_numbers_alone_decide_whatever_the_worker_count(dataset):

@@ -1,11 +1,13 @@
 """The networks together, at tiny size: what must hold whatever the weights are."""
 
+from dataclasses import fields, replace
+
 import pytest
 import torch
 
 from faceanim.models.animation_model import AnimationModel, Face
 from faceanim.models.motion_frames import MotionFrames
-from faceanim.models.reference_attention import ReferenceFeatures, spatial_transformer_blocks
+from faceanim.models.reference_attention import ReferenceFeatures, SpeedUps, spatial_transformer_blocks
 from tests.conftest import tiny_model, wake
 
 B, T, n = 2, 3, 2
@@ -26,6 +28,26 @@ def inputs(seed: int = 0) -> dict:
         "motion": MotionFrames(rand(B, n, 8, 8, 8), torch.ones(B, n, dtype=torch.bool)),
         "image_tokens_BLD": rand(B, 1, 12),
     }
+
+
+def part(value, i: int):
+    """Sample i of an input, as a batch of one."""
+    if isinstance(value, Face):
+        return Face(value.image_B3HW[i : i + 1], value.mask_B1HW[i : i + 1])
+    if isinstance(value, MotionFrames):
+        return MotionFrames(value.latents_BnChw[i : i + 1], value.valid_Bn[i : i + 1])
+    return value[i : i + 1]
+
+
+def doubled(x: dict) -> dict:
+    """The inputs in float64."""
+    floats = {n: v.double() for n, v in x.items() if torch.is_tensor(v) and v.is_floating_point()}
+    face = Face(x["face"].image_B3HW.double(), x["face"].mask_B1HW.double())
+    return (
+        x
+        | floats
+        | {"face": face, "motion": MotionFrames(x["motion"].latents_BnChw.double(), x["motion"].valid_Bn)}
+    )
 
 
 @pytest.fixture
@@ -103,13 +125,6 @@ def test_a_dropped_reference_leaves_plain_self_attention(awake):
 
 @torch.no_grad()
 def test_samples_of_a_batch_do_not_see_each_other(awake):
-    def part(value, i):
-        if isinstance(value, Face):
-            return Face(value.image_B3HW[i : i + 1], value.mask_B1HW[i : i + 1])
-        if isinstance(value, MotionFrames):
-            return MotionFrames(value.latents_BnChw[i : i + 1], value.valid_Bn[i : i + 1])
-        return value[i : i + 1]
-
     x = inputs()
     together = awake(**x)
     for i in range(B):
@@ -173,25 +188,69 @@ def test_both_networks_read_and_record_the_same_layers(awake):
     assert list(reference.states) == list(spatial_transformer_blocks(awake.denoising_net.unet))
 
 
-@torch.no_grad()
-def test_the_shortcut_for_a_single_image_token_equals_full_cross_attention(awake):
-    from diffusers.models.attention_processor import AttnProcessor2_0
+KEEPS = {"all": [True, True], "one": [False, True], "none": [False, False]}
 
+
+@pytest.mark.parametrize("name", [field.name for field in fields(SpeedUps)])
+@pytest.mark.parametrize("keep", KEEPS.values(), ids=KEEPS.keys())
+def test_every_short_cut_leaves_output_and_gradients_as_they_are(name, keep):
+    results = []
+    for speed_ups in (SpeedUps(), replace(SpeedUps(), **{name: False})):
+        model = tiny_model().double().train()
+        wake(model)
+        model.use(speed_ups)
+        out = model(**doubled(inputs()), keep_reference_B=torch.tensor(keep))
+        out.square().mean().backward()
+        gradients = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
+        results.append((out.detach(), gradients))
+    (fast, fast_gradients), (plain, plain_gradients) = results
+    torch.testing.assert_close(fast, plain, atol=1e-12, rtol=0)
+    for parameter, gradient in plain_gradients.items():
+        other = fast_gradients.get(
+            parameter, torch.zeros_like(gradient)
+        )  # q and k of a single token: none, not zero
+        torch.testing.assert_close(other, gradient, atol=1e-12, rtol=0, msg=parameter)
+
+
+@torch.no_grad()
+def test_keys_and_values_projected_beforehand_give_the_same_output(awake):
     x = inputs()
-    short = awake(**x)
-    for net in (awake.reference_net, awake.denoising_net):
-        for block in spatial_transformer_blocks(net.unet).values():
-            full = AttnProcessor2_0()
-            block.attn2.set_processor(lambda *a, reference=None, full=full, **k: full(*a, **k))
-    torch.testing.assert_close(awake(**x), short, atol=1e-5, rtol=0)
+    reference = awake.read_reference(x["reference_BChw"], x["motion"], x["image_tokens_BLD"])
+    arguments = x["noisy_BTChw"], x["t"], x["image_tokens_BLD"]
+    projected = awake.denoising_net.project(reference)
+    assert projected.projected.keys() == reference.states.keys() and not reference.projected
+    assert torch.equal(awake.denoising_net(*arguments, projected), awake.denoising_net(*arguments, reference))
+
+
+def test_a_batch_that_drops_every_reference_still_gives_every_parameter_a_gradient(awake):
+    """A rank must not differ from the others in which parameters take part (DDP)."""
+    awake.freeze_unused()
+    awake.image_encoder.requires_grad_(False)
+    awake.train()(**inputs(), keep_reference_B=torch.tensor([False, False])).square().mean().backward()
+    trained = {name: p for name, p in awake.named_parameters() if p.requires_grad}
+    assert [name for name, p in trained.items() if p.grad is None] == []
+    assert all(not p.grad.any() for name, p in trained.items() if name.startswith("reference_net"))
+
+
+def test_accumulated_gradients_are_those_of_the_whole_batch():
+    x = doubled(inputs())
+    whole, parts = tiny_model().double().train(), tiny_model().double().train()
+    wake(whole)
+    wake(parts)
+    whole(**x).square().mean().backward()
+    for i in range(B):
+        (parts(**{name: part(value, i) for name, value in x.items()}).square().mean() / B).backward()
+    for (name, p), q in zip(whole.named_parameters(), parts.parameters(), strict=True):
+        if p.grad is not None:
+            torch.testing.assert_close(q.grad, p.grad, atol=1e-12, rtol=0, msg=name)
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_every_parameter_that_asks_for_a_gradient_gets_one(awake, checkpointing):
     awake.freeze_unused()
     if checkpointing:
-        awake.reference_net.unet.enable_gradient_checkpointing()
-        awake.denoising_net.unet.enable_gradient_checkpointing()
+        awake.reference_net.enable_gradient_checkpointing()
+        awake.denoising_net.enable_gradient_checkpointing()
     x = inputs()
     tokens = awake.image_encoder(x["face"].image_B3HW)
     awake.train()(**{**x, "image_tokens_BLD": tokens}).square().mean().backward()
@@ -206,20 +265,28 @@ def test_gradient_checkpointing_changes_no_gradient():
         model = tiny_model().double()
         wake(model)
         if checkpointing:
-            model.reference_net.unet.enable_gradient_checkpointing()
-            model.denoising_net.unet.enable_gradient_checkpointing()
-        x = inputs()
-        x = {
-            name: value.double() if torch.is_tensor(value) and value.is_floating_point() else value
-            for name, value in x.items()
-        }
-        x["face"] = Face(x["face"].image_B3HW.double(), x["face"].mask_B1HW.double())
-        x["motion"] = MotionFrames(x["motion"].latents_BnChw.double(), x["motion"].valid_Bn)
+            model.reference_net.enable_gradient_checkpointing()
+            model.denoising_net.enable_gradient_checkpointing()
+        x = doubled(inputs())
         model.train()(**x).square().mean().backward()
         gradients.append({name: p.grad for name, p in model.named_parameters() if p.grad is not None})
     assert gradients[0].keys() == gradients[1].keys()
     for name, gradient in gradients[0].items():
         torch.testing.assert_close(gradient, gradients[1][name], atol=1e-10, rtol=0, msg=name)
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_checkpointing_runs_each_motion_module_a_second_time_and_no_more(awake, checkpointing):
+    """diffusers leaves those outside of the middle block out: at T=24 they hold most of the memory."""
+    if checkpointing:
+        awake.denoising_net.enable_gradient_checkpointing()
+    calls: dict[int, int] = {}
+    for number, module in enumerate(awake.denoising_net.motion_modules()):
+        module.proj_in.register_forward_hook(
+            lambda *_, number=number: calls.update({number: calls.get(number, 0) + 1})
+        )
+    awake.train()(**inputs()).square().mean().backward()
+    assert set(calls.values()) == {2 if checkpointing else 1} and len(calls) > 3
 
 
 def test_too_many_frames_for_the_motion_modules_are_an_error(awake):
@@ -242,3 +309,7 @@ def test_configs_rebuild_the_same_networks(awake):
     assert torch.equal(rebuilt(**inputs()), awake(**inputs()))
     with pytest.raises(ValueError, match="expected the components"):
         AnimationModel.from_configs({"reference_net": {}})
+    with pytest.raises(
+        ValueError, match=r"pose_guider: expected one of PoseGuider, MultiScale.*got 'os.system'"
+    ):
+        AnimationModel.from_configs(awake.configs() | {"pose_guider": {"class": "os.system"}})

@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from faceanim.modules.objective import Objective
@@ -11,11 +12,12 @@ def draw(objective: Objective, numbers, seed: int = 0, **kwargs):
 
 
 def test_the_sample_number_alone_decides_the_noise():
-    objective = Objective()
-    together, alone = draw(objective, [5, 6, 7, 8]), draw(objective, [7])
+    objective = Objective(motion_noise=0.5)
+    together, alone = draw(objective, [5, 6, 7, 8], motion_frames=2), draw(objective, [7], motion_frames=2)
     for a, b in zip(together, alone, strict=True):
         assert torch.equal(a[2:3], b)
-    assert not torch.equal(together.noise_BTChw[0], together.noise_BTChw[1])
+    for drawn in (together.noise_BTChw, together.motion_noise_BnChw):
+        assert not torch.equal(drawn[0], drawn[1])
     assert not torch.equal(draw(objective, [5], seed=1).noise_BTChw, together.noise_BTChw[:1])
 
 
@@ -52,6 +54,34 @@ def test_timesteps_cover_the_schedule_and_lean_as_asked():
 def test_timesteps_per_frame_differ_within_a_sample():
     drawn = draw(Objective(), [0, 1], t_per_frame=True)
     assert drawn.t.shape == (2, 3) and len(set(drawn.t.flatten().tolist())) > 3
+
+
+def test_motion_noise_is_as_strong_as_asked_and_differs_from_sample_to_sample():
+    shape = (400, 1, 4, 8, 8)
+    drawn = Objective(motion_noise=0.6).draw(torch.arange(400), shape, 0, 1000, motion_frames=3)
+    assert drawn.motion_noise_BnChw.shape == (400, 3, 4, 8, 8)
+    sigma = drawn.motion_noise_BnChw.flatten(1).std(dim=1)
+    assert abs(sigma.mean() - 0.3) < 0.03 and sigma.min() < 0.03 and 0.57 < sigma.max() < 0.66
+    assert abs(drawn.motion_noise_BnChw.mean()) < 0.01
+
+
+def test_motion_noise_changes_no_other_draw():
+    off, on = (draw(Objective(motion_noise=s), [3, 4], motion_frames=2) for s in (0, 0.5))
+    without = draw(Objective(), [3, 4])
+    for name in ("noise_BTChw", "t", "keep_image_B", "keep_reference_B", "keep_motion_B"):
+        assert torch.equal(getattr(off, name), getattr(on, name)), name
+        assert torch.equal(getattr(off, name), getattr(without, name)), name
+    assert not off.motion_noise_BnChw.any() and on.motion_noise_BnChw.any()
+    assert without.motion_noise_BnChw.shape == (2, 0, *SHAPE[2:])
+    for wrong in (-0.1, float("nan")):
+        with pytest.raises(ValueError, match="motion_noise: expected 0 or more, got"):
+            Objective(motion_noise=wrong)
+
+
+def test_only_what_drops_the_reference_stays_on_the_cpu():
+    moved = draw(Objective(), [0, 1], motion_frames=2).to(torch.device("meta"))
+    stayed = [name for name, tensor in moved._asdict().items() if tensor.device.type == "cpu"]
+    assert stayed == ["keep_reference_B"]
 
 
 def test_the_face_counts_as_often_as_asked():

@@ -11,6 +11,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from faceanim.models.weights import read_checkpoint
+from faceanim.pipelines.export import pipeline_from_checkpoint
 from scripts import export_weights
 from tests.training import configuration, fit, steps
 
@@ -80,21 +81,37 @@ def test_resuming_after_a_kill_gives_the_same_weights_as_an_uninterrupted_run(
     resumed = fit(demo_data, tmp_path / "cut", stage, *options)
 
     assert resumed["global_step"] == 5
-    for part in ("state_dict", "current_model_state", "optimizer_states", "lr_schedulers"):
+    for part in ("state_dict", "trained_state", "optimizer_states", "lr_schedulers"):
         assert equal(resumed[part], whole[part]), part
     assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
-    assert not equal(whole["state_dict"], whole["current_model_state"])  # the average lags behind
+    assert not equal(whole["state_dict"], trained(whole))  # the average lags behind
+
+
+def trained(checkpoint: dict) -> dict:
+    """The weights that training goes on from, not their average."""
+    return checkpoint["state_dict"] | checkpoint["trained_state"]
+
+
+def test_frozen_networks_in_the_compute_dtype_change_no_bit_and_no_checkpoint(
+    demo_data, appearance, tmp_path
+):
+    options = [*steps("temporal", 2), f"init_from={appearance}", "trainer.precision=bf16-mixed"]
+    cast = fit(demo_data, tmp_path / "cast", "temporal", *options)
+    plain = fit(demo_data, tmp_path / "plain", "temporal", *options, "~callbacks.frozen_weights")
+    assert equal(cast["trained_state"], plain["trained_state"])
+    assert equal(cast["state_dict"], plain["state_dict"])
+    assert losses(tmp_path / "cast") == losses(tmp_path / "plain")
 
 
 def test_each_stage_trains_its_own_part_and_nothing_else(demo_data, appearance, tmp_path):
     before = read_checkpoint(appearance / "checkpoints" / "last.ckpt")["state_dict"]
     options = [*steps("temporal", 2), f"init_from={appearance}"]
-    after = fit(demo_data, tmp_path / "t", "temporal", *options)["current_model_state"]
+    after = trained(fit(demo_data, tmp_path / "t", "temporal", *options))
     changed = {name for name in after if not torch.equal(after[name], before[name])}
     assert changed and all("motion_modules" in name for name in changed)
 
     again = fit(demo_data, tmp_path / "a", "appearance", *steps("appearance", 2), f"init_from={appearance}")
-    after = again["current_model_state"]
+    after = trained(again)
     changed = {name for name in after if not torch.equal(after[name], before[name])}
     assert not any("motion_modules" in name for name in changed)
     for part in ("reference_net", "denoising_net", "pose_guider", "face_locator", "image_encoder"):
@@ -149,7 +166,7 @@ def test_exported_weights_start_a_run_and_motion_modules_may_be_missing(demo_dat
     assert not any("motion_modules" in name for name in start)
     source = f"init_from={tmp_path / 'w.safetensors'}"
     fit(demo_data, tmp_path / "t", "temporal", *steps("temporal", 1), source)
-    after = read_checkpoint(tmp_path / "t" / "checkpoints" / "last.ckpt")["current_model_state"]
+    after = trained(read_checkpoint(tmp_path / "t" / "checkpoints" / "last.ckpt"))
     for name, tensor in start.items():
         assert torch.equal(after[f"model.{name}"], tensor.float()), name
 
@@ -166,12 +183,25 @@ def test_weights_of_another_model_are_refused(demo_data, appearance, tmp_path):
         "model.motion_frames=0",
         "model.face_locator.enabled=false",
         "model.scheduler.prediction_type=v_prediction",
+        "model.face_locator.inputs=off",
+        "model.face_locator.inputs=mask",
+        "model.face_locator.inputs=face",
         "pose.mask.shape=box",
+        "pose.mask.region=clip",
+        "objective.motion_noise=0.3",
         "data.module.rules.motion_placement=preceding",
     ],
 )
 def test_the_documented_switches_train(override, demo_data, tmp_path):
     fit(demo_data, tmp_path / "run", "appearance", *steps("appearance", 1), override)
+
+
+def test_the_masks_options_travel_with_the_checkpoint(demo_data, tmp_path):
+    options = ["pose.mask.region=clip", "pose.mask.shape=box", "pose.mask.dilation=0.3"]
+    fit(demo_data, tmp_path, "appearance", *steps("appearance", 1), *options)
+    pipeline = pipeline_from_checkpoint(tmp_path / "checkpoints" / "last.ckpt")
+    mask = {"region": "clip", "shape": "box", "dilation": 0.3, "soft_edge": 0.05}
+    assert dict(pipeline.config["mask"]) == mask
 
 
 def test_the_gpu_trainer_composes(demo_data, tmp_path):

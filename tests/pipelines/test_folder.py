@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from faceanim.models.multi_scale_pose_guider import MultiScalePoseGuider
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.export import export_pipeline, pipeline_from_checkpoint
 from faceanim.pose.sequence import PoseSequence
@@ -73,6 +74,25 @@ def test_streaming_gives_the_same_frames_and_seeds_decide(tmp_path):
     assert np.array_equal(np.concatenate(chunks), whole)
     assert np.array_equal(animate(pipe, seed=3), whole)
     assert not np.array_equal(animate(pipe, seed=4), whole)
+
+
+def test_a_multi_scale_guider_is_saved_and_loaded_as_such(tmp_path):
+    model = tiny_model()
+    wake(model)
+    guider = MultiScalePoseGuider(16, (16, 32), (4, 8), 2, 4, norm_num_groups=4, attend_reference=True)
+    wake(guider)
+    parts = {name: getattr(model, name) for name in model.components} | {"pose_guider": guider}
+    pipe = AnimationPipeline(
+        **parts, codec=tiny_codec(), scheduler=tiny_scheduler(), image_size=32, chunk_frames=4
+    )
+    pipe.save_pretrained(tmp_path / "p")
+    assert np.array_equal(animate(AnimationPipeline.from_pretrained(tmp_path / "p")), animate(pipe))
+
+
+def test_the_face_masks_region_may_be_all_that_is_driven():
+    by_reference, by_clip = (animate(pipeline(mask={"region": region})) for region in ("reference", "clip"))
+    assert np.array_equal(by_reference, animate(pipeline()))
+    assert not np.array_equal(by_clip, by_reference)
 
 
 def test_the_second_chunk_follows_from_the_first():

@@ -73,6 +73,52 @@ def test_a_face_at_the_border_is_cut_off_and_one_outside_gives_nothing() -> None
     assert face_mask(upright_face() * np.float32(1e20), 64, 64).shape == (64, 64)
 
 
+@pytest.mark.parametrize("shape", ["hull", "box"])
+@pytest.mark.parametrize(
+    "centre", [(-25, 70), (150, 60), (64, -30), (70, 165), (-60, -60), (170, 500), (64, 64)]
+)
+def test_a_frame_cuts_its_part_out_of_the_mask_in_the_plane(centre: tuple[float, float], shape: str) -> None:
+    points = upright_face(centre)
+    plane = face_mask(points + np.float32(200), 900, 900, shape=shape, soft_edge=0.3)
+    mask = face_mask(points, 128, 128, shape=shape, soft_edge=0.3)
+    np.testing.assert_allclose(mask, plane[200:328, 200:328], atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", ["hull", "box"])
+def test_the_clips_mask_is_the_union_of_its_faces_masks(shape: str) -> None:
+    centres = [(64, 70), (40, 60), (90, 64), (64, 100), (-5, 64)]
+    faces = np.stack([upright_face(centre) for centre in centres])
+    alone = [face_mask(face, 128, 128, shape=shape) for face in faces]
+    united = face_mask(faces, 128, 128, shape=shape, region="clip")
+    np.testing.assert_allclose(united, np.max(alone, axis=0), atol=1e-6)
+    np.testing.assert_array_equal(face_mask(faces, 128, 128, shape=shape), alone[0])
+
+
+def test_a_unions_edges_follow_the_median_face() -> None:
+    faces = np.stack([upright_face(width=width) for width in (38, 40, 90)])
+    united = face_mask(faces, 256, 256, dilation=0.5, soft_edge=0, region="clip")
+    bare = face_mask(faces, 256, 256, dilation=0, soft_edge=0, region="clip")
+    np.testing.assert_array_equal(bare, face_mask(faces[2], 256, 256, dilation=0, soft_edge=0))
+    below = [int(np.flatnonzero(mask[:, 64])[-1]) for mask in (bare, united)]
+    assert below[1] - below[0] == pytest.approx(0.5 * face_size(faces[1]), abs=1.5)
+
+
+def test_frames_without_a_face_take_no_part_in_the_union() -> None:
+    faces = np.stack([upright_face(), np.full((68, 2), np.nan, np.float32), upright_face((30, 60))])
+    united = face_mask(faces[[0, 2]], 128, 128, region="clip")
+    np.testing.assert_array_equal(face_mask(faces, 128, 128, region="clip"), united)
+    np.testing.assert_array_equal(face_mask(faces[[1, 0, 2]], 128, 128, region="clip"), united)
+    assert not face_mask(faces[[1, 0, 2]], 128, 128).any()
+
+
+def test_equal_faces_have_equal_masks_to_the_last_bit() -> None:
+    masks, elsewhere = set(), []
+    for n_bytes in np.random.default_rng(0).integers(1, 100_000, 200):
+        masks.add(face_mask(upright_face(), 128, 128).tobytes())
+        elsewhere = [*elsewhere[-3:], np.zeros(n_bytes, np.uint8)]  # the next one's memory lies otherwise
+    assert len(masks) == 1
+
+
 def test_no_face_gives_an_empty_mask() -> None:
     assert face_mask(np.full((68, 2), np.nan), 16, 24).shape == (16, 24)
     assert not face_mask(np.full((68, 2), np.nan), 16, 24).any()
@@ -81,7 +127,10 @@ def test_no_face_gives_an_empty_mask() -> None:
 def test_wrong_choices_are_refused() -> None:
     with pytest.raises(ValueError, match="expected hull or box, got 'oval'"):
         face_mask(upright_face(), 16, 16, shape="oval")
-    with pytest.raises(ValueError, match=r"expected \(68, 2\), got \(5, 2\)"):
-        face_mask(np.zeros((5, 2)), 16, 16)
+    with pytest.raises(ValueError, match="expected reference or clip, got 'window'"):
+        face_mask(upright_face(), 16, 16, region="window")
+    for shape in ((5, 2), (0, 68, 2), (2, 2, 68, 2)):
+        with pytest.raises(ValueError, match=r"expected \(68, 2\) or \(N, 68, 2\), got"):
+            face_mask(np.zeros(shape), 16, 16)
     with pytest.raises(ValueError, match="0 or more, got -1"):
         face_mask(upright_face(), 16, 16, dilation=-1)

@@ -1,0 +1,153 @@
+"""How fast a training step is: python -m benchmarks.train_step model=... stage=... (--help explains)."""
+
+import json
+import resource
+import statistics
+import time
+import warnings
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import hydra.utils
+import lightning as L
+import torch
+from omegaconf import DictConfig
+from torch.utils.data import DataLoader
+
+from benchmarks.device_peak import bf16_peak
+from faceanim.cli import application
+from faceanim.data.dataset import ClipSample
+from faceanim.markdown import table
+from faceanim.media.files import atomic_path
+from faceanim.models.animation_model import AnimationModel
+from faceanim.models.reference_attention import SpeedUps
+from faceanim.modules.callbacks.frozen_weights import FrozenInComputeDtype
+from faceanim.modules.callbacks.progress import StageProgressBar
+from faceanim.modules.footprint import fake_tensors, random_batch, set_checkpointing, training_cost
+
+OPTIONS = ("batch", "frames", "precision", "checkpointing", "compile", "channels_last", "speed_ups")
+COLUMNS = (
+    "model, stage",
+    "batch x frames",
+    "precision",
+    "switches",
+    "step",
+    "samples/s",
+    "peak memory",
+    "TFLOP",
+    "MFU",
+    "device",
+)
+
+build = partial(hydra.utils.instantiate, _convert_="all")
+
+
+class StepTimer(L.Callback):
+    """Wall time of each step: forward, backward, clipping and optimiser; fetching the batch is left out."""
+
+    def __init__(self, warmup: int):
+        self.warmup, self.seconds = warmup, []
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, stage: L.LightningModule, batch: object, number: int
+    ) -> None:
+        if number == self.warmup and stage.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(stage.device)
+        self.start = self._now(stage)
+
+    def on_train_batch_end(self, trainer: L.Trainer, stage: L.LightningModule, *_: object) -> None:
+        self.seconds.append(self._now(stage) - self.start)
+
+    def _now(self, stage: L.LightningModule) -> float:
+        if stage.device.type == "cuda":
+            torch.cuda.synchronize(stage.device)
+        return time.perf_counter()
+
+
+@application(config_name="benchmark_train_step")
+def main(cfg: DictConfig) -> None:
+    if cfg.steps < 1 or cfg.warmup < 0:
+        raise ValueError(
+            f"expected steps of at least 1 and warmup of at least 0, got {cfg.steps} and {cfg.warmup}"
+        )
+    options = {option: cfg[option] for option in OPTIONS}
+    record = {"model": cfg.model_name, "stage": cfg.stage.name, **options, **measure(cfg)}
+    record["flops"] = model_flops(cfg)
+    peak = bf16_peak(record["device"]) if cfg.precision == "bf16-mixed" else None
+    record["mfu"] = record["flops"] / record["step_seconds"] / peak if peak else None
+    append_line(cfg.output, record)
+    print(table(COLUMNS, [cells(record)]))
+    if not peak:
+        print("no MFU: it needs precision=bf16-mixed and a GPU of benchmarks/device_peak.py")
+
+
+def build_stage(cfg: DictConfig) -> L.LightningModule:
+    parts = build(cfg.model)
+    model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
+    model.use(SpeedUps(**dict.fromkeys(asdict(SpeedUps()), cfg.speed_ups)))
+    return build(cfg.stage.module)(model=model, codec=parts["codec"], scheduler=parts["scheduler"])
+
+
+def build_batch(cfg: DictConfig) -> ClipSample:
+    return random_batch(cfg.batch, cfg.frames, cfg.model.motion_frames, cfg.model.image_size)
+
+
+def measure(cfg: DictConfig) -> dict:
+    """Trains for warmup + steps; returns what was measured and on what."""
+    L.seed_everything(cfg.seed, verbose=False)
+    stage, timer = build_stage(cfg), StepTimer(cfg.warmup)
+    set_checkpointing(stage.model, cfg.checkpointing)
+    if cfg.channels_last:
+        stage.to(memory_format=torch.channels_last)
+    if cfg.compile:
+        stage.model.reference_net.unet.compile()
+        stage.model.denoising_net.unet.compile()
+    warnings.filterwarnings("ignore", ".*(many workers|no `val_dataloader`|LeafSpec).*")
+    trainer = build(cfg.trainer, callbacks=[timer, StageProgressBar(), FrozenInComputeDtype()])
+    trainer.fit(stage, DataLoader([build_batch(cfg)] * (cfg.warmup + cfg.steps), batch_size=None))
+
+    device = trainer.strategy.root_device
+    cuda = device.type == "cuda"
+    seconds = statistics.median(timer.seconds[cfg.warmup :])
+    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in KiB
+    return {
+        "device": torch.cuda.get_device_name(device) if cuda else f"CPU, {torch.get_num_threads()} threads",
+        "torch": torch.__version__,
+        "step_seconds": seconds,
+        "samples_per_second": cfg.batch / seconds,
+        "peak_memory_bytes": torch.cuda.max_memory_allocated(device) if cuda else resident,
+    }
+
+
+def model_flops(cfg: DictConfig) -> int:
+    """FLOPs that a step needs, forward and backward: recomputation by checkpointing is no progress."""
+    with fake_tensors():
+        return training_cost(build_stage(cfg), build_batch(cfg), cfg.precision).flops
+
+
+def append_line(path: str, record: dict) -> None:
+    before = Path(path).read_text() if Path(path).is_file() else ""
+    with atomic_path(path) as temporary:
+        temporary.write_text(before + json.dumps(record, allow_nan=False) + "\n")
+
+
+def cells(record: dict) -> list[str]:
+    """A row of the table in benchmarks/README.md."""
+    switches = [name for name in ("checkpointing", "compile", "channels_last") if record[name]]
+    return [
+        f"{record['model']}, {record['stage']}",
+        f"{record['batch']} x {record['frames']}",
+        record["precision"],
+        ", ".join(switches + ["no speed-ups"] * (not record["speed_ups"])) or "-",
+        f"{record['step_seconds']:.3f} s",
+        f"{record['samples_per_second']:.2f}",
+        f"{record['peak_memory_bytes'] / 1e9:.2f} GB",
+        f"{record['flops'] / 1e12:.3f}",
+        "-" if record["mfu"] is None else f"{record['mfu']:.1%}",
+        record["device"],
+    ]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,251 @@
+"""What a step costs in arithmetic and memory, counted without running it.
+
+The stages' and networks' own code runs on fake tensors (torch's ``FakeTensorMode``), which have shapes, dtypes,
+storages and an autograd graph but no numbers: two billion parameters take no memory. One floating point
+operation (FLOP) is an addition or a multiplication. Matrix products, convolutions and attention are counted,
+as ``FlopCounterMode`` does; the rest is below a percent of them.
+
+``torch.distributed._tools.mem_tracker`` tracks memory too, but raises on frozen parameters.
+
+Shape letters: B batch, T frames, n motion frames, C latent channels, H W pixels, h w latent size.
+"""
+
+import weakref
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from copy import copy
+from functools import partial
+from typing import NamedTuple
+
+import lightning as L
+import torch
+from diffusers.models.upsampling import Upsample2D
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map_only
+from torch.utils.flop_counter import flop_registry
+
+from faceanim.data.dataset import ClipSample
+from faceanim.models.animation_model import AnimationModel, Face
+from faceanim.models.codec import Codec
+from faceanim.modules.objective import Draw, Objective
+
+PRECISIONS = {"32-true": None, "bf16-mixed": torch.bfloat16}  # Lightning's names -> autocast's dtype
+
+
+def fake_tensors() -> FakeTensorMode:
+    """Context in which networks are built, and steps run, without memory or arithmetic."""
+    return FakeTensorMode(allow_non_fake_inputs=True)
+
+
+def random_batch(B: int, T: int, n: int, size: int) -> ClipSample:
+    """A training batch of B samples of T frames and n motion frames, of size x size pixels of noise.
+
+    Under ``fake_tensors()`` all is fake but ``number``, which seeds the step's draws.
+    """
+    if min(B, T) < 1:
+        raise ValueError(f"batch and frames: expected at least 1, got {B} and {T}")
+
+    def pixels(*shape: int) -> Tensor:
+        return torch.rand(B, *shape, size, size)
+
+    with unset_fake_temporarily():
+        number = torch.arange(B, device="cpu")
+    return ClipSample(
+        number=number,
+        clip_id=["noise"] * B,
+        reference_3HW=2 * pixels(3) - 1,
+        reference_mask_1HW=pixels(1),
+        reference_pose_3HW=pixels(3),
+        frames_T3HW=2 * pixels(T, 3) - 1,
+        pose_T3HW=pixels(T, 3),
+        face_mask_T1HW=pixels(T, 1),
+        motion_n3HW=2 * pixels(n, 3) - 1,
+        motion_valid_n=torch.ones(B, n, dtype=torch.bool),
+    )
+
+
+def bytes_by_dtype(tensors: Iterable[Tensor]) -> dict[str, int]:
+    """Bytes of the tensors, per dtype ("float32")."""
+    sizes: Counter[str] = Counter()
+    for tensor in tensors:
+        sizes[str(tensor.dtype).removeprefix("torch.")] += tensor.nbytes
+    return dict(sizes)
+
+
+def weight_bytes(module: nn.Module) -> int:
+    return sum(tensor.nbytes for tensor in (*module.parameters(), *module.buffers()))
+
+
+def trained(module: nn.Module) -> list[Tensor]:
+    return [parameter for parameter in module.parameters() if parameter.requires_grad]
+
+
+def adamw_bytes(parameters: Iterable[Tensor]) -> int:
+    """State of torch's AdamW: two moments in the parameter's dtype and a step counter each."""
+    return sum(2 * parameter.nbytes + 4 for parameter in parameters)
+
+
+def adamw_8bit_bytes(parameters: Iterable[Tensor]) -> int:
+    """State of bitsandbytes' AdamW8bit (Dettmers et al., 2022, arXiv:2110.02861): two bytes a parameter and two
+    float32 scales a block of 256; tensors below 4096 numbers keep float32 moments."""
+    sizes = [parameter.numel() for parameter in parameters]
+    return sum(8 * size if size < 4096 else 2 * size + 8 * -(-size // 256) for size in sizes)
+
+
+class TrainingCost(NamedTuple):
+    """One training step. flops: of forward and backward, recomputation included.
+
+    gradients, activations: bytes at the moment when the step holds most; activations are all that it allocates
+    beside weights, optimiser state and gradients, the batch included.
+    """
+
+    flops: int
+    gradients: int
+    activations: int
+
+
+def training_cost(stage: L.LightningModule, batch: ClipSample, precision: str) -> TrainingCost:
+    """Cost of ``stage.loss(batch)`` and its backward, in the order of Lightning's automatic optimisation: the last
+    step's gradients live until the forward has ended. No conditioning is dropped, so that this is the most.
+
+    Under ``fake_tensors()`` nothing is computed. Memory is that of live tensors: the allocator's rounding, workspaces
+    inside kernels and the device's context come on top.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}")
+    dtype = PRECISIONS[precision]
+    stage = copy(stage).train()  # the copy has an objective of its own, and the same networks
+    stage.objective = RealDraws(
+        **{**vars(stage.objective), "drop_image": 0.0, "drop_reference": 0.0, "drop_motion": 0.0}
+    )
+    parameters, meter = trained(stage), StepMeter([*stage.parameters(), *stage.buffers()])
+    with cuda_autocast(stage), meter:
+        meter.add(*(tensor for tensor in batch if isinstance(tensor, Tensor)))
+        for parameter in parameters:
+            parameter.grad = torch.zeros_like(parameter)
+            meter.add_gradient(parameter)
+        hooks = [parameter.register_post_accumulate_grad_hook(meter.add_gradient) for parameter in parameters]
+        with torch.autocast("cpu", dtype, enabled=dtype is not None):
+            loss = stage.loss(batch, seed=0)
+        stage.zero_grad()
+        meter.gradients = 0
+        loss.backward()
+    for hook in hooks:
+        hook.remove()
+    stage.zero_grad()
+    return TrainingCost(meter.flops, meter.gradients_at_peak, meter.peak - meter.gradients_at_peak)
+
+
+class SamplingCost(NamedTuple):
+    """FLOPs of sampling T frames at once. step, guided_step: one denoising step without and with classifier-free
+    guidance. chunk: once for all steps (ReferenceNet, Pose Guider, Face Locator). decode: latents to pictures."""
+
+    step: int
+    guided_step: int
+    chunk: int
+    decode: int
+
+
+@torch.no_grad()
+def sampling_cost(model: AnimationModel, codec: Codec, T: int, size: int) -> SamplingCost:
+    """The work of ``AnimationPipeline`` for T frames of size x size pixels, with motion modules if switched on."""
+    model.eval()
+    latents = torch.zeros(1, T, codec.latent_channels, size // codec.downscale, size // codec.downscale)
+    image, pose = torch.zeros(1, 3, size, size), torch.zeros(1, T, 3, size, size)
+    face = Face(image, torch.zeros(1, 1, size, size), pose[:, 0])
+    tokens, t = model.image_encoder(image), torch.zeros(1, dtype=torch.long)
+    net = model.denoising_net
+    with StepMeter() as chunk:
+        reference = net.project(model.read_reference(latents[:, 0], None, tokens))
+        features = model.guide(pose, face)
+    with StepMeter() as conditional:
+        net(latents, t, tokens, reference, features)
+    with StepMeter() as unconditional:
+        net(latents, t, tokens, None, features)
+    with StepMeter() as decode:
+        codec.decode(latents[0])
+    return SamplingCost(conditional.flops, conditional.flops + unconditional.flops, chunk.flops, decode.flops)
+
+
+def set_checkpointing(model: AnimationModel, enabled: bool) -> None:
+    """Gradient checkpointing (Chen et al., 2016, arXiv:1604.06174) of both UNets: blocks are computed again in the
+    backward instead of kept."""
+    for net in (model.reference_net, model.denoising_net):
+        net.enable_gradient_checkpointing() if enabled else net.disable_gradient_checkpointing()
+
+
+# Of what the networks call, autocast runs these in float32 on CUDA but not on the CPU (torch.amp, "CUDA Ops that can
+# autocast to float32": group_norm, layer_norm and, in Upsample2D, interpolation).
+CUDA_FLOAT32 = (nn.GroupNorm, nn.LayerNorm, Upsample2D)
+
+
+@contextmanager
+def cuda_autocast(module: nn.Module) -> Iterator[None]:
+    """Gives autocast on the CPU, where fake tensors live, the dtypes that it has on CUDA."""
+
+    def cast(_: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        if not torch.is_autocast_enabled("cpu"):
+            return args, kwargs
+        return tree_map_only(Tensor, Tensor.float, (args, kwargs))
+
+    hooks = [
+        m.register_forward_pre_hook(cast, with_kwargs=True)
+        for m in module.modules()
+        if isinstance(m, CUDA_FLOAT32)
+    ]
+    yield
+    for hook in hooks:
+        hook.remove()
+
+
+class RealDraws(Objective):
+    """Real draws among fake tensors: the networks read from them which samples keep their reference."""
+
+    def draw(self, *args, **kwargs) -> Draw:
+        with unset_fake_temporarily():
+            return super().draw(*args, **kwargs)
+
+
+class StepMeter(TorchDispatchMode):
+    """Counts FLOPs, and the bytes of all tensor storages, real or fake, that are made inside the context and live.
+
+    known: tensors whose storages do not count. live, peak: bytes. gradients: bytes of the gradients that were
+    added, until the caller sets it to 0; gradients_at_peak: the same when ``peak`` was reached.
+    FLOPs are ``FlopCounterMode``'s, whose module hooks, though, keep activations alive.
+    """
+
+    def __init__(self, known: Iterable[Tensor] = ()):
+        super().__init__()
+        self.flops = self.live = self.peak = self.gradients = self.gradients_at_peak = 0
+        self._known = {id(tensor.untyped_storage()): tensor.untyped_storage() for tensor in known}
+        self._storages: dict[int, weakref.ref] = {}
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        if func.overloadpacket in flop_registry:
+            self.flops += flop_registry[func.overloadpacket](*args, **kwargs, out_val=result)
+        outputs = result if isinstance(result, tuple | list) else (result,)
+        self.add(*(output for output in outputs if isinstance(output, Tensor)))
+        return result
+
+    def add(self, *tensors: Tensor) -> None:
+        for tensor in tensors:
+            storage = tensor.untyped_storage()
+            key = id(storage)  # stable as long as the storage lives
+            if key not in self._storages and key not in self._known:
+                self._storages[key] = weakref.ref(storage, partial(self._free, key, storage.nbytes()))
+                self.live += storage.nbytes()
+        if self.live > self.peak:
+            self.peak, self.gradients_at_peak = self.live, self.gradients
+
+    def add_gradient(self, parameter: Tensor) -> None:
+        self.add(parameter.grad)
+        self.gradients += parameter.grad.nbytes
+
+    def _free(self, key: int, size: int, _: weakref.ref) -> None:
+        del self._storages[key]
+        self.live -= size

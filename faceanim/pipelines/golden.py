@@ -1,0 +1,312 @@
+"""Are our networks those of a public implementation? Compares with tensors that it computed.
+
+A folder of the golden layout holds ``config.json`` (constructor arguments, scheduler, windows), a safetensors file a
+component in the public implementation's own key layout, ``inputs``, ``outputs`` (float32) and ``outputs_f64``.
+Cases, for batches b1 and b2: ``a`` the denoising UNet alone, ``b`` with pose features, ``c`` with reference attention
+(``c.bank.*`` the recorded states, ``c.block.*`` each block's output), ``d`` guided, ``e`` the whole sampling loop from
+the reference picture on.
+
+Shape letters: B batch, T frames, C latent channels, H W pixels, h w latent size.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import DDIMScheduler
+from PIL import Image
+from torch import Tensor, nn
+
+from faceanim.models.animation_model import AnimationModel
+from faceanim.models.codec import VAECodec
+from faceanim.models.denoising_net import DenoisingNet
+from faceanim.models.face_locator import FaceLocator
+from faceanim.models.image_encoder import ImageEncoder
+from faceanim.models.multi_scale_pose_guider import FixedBatchNorm, MultiScalePoseGuider
+from faceanim.models.pose_guider import PoseGuider
+from faceanim.models.reference_attention import ReferenceFeatures
+from faceanim.models.reference_net import ReferenceNet
+from faceanim.models.weights import LoadReport, load_parts, read_json, read_tensors
+from faceanim.pipelines.sampling import sample
+
+FILES = {  # part of the model -> its file
+    "reference_net": "reference_unet",
+    "denoising_net": "denoising_unet",
+    "motion_modules": "denoising_unet",
+    "pose_guider": "pose_guider",
+    "image_encoder": "image_encoder",
+    "codec": "vae",
+}
+OUTPUTS = {torch.float32: "outputs", torch.float64: "outputs_f64"}
+TOLERANCE_F64 = 1e-10
+TOLERANCE_F32 = {"guided": 1e-4, "e": 1e-3, "forward": 2e-5}
+# What the public implementation does by default or by fault: information, not a target.
+NOT_A_TARGET = ("fp16bank", "nocfg_asis", "after_train_call", "audio")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One case in one precision. error: largest absolute difference; its tolerance."""
+
+    case: str
+    dtype: torch.dtype
+    error: float
+    tolerance: float
+
+    @property
+    def passed(self) -> bool:
+        return self.error <= self.tolerance  # False for NaN
+
+    @property
+    def inside(self) -> bool:
+        """A recorded state or a block's output rather than a result."""
+        return ".c." in self.case
+
+
+class GoldenFolder:
+    """The networks that a golden folder describes, with its weights. Raises ValueError on anything unexpected."""
+
+    def __init__(self, folder: str | Path, motion_frames: int = 0):
+        self.folder = Path(folder)
+        self.config = read_json(self.folder / "config.json")
+        try:
+            self.model = _model(self.config, motion_frames)
+            vae = {k: v for k, v in self.config["vae"].items() if k in VAECodec.__init__.__annotations__}
+            self.codec = VAECodec(**vae)
+            self.scheduler = DDIMScheduler(**self.config["noise_scheduler_kwargs"])
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{self.folder / 'config.json'} does not fit: {error!r}") from error
+        files = {part: self.folder / f"{name}.safetensors" for part, name in FILES.items()}
+        self.reports: list[LoadReport] = load_parts(
+            self.model, self.codec, {part: str(path) for part, path in files.items()}
+        )
+        self.model.eval()
+        self.inputs = read_tensors(self.folder / "inputs.safetensors")
+
+    @torch.no_grad()
+    def compare(self) -> Iterator[Comparison]:
+        """Every stored output that is a target, in both precisions. An output that we don't compute is an error."""
+        targets = {dtype: self._targets(file) for dtype, file in OUTPUTS.items()}
+        own_error = {
+            case.split(".", 1)[1]: (targets[torch.float32][case].double() - exact).abs().max().item()
+            for case, exact in targets[torch.float64].items()
+            if case in targets[torch.float32]
+        }
+        for dtype, expected in targets.items():
+            for net in (self.model, self.codec):
+                nn.Module.to(
+                    net, dtype
+                )  # diffusers' own ``to`` warns of parts kept in float32, of which there are none
+            compared = set()
+            for case, got in self._outputs(dtype):
+                if case in expected:
+                    compared.add(case)
+                    error = (got.double() - expected[case].double()).abs().max().item()
+                    limit = tolerance(case, dtype, expected[case], own_error)
+                    yield Comparison(case, dtype, error, limit)
+            if set(expected) - compared:
+                unknown = sorted(expected.keys() - compared)
+                raise ValueError(f"{self.folder}/{OUTPUTS[dtype]}: don't know how to compute {unknown}")
+
+    def _targets(self, file: str) -> dict[str, Tensor]:
+        outputs = read_tensors(self.folder / f"{file}.safetensors")
+        return {k: v for k, v in outputs.items() if not any(word in k for word in NOT_A_TARGET)}
+
+    def _outputs(self, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
+        for batch in ("b1", "b2"):
+            if f"{batch}.latents" in self.inputs:
+                yield from self._forwards(batch, dtype)
+        if "e.init_latents" in self.inputs:
+            yield from self._loop(dtype)
+
+    def _forwards(self, batch: str, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
+        net, x = self.model.denoising_net, _of(self.inputs, batch, dtype)
+        latents_BTChw = x["latents"].transpose(1, 2)
+        B, T = latents_BTChw.shape[:2]
+        t = x["timestep"].expand(B)
+        tokens = x["image_embeds"][:, None]
+        pose_BT3HW = x["pose_u8"].transpose(1, 2) / 255
+        features = self._pose_features(pose_BT3HW, x)
+        yield from ((f"{batch}.{name}", f) for name, f in self._named_pose_features(pose_BT3HW, x))
+
+        def denoise(tokens: Tensor, *conditions) -> Tensor:
+            return net(latents_BTChw, t, tokens, *conditions).transpose(1, 2)
+
+        yield f"{batch}.a", denoise(tokens)
+        yield f"{batch}.b", denoise(tokens, None, features)
+        reference = self.model.read_reference(x["ref_latents"], None, tokens)
+        for layer, states in reference.states.items():
+            yield f"{batch}.c.bank.{layer}", states
+        zero = torch.zeros(B, dtype=torch.long)
+        latents = torch.cat([x["ref_latents"], self._no_motion(x["ref_latents"])], dim=1)
+        yield f"{batch}.ref_unet_plain_sample", self.model.reference_net.unet(latents, zero, tokens).sample
+        blocks: dict[str, Tensor] = {}
+        conditional = self._watching_blocks(blocks, T, lambda: denoise(tokens, reference, features))
+        yield from ((f"{batch}.c.block.{name}", tensor) for name, tensor in blocks.items())
+        unconditional = denoise(torch.zeros_like(tokens), None, features)
+        yield f"{batch}.c", conditional
+        yield f"{batch}.d.cond", conditional
+        yield f"{batch}.d.uncond", unconditional
+        yield f"{batch}.d.guided", _guided(unconditional, conditional, self.config["e"]["guidance_scale"])
+
+    def _loop(self, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
+        settings, x = self.config["e"], _of(self.inputs, "e", dtype)
+        noise_BTChw = x["init_latents"].transpose(1, 2)
+        picture = Image.fromarray(x["ref_image_u8"].byte().numpy())
+        tokens = self.model.image_encoder(_tensor(picture, dtype))
+        yield "e.image_embeds", tokens[:, 0]
+        stored = x["pose_u8"] if "pose_u8" in x else x["pose_cond_u8"]
+        pose_BT3HW = (stored.float() / 255).to(dtype).transpose(1, 2)
+        H, W = pose_BT3HW.shape[-2:]
+        latents = self.codec.encode(_tensor(picture.resize((W, H), Image.Resampling.LANCZOS), dtype))
+        yield "e.ref_image_latents", latents
+        yield "e.alphas_cumprod", self.scheduler.alphas_cumprod
+        reference = self.model.denoising_net.project(self.model.read_reference(latents, None, tokens))
+        for suffix in ("", "_pg_trainmode_asis") if self._multi_scale else ("",):
+            self._batch_statistics(suffix != "")
+            guides = [self._pose_features(pose_BT3HW[:, window], x) for window in settings["windows"]]
+            self._batch_statistics(False)
+            final = self._sample(noise_BTChw, tokens, reference, guides, settings)
+            yield f"e.final_latents{suffix}", final.transpose(1, 2)
+            if suffix == "":
+                yield "e.timesteps", self.scheduler.timesteps
+                video = (self.codec.decode(final[0]) / 2 + 0.5).clamp(0, 1)
+                yield "e.video_f16", video.transpose(0, 1)[None]
+
+    def _sample(
+        self,
+        noise_BTChw: Tensor,
+        tokens: Tensor,
+        reference: ReferenceFeatures,
+        guides: list[list[Tensor]],
+        settings: dict,
+    ) -> Tensor:
+        net, windows = self.model.denoising_net, settings["windows"]
+
+        def predict(latents_BtChw: Tensor, t: Tensor, frames: list[int]) -> Tensor:
+            features = guides[windows.index(frames)]
+            conditional = net(latents_BtChw, t, tokens, reference, features)
+            unconditional = net(latents_BtChw, t, torch.zeros_like(tokens), None, features)
+            return _guided(unconditional, conditional, settings["guidance_scale"])
+
+        return list(sample(predict, self.scheduler, noise_BTChw, settings["steps"], windows))[-1]
+
+    @property
+    def _multi_scale(self) -> bool:
+        return isinstance(self.model.pose_guider, MultiScalePoseGuider)
+
+    def _batch_statistics(self, on: bool) -> None:
+        for module in self.model.pose_guider.modules():
+            if isinstance(module, FixedBatchNorm):
+                module.batch_statistics = on
+
+    def _pose_features(self, pose_BT3HW: Tensor, x: dict[str, Tensor]) -> list[Tensor]:
+        """Features per scale, (B, T, c, h, w)."""
+        maps = self.model.pose_guider(pose_BT3HW.flatten(0, 1), x.get("ref_pose_u8"))
+        return [m.unflatten(0, pose_BT3HW.shape[:2]) for m in maps]
+
+    def _named_pose_features(self, pose_BT3HW: Tensor, x: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+        features = self._pose_features(pose_BT3HW, x)
+        if not self._multi_scale:
+            yield "pose_fea", features[0].transpose(1, 2)
+            return
+        self._batch_statistics(True)
+        on_batch = self._pose_features(pose_BT3HW, x)
+        self._batch_statistics(False)
+        for suffix, maps in (("", features), ("_trainmode", on_batch)):
+            yield from ((f"pose_fea{suffix}.{i}", m.transpose(1, 2)) for i, m in enumerate(maps))
+
+    def _no_motion(self, latents_BChw: Tensor) -> Tensor:
+        B, C, h, w = latents_BChw.shape
+        return latents_BChw.new_zeros(B, self.model.reference_net.unet.conv_in.in_channels - C, h, w)
+
+    def _watching_blocks(self, outputs: dict[str, Tensor], T: int, forward) -> Tensor:
+        """Runs ``forward`` and notes what each block of the denoising UNet returns, (B, c, T, h, w)."""
+        unet = self.model.denoising_net.unet
+
+        def note(name: str):
+            def hook(module, args, output):
+                hidden = output[0] if isinstance(output, tuple) else output
+                outputs[name] = hidden.unflatten(0, (-1, T)).transpose(1, 2)
+
+            return hook
+
+        blocks = {f"down_blocks.{i}": b for i, b in enumerate(unet.down_blocks)}
+        blocks |= {"mid_block": unet.mid_block} | {f"up_blocks.{i}": b for i, b in enumerate(unet.up_blocks)}
+        handles = [block.register_forward_hook(note(name)) for name, block in blocks.items()]
+        try:
+            return forward()
+        finally:
+            for handle in handles:
+                handle.remove()
+
+
+def tolerance(case: str, dtype: torch.dtype, expected: Tensor, own_error: dict[str, float]) -> float:
+    """What rounding alone may cost: 1e-10 in float64; in float32 more after guidance, most after the loop.
+
+    The float32 figures are for outputs of about 2.5; what lies inside the networks may be larger, and so its rounding.
+    own_error: the public implementation's float32 against its own float64, by case; twice that is allowed, for where
+    it amplifies rounding (AniPortrait's Pose Guider) no port can be nearer.
+    """
+    if dtype == torch.float64:
+        return TOLERANCE_F64
+    if case in ("e.timesteps", "e.alphas_cumprod"):
+        return 1e-6
+    if case.startswith("e."):
+        return TOLERANCE_F32["e"]
+    if case.endswith("guided"):
+        return TOLERANCE_F32["guided"]
+    name = case.split(".", 1)[1].replace("_trainmode", "")
+    alike = own_error.get({"d.cond": "c", "d.uncond": "b"}.get(name, name), 0.0)
+    inside = name.startswith(("c.", "pose_fea", "ref_unet"))
+    scale = max(1.0, expected.abs().max().item() / 2.5) if inside else 1.0
+    return max(TOLERANCE_F32["forward"] * scale, 2 * alike)
+
+
+def _model(config: dict, motion_frames: int) -> AnimationModel:
+    unet, more, guider = config["unet"], config["unet_additional_kwargs"], config["pose_guider"]
+    motion = more["motion_module_kwargs"]
+    shared = {
+        "latent_channels": unet["in_channels"],
+        "block_out_channels": unet["block_out_channels"],
+        "attention_levels": [True] * (len(unet["block_out_channels"]) - 1) + [False],
+        "layers_per_block": unet["layers_per_block"],
+        "num_attention_heads": unet["attention_head_dim"],  # their name for the number of heads
+        "cross_attention_dim": unet["cross_attention_dim"],
+        "norm_num_groups": unet["norm_num_groups"],
+    }
+    width = shared["block_out_channels"][0]
+    if "noise_latent_channels" in guider:
+        heads = {key: guider[key] for key in ("num_attention_heads", "attention_head_dim")}
+        pose_guider = MultiScalePoseGuider(width, shared["block_out_channels"], **heads)
+    else:
+        pose_guider = PoseGuider(**guider)
+    return AnimationModel(
+        ReferenceNet(motion_frames=motion_frames, **shared),
+        DenoisingNet(
+            motion_num_attention_heads=motion["num_attention_heads"],
+            motion_mid_block=more["motion_module_mid_block"],
+            max_frames=motion["temporal_position_encoding_max_len"],
+            **shared,
+        ),
+        pose_guider,
+        FaceLocator(width, enabled=False),
+        ImageEncoder(**config["image_encoder"]),
+    )
+
+
+def _of(inputs: dict[str, Tensor], case: str, dtype: torch.dtype) -> dict[str, Tensor]:
+    """The inputs of one case without its name; pictures stay in [0, 255]."""
+    own = {k.removeprefix(f"{case}."): v for k, v in inputs.items() if k.startswith(f"{case}.")}
+    return {k: v if v.dtype == torch.int64 else v.to(dtype) for k, v in own.items()}
+
+
+def _tensor(picture: Image.Image, dtype: torch.dtype) -> Tensor:
+    pixels = torch.from_numpy(np.array(picture)).float()  # rounded to float32, as the public pipelines do
+    return (pixels / 255 * 2 - 1).to(dtype).permute(2, 0, 1)[None]
+
+
+def _guided(unconditional: Tensor, conditional: Tensor, scale: float) -> Tensor:
+    return unconditional + scale * (conditional - unconditional)

@@ -1,0 +1,106 @@
+"""What a model costs to train and to sample: python -m scripts.model_card model=... stage=... (--help explains)."""
+
+from functools import partial
+
+import hydra.utils
+from omegaconf import DictConfig
+
+from faceanim.cli import application
+from faceanim.markdown import table
+from faceanim.models.animation_model import AnimationModel
+from faceanim.modules.appearance import AppearanceStage
+from faceanim.modules.callbacks.frozen_weights import DTYPES, cast_frozen
+from faceanim.modules.footprint import (
+    SamplingCost,
+    TrainingCost,
+    adamw_8bit_bytes,
+    adamw_bytes,
+    bytes_by_dtype,
+    fake_tensors,
+    random_batch,
+    sampling_cost,
+    set_checkpointing,
+    trained,
+    training_cost,
+    weight_bytes,
+)
+from faceanim.modules.temporal import TemporalStage
+
+build = partial(hydra.utils.instantiate, _convert_="all")
+
+
+@application(config_name="model_card")
+def main(cfg: DictConfig) -> None:
+    B, T, size = cfg.batch, cfg.frames, cfg.model.image_size
+    with fake_tensors():
+        batch = random_batch(B, T, cfg.model.motion_frames, size)
+        parts = build(cfg.model)
+        model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
+        stage = build(cfg.stage.module)(model=model, codec=parts["codec"], scheduler=parts["scheduler"])
+        set_checkpointing(model, cfg.checkpointing)
+        batch = random_batch(B, T, cfg.model.motion_frames, size)
+        sampling = sampling_cost(model, parts["codec"], T, size)
+        if cfg.precision in DTYPES:  # as the trainer does by its callback frozen_weights
+            cast_frozen(stage, DTYPES[cfg.precision])
+        training = training_cost(stage, batch, cfg.precision)
+    print(
+        f"{size} x {size} pixels, {cfg.model.motion_frames} motion frames; stage {cfg.stage.name}: "
+        f"batch {B}, {T} frames, {cfg.precision}, checkpointing {'on' if cfg.checkpointing else 'off'}\n"
+    )
+    tables = parameter_table(stage), flops_table(training, sampling, B, T), memory_table(stage, training)
+    print("\n\n".join(tables))
+
+
+def parameter_table(stage: AppearanceStage | TemporalStage) -> str:
+    """Parameters per part, the memory they take in the dtype they are kept in, and how many the stage trains."""
+    parts = {name: list(net.parameters()) for name, net in stage.model.named_children()}
+    motion = stage.model.denoising_net.motion_parameters()
+    named = list(stage.model.denoising_net.named_parameters())
+    parts["denoising_net"] = [p for name, p in named if name not in motion]
+    parts["motion modules of denoising_net"] = [p for name, p in named if name in motion]
+    parts["codec"] = list(stage.codec.parameters())
+    parts["all"] = list(stage.parameters())
+    rows = [
+        (
+            name,
+            f"{sum(p.numel() for p in tensors):,}",
+            ", ".join(f"{megabytes(size)} {dtype}" for dtype, size in bytes_by_dtype(tensors).items()),
+            f"{sum(p.numel() for p in tensors if p.requires_grad):,}",
+        )
+        for name, tensors in parts.items()
+    ]
+    return table(("part", "parameters", "MB", f"trained in stage {stage.stage}"), rows)
+
+
+def flops_table(training: TrainingCost, sampling: SamplingCost, samples: int, frames: int) -> str:
+    rows = [
+        ("sampling step, per frame", sampling.step / frames),
+        ("sampling step with guidance, per frame", sampling.guided_step / frames),
+        ("once a chunk, per frame: reference, pose and face features", sampling.chunk / frames),
+        ("decoding, per frame", sampling.decode / frames),
+        ("training step, forward and backward", training.flops),
+        ("training step, per frame", training.flops / (samples * frames)),
+    ]
+    return table(("work", "GFLOP"), [(name, f"{flops / 1e9:,.3f}") for name, flops in rows])
+
+
+def memory_table(stage: AppearanceStage | TemporalStage, training: TrainingCost) -> str:
+    """Peak of a training step under two optimisers."""
+    states = {"AdamW": adamw_bytes(trained(stage)), "8-bit Adam": adamw_8bit_bytes(trained(stage))}
+    kept = {
+        "weights": weight_bytes(stage),
+        "gradients": training.gradients,
+        "activations": training.activations,
+    }
+    rows = [(name, *[megabytes(size)] * len(states)) for name, size in kept.items()]
+    rows.insert(2, ("optimiser", *map(megabytes, states.values())))
+    rows.append(("peak", *(megabytes(sum(kept.values()) + size) for size in states.values())))
+    return table(("memory of a training step, MB", *states), rows)
+
+
+def megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f}"
+
+
+if __name__ == "__main__":
+    main()

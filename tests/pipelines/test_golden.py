@@ -1,0 +1,105 @@
+"""Parity with the public implementations, on tensors that they computed. Skipped where there are none."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from faceanim.models.denoising_net import PerFrameGroupNorm
+from faceanim.models.reference_attention import SpeedUps
+from faceanim.pipelines.golden import GoldenFolder
+from tests.prepared import ROOT
+
+GOLDEN = ROOT.parent / "shared" / "golden"
+pytestmark = pytest.mark.skipif(not GOLDEN.is_dir(), reason="no golden tensors here")
+MICRO = GOLDEN / "moore_micro"
+
+
+@pytest.mark.parametrize(
+    "name", ["moore_micro", "aniportrait_tiny", pytest.param("moore_tiny", marks=pytest.mark.slow)]
+)
+def test_every_stored_forward_and_the_sampling_loop_are_reproduced(name):
+    comparisons = list(GoldenFolder(GOLDEN / name).compare())
+    assert {c.dtype for c in comparisons} == {torch.float32, torch.float64}
+    assert "e.final_latents" in {c.case for c in comparisons}
+    assert [c for c in comparisons if not c.passed] == []
+
+
+def first_case(golden: GoldenFolder, case: str) -> float:
+    return next(c.error for c in golden.compare() if c.case == case)
+
+
+def test_unused_motion_frames_change_nothing():
+    errors = [first_case(GoldenFolder(MICRO, motion_frames=n), "b1.c") for n in (0, 4)]
+    assert errors[0] == errors[1] < 2e-5
+
+
+def test_the_speed_ups_change_nothing():
+    golden = GoldenFolder(MICRO)
+    golden.model.use(SpeedUps(False, False, False))
+    assert first_case(golden, "b1.c") < 2e-5
+
+
+def across_frames(module):
+    module.norm.__class__ = nn.GroupNorm  # as diffusers has it
+
+
+def eps(module):
+    module.norm.eps = 1e-3
+
+
+def without_positions(module):
+    for block in module.transformer_blocks:
+        block.pos_embed = None
+
+
+def four_heads(module):
+    for block in module.transformer_blocks:
+        for attention in (block.attn1, block.attn2):
+            attention.heads, attention.scale = 4, attention.scale / 2**0.5
+
+
+@pytest.mark.parametrize("fault", [across_frames, eps, without_positions, four_heads])
+def test_what_makes_a_port_wrong_is_seen(fault):
+    """Each of these loads without a word: the check must not."""
+    golden = GoldenFolder(MICRO)
+    for module in golden.model.denoising_net.motion_modules():
+        assert isinstance(module.norm, PerFrameGroupNorm)
+        fault(module)
+    assert first_case(golden, "b1.a") > 10 * 2e-5
+
+
+@pytest.mark.parametrize("network", ["reference_net", "denoising_net"])
+def test_a_wrong_number_of_spatial_heads_is_seen(network):
+    golden = GoldenFolder(MICRO)
+    for name, module in getattr(golden.model, network).unet.named_modules():
+        if name.endswith("attn1") and "motion_modules" not in name:
+            module.heads, module.scale = 4, module.scale / 2**0.5
+    assert first_case(golden, "b1.c") > 10 * 2e-5
+
+
+def copied(tmp_path: Path) -> Path:
+    folder = tmp_path / "golden"
+    shutil.copytree(MICRO, folder, copy_function=shutil.copyfile)
+    return folder
+
+
+@pytest.mark.slow
+def test_the_command_ends_with_1_when_an_output_differs(command, tmp_path):
+    folder = copied(tmp_path)
+    outputs = load_file(folder / "outputs_f64.safetensors")
+    outputs["b1.c"] += 1e-8
+    save_file(outputs, folder / "outputs_f64.safetensors")
+    code, out, _ = command("-m", "scripts.check_golden", f"folder={folder}")
+    assert code == 1 and "ABOVE" in out and "57 of 58 comparisons within tolerance" in out
+
+
+def test_the_command_refuses_a_folder_that_it_cannot_read(command, tmp_path):
+    folder = copied(tmp_path)
+    for name, word in (("vae.safetensors", "codec from"), ("config.json", "config.json")):
+        (folder / name).write_bytes((folder / name).read_bytes()[:100])
+        code, _, err = command("-m", "scripts.check_golden", f"folder={folder}")
+        assert code == 2 and word in err and err.count("\n") == 1

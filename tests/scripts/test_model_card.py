@@ -1,0 +1,65 @@
+"""The model card, as a user calls it."""
+
+import re
+
+import pytest
+
+from tests.prepared import run
+from tests.training import TINY
+
+SMALL = [option for option in TINY if option.startswith("model.")]
+FIGURE = r"[\d,]+\.\d+"
+
+
+def figures(printed: str, name: str) -> list[float]:
+    """The numbers of the row that begins with name."""
+    row = re.search(rf"^\| {name} +\|(.*)$", printed, re.M).group(1)
+    return [float(cell.replace(",", "")) for cell in re.findall(FIGURE, row)]
+
+
+def test_the_card_adds_up(command):
+    code, out, err = command("-m", "scripts.model_card", *SMALL, "stage=temporal", "frames=2")
+    assert code == 0, err
+    parts = ("weights", "gradients", "optimiser", "activations")
+    adamw, adam8 = zip(*(figures(out, part) for part in parts), strict=True)
+    peak = figures(out, "peak")
+    assert abs(peak[0] - sum(adamw)) < 0.3 and abs(peak[1] - sum(adam8)) < 0.3  # each is rounded to 0.1
+    assert adamw[2] > adam8[2] > 0
+    step, guided = (figures(out, f"sampling step{how}, per frame")[0] for how in ("", " with guidance"))
+    assert step < guided < 2 * step  # the unconditional half reads no reference
+    motion, everything = (
+        re.search(rf"^\| {part} +\| +([\d,]+) .* ([\d,]+) \|$", out, re.M).groups()
+        for part in ("motion modules of denoising_net", "all")
+    )
+    assert motion[0] == motion[1] == everything[1] != everything[0]  # stage 2 trains them and nothing else
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [("precision=fp8", "precision"), ("frames=40", "32 frames"), ("frames=0", "frames")],
+)
+def test_a_mistake_is_one_line(option, message, command):
+    code, _, err = command("-m", "scripts.model_card", *SMALL, "stage=temporal", option)
+    assert code == 2 and err.startswith("error: ") and message in err and err.count("\n") == 1
+
+
+def test_help_explains_every_option(command):
+    code, out, _ = command("-m", "scripts.model_card", "--help")
+    assert code == 0 and "usage: python -m scripts.model_card" in out
+    for option in ("model", "stage", "batch", "frames", "precision", "checkpointing", "experiment"):
+        assert f"{option}=" in out, option
+
+
+@pytest.mark.slow
+def test_the_full_size_is_computed_without_weights_in_memory():
+    """Two billion parameters are 10 GB."""
+    measured = (
+        "import resource, runpy, sys; sys.argv = ['m', *sys.argv[1:]];"
+        "runpy.run_module('scripts.model_card', run_name='__main__', alter_sys=True);"
+        "usage = resource.getrusage(resource.RUSAGE_SELF);"
+        "print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20)"
+    )
+    done = run("-c", measured, "model=sd15", "stage=temporal", "frames=24", "batch=1", "checkpointing=true")
+    assert done.returncode == 0, done.stderr
+    seconds, gigabytes = map(float, done.stdout.split()[-2:])
+    assert seconds < 60 and gigabytes < 4
