@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from faceanim.data.dataset import ClipSample
+from faceanim.data.sample import ClipSample
 from faceanim.models import diffusion
 from faceanim.models.animation_model import AnimationModel, Face
 from faceanim.modules.objective import Objective
-from faceanim.modules.step import checkpoint_card, encode_batch, face_mask_at
+from faceanim.modules.step import checkpoint_card, encode_batch, face_mask_at, image_tokens
 
 
 class AppearanceStage(L.LightningModule):
@@ -72,7 +72,7 @@ class AppearanceStage(L.LightningModule):
             batch.pose_T3HW,
             Face(batch.reference_3HW, batch.reference_mask_1HW),
             motion and motion.where(draw.keep_motion_B),
-            self.model.image_encoder(batch.reference_3HW) * draw.keep_image_B[:, None, None],
+            image_tokens(self.model, batch) * draw.keep_image_B[:, None, None],
             draw.keep_reference_B,
         )
         loss = self.objective.loss(kind, prediction, target, abar, face_mask_at(x0, batch))

@@ -41,13 +41,20 @@ def face_mask(
         (left, top), (right, bottom) = outline.min(axis=0), outline.max(axis=0)
         outline = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
 
-    # padded, so that a face just outside the frame still reaches in
-    pad = min(int(np.ceil(solid + soft)) + 1, max(height, width))
-    canvas = np.ones((height + 2 * pad, width + 2 * pad), np.uint8)
-    corners = np.round(np.clip(outline + pad, -_FARTHEST, _FARTHEST)).astype(np.int32)
-    cv2.fillConvexPoly(canvas, cv2.convexHull(corners), 0)
+    # Only the box that the mask can reach is drawn: distances over a whole frame of 512 cost 7 ms.
+    reach = min(int(np.ceil(solid + soft)) + 1, max(height, width))
+    corners = np.round(np.clip(outline, -_FARTHEST, _FARTHEST)).astype(np.int32)
+    left, top = np.clip(corners.min(axis=0) - reach, -reach, (width, height))
+    right, bottom = np.clip(
+        corners.max(axis=0) + reach + 1, (left + 1, top + 1), (width + reach, height + reach)
+    )
+    canvas = np.ones((bottom - top, right - left), np.uint8)
+    cv2.fillConvexPoly(canvas, cv2.convexHull(corners - (left, top)), 0)
+    image = np.zeros((height, width), np.float32)
     if canvas.all():
-        return np.zeros((height, width), np.float32)
+        return image
     distance = cv2.distanceTransform(canvas, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    distance = distance[pad : pad + height, pad : pad + width]
-    return np.clip((solid + max(soft, 1e-3) - distance) / max(soft, 1e-3), 0, 1).astype(np.float32)
+    mask = np.clip((solid + max(soft, 1e-3) - distance) / max(soft, 1e-3), 0, 1)
+    inside = mask[max(-top, 0) : height - top, max(-left, 0) : width - left]
+    image[max(top, 0) : bottom, max(left, 0) : right] = inside
+    return image
