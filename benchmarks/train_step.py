@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from benchmarks.device_peak import bf16_peak
 from faceanim.cli import application
-from faceanim.data.dataset import ClipSample
+from faceanim.data.sample import ClipSample
 from faceanim.markdown import table
 from faceanim.media.files import atomic_path
 from faceanim.models.animation_model import AnimationModel

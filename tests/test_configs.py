@@ -61,8 +61,10 @@ def test_a_mistake_is_one_line_and_exit_code_2(words, word, command, tmp_path):
         ["evaluate.py"],
         ["infer.py"],
         ["-m", "scripts.demo"],
+        ["-m", "scripts.cache_latents"],
         ["-m", "scripts.export_pipeline"],
         ["-m", "scripts.prepare_celebvhq_hdtf"],
+        ["-m", "benchmarks.data"],
     ],
 )
 def test_help_explains(words, command):

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.prepared import run
+
 ROOT = Path(__file__).resolve().parent.parent / "faceanim"
 FLOORS = {
     "media": set(),
@@ -40,3 +42,10 @@ def test_networks_know_neither_lightning_nor_hydra_and_configs_stop_at_the_entry
             assert not roots & {"lightning", "hydra", "omegaconf"}, path
         if path.name != "cli.py":
             assert not roots & {"hydra", "omegaconf"}, path
+
+
+def test_a_data_worker_starts_without_lightning_diffusers_and_transformers():
+    heavy = ("lightning", "diffusers", "transformers")
+    code = f"import sys, faceanim.data.dataset; print([m for m in {heavy} if m in sys.modules])"
+    done = run("-c", code)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr

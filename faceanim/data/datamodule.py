@@ -1,13 +1,16 @@
 """LightningDataModule over prepared clips."""
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import lightning as L
 from torch.utils.data import DataLoader
 
 from faceanim.data.augmentation import Jitter
-from faceanim.data.dataset import FaceClipDataset
+from faceanim.data.dataset import FaceClipDataset, one_thread
+from faceanim.data.sample import ClipSample, PackedSample
 from faceanim.data.sampler import ResumableBatchSampler
 from faceanim.data.sampling import SamplingRules
 
@@ -15,9 +18,10 @@ from faceanim.data.sampling import SamplingRules
 class FaceClipDataModule(L.LightningDataModule):
     """Batches for ``trainer.max_steps`` steps: training is measured in steps, not epochs.
 
-    folder: output of the preparation. batch_size: per rank. num_workers: 0 reads in the training process.
-    mask: options of ``face_mask``. val_batches: batches of the held-out split for the validation loss.
-    jitter: of the training samples alone.
+    folder: output of the preparation, a path or a URL. batch_size: per rank. num_workers: 0 reads in the
+    training process. mask: options of ``face_mask``. val_split, val_batches: the split and how many of its
+    batches the validation loss is taken on. jitter, source_weights: of the training samples alone.
+    short_clips, latents, reader: see ``FaceClipDataset``.
     """
 
     def __init__(
@@ -30,19 +34,30 @@ class FaceClipDataModule(L.LightningDataModule):
         mask: dict | None = None,
         seed: int = 0,
         val_batches: int = 4,
+        val_split: str = "test",
         jitter: Jitter | None = None,
+        source_weights: Mapping[str, float] | None = None,
+        short_clips: Literal["error", "skip"] = "error",
+        latents: str | Path | None = None,
+        reader: Literal["pyav", "decord"] = "pyav",
     ):
         super().__init__()
-        self.folder, self.mask = Path(folder), mask or {}
+        self.folder, self.mask = folder, mask or {}
         self.batch_size, self.num_workers, self.val_batches = batch_size, num_workers, val_batches
-        self.train_set = FaceClipDataset(folder, "train", rules, samples_per_clip, mask, seed, jitter)
-        self.val_set = FaceClipDataset(folder, "test", rules, samples_per_clip, mask, seed)
+        both = {"mask": mask, "seed": seed, "short_clips": short_clips, "latents": latents, "reader": reader}
+        self.train_set = FaceClipDataset(
+            folder, "train", rules, samples_per_clip, jitter=jitter, source_weights=source_weights, **both
+        )
+        self.val_set = FaceClipDataset(folder, val_split, rules, samples_per_clip, **both)
 
     def train_dataloader(self) -> DataLoader:
         """Goes on behind the batches that the restored checkpoint has seen."""
         trainer = self.trainer
         if trainer.max_steps < 1:
             raise ValueError(f"trainer.max_steps: expected >= 1, got {trainer.max_steps}")
+        if self.train_set.latents:  # here, and not earlier: a resumed run's weights are in place by now
+            module = trainer.lightning_module
+            self.train_set.latents.check(module.codec, module.model.image_encoder)
         sampler = ResumableBatchSampler(
             self.batch_size,
             total_batches=trainer.max_steps * trainer.accumulate_grad_batches,
@@ -55,14 +70,22 @@ class FaceClipDataModule(L.LightningDataModule):
         return DataLoader(
             self.train_set,
             batch_sampler=sampler,
+            collate_fn=PackedSample.collate,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
             multiprocessing_context="spawn" if self.num_workers else None,
+            worker_init_fn=one_thread,
             pin_memory=trainer.strategy.root_device.type == "cuda",
         )
 
     def val_dataloader(self) -> DataLoader:
         """The same samples at every validation."""
         return DataLoader(
-            self.val_set, batch_sampler=ResumableBatchSampler(self.batch_size, self.val_batches)
+            self.val_set,
+            batch_sampler=ResumableBatchSampler(self.batch_size, self.val_batches),
+            collate_fn=PackedSample.collate,
         )
+
+    def on_after_batch_transfer(self, batch: PackedSample, dataloader_idx: int) -> ClipSample:
+        """Bytes become floats on the device."""
+        return batch.unpack()

@@ -6,37 +6,36 @@ every draw comes from a generator seeded by (seed, k). Worker count, rank count 
 Shape letters: T frames, n motion frames, H W pixels.
 """
 
-from functools import lru_cache
+import logging
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Literal
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from faceanim.data.augmentation import Jitter, warp_frames, warp_points
-from faceanim.data.manifest import ManifestRow, read_manifest
+from faceanim.data.clip_order import ClipOrder
+from faceanim.data.clips import read_index, read_poses
+from faceanim.data.latents import LatentCache
+from faceanim.data.manifest import ManifestRow
+from faceanim.data.sample import PackedSample
 from faceanim.data.sampling import SamplingRules, choose_frames
 from faceanim.media.clip_reader import ClipReader
+from faceanim.media.storage import join, local_copy
 from faceanim.pose.draw import draw_pose
 from faceanim.pose.face_mask import face_mask
-from faceanim.pose.sequence import PoseSequence
+from faceanim.pose.scaling import rescale_points
 
+if TYPE_CHECKING:
+    from faceanim.media.decord_reader import DecordReader
 
-class ClipSample(NamedTuple):
-    """One sample; a batch is the same with a leading B. Images in [-1, 1], pose images and masks in [0, 1]."""
+log = logging.getLogger(__name__)
 
-    number: int
-    clip_id: str
-    reference_3HW: Tensor
-    reference_mask_1HW: Tensor
-    reference_pose_3HW: Tensor
-    frames_T3HW: Tensor
-    pose_T3HW: Tensor
-    face_mask_T1HW: Tensor
-    motion_n3HW: Tensor
-    motion_valid_n: Tensor
+_QUARTER = 4  # targets' masks are drawn so much smaller: the loss reads them at latent resolution
 
 
 class FaceClipDataset(Dataset):
@@ -49,76 +48,108 @@ class FaceClipDataset(Dataset):
         mask: dict | None = None,
         seed: int = 0,
         jitter: Jitter | None = None,
+        source_weights: Mapping[str, float] | None = None,
+        short_clips: Literal["error", "skip"] = "error",
+        latents: str | Path | None = None,
+        reader: Literal["pyav", "decord"] = "pyav",
     ):
-        """folder: output of the preparation. mask: options of ``face_mask``.
+        """folder: output of the preparation, a path or a URL. mask: options of ``face_mask``.
 
-        Clips too short for ``rules`` are an error, not skipped in silence.
+        source_weights: see ``ClipOrder``. short_clips: what to do with clips too short for ``rules``; how many
+        are skipped is logged. latents: folder of ``scripts.cache_latents``; samples then hold latents instead
+        of pictures, whose jitter must be None. reader: ``ClipReader``, or decord's where its package is installed.
         """
-        self.folder, self.rules, self.seed = Path(folder), rules, seed
-        self.samples_per_clip = samples_per_clip
+        if reader not in ("pyav", "decord"):
+            raise ValueError(f"data.module.reader: expected pyav or decord, got {reader!r}")
+        self.reader = reader
+        self.folder, self.rules, self.seed = folder, rules, seed
         self.mask, self.jitter = mask or {}, jitter or Jitter()
-        self.rows = [row for row in read_manifest(folder) if row.keep and row.split == split]
-        if not self.rows:
-            raise ValueError(f"no clip of split {split!r} in {self.folder}/index.parquet")
-        short = [row.clip_id for row in self.rows if row.n_frames < rules.span()]
-        if short:
+        self.latents = None if latents is None else LatentCache.open(latents)
+        if self.latents and self.jitter.probability > 0:
             raise ValueError(
-                f"{len(short)} clip(s) of {self.folder} are shorter than a sample's {rules.span()} frames: {short[:3]}"
+                f"data.latents={latents} holds clips as they are: expected jitter=null, got {jitter}"
             )
+        rows = [row for row in read_index(folder) if row.keep and row.split == split]
+        if not rows:
+            raise ValueError(f"no clip of split {split!r} in {folder}/index.parquet")
+        self.rows = _long_enough(rows, folder, rules.span(), short_clips)
+        self.order = ClipOrder(
+            [row.source for row in self.rows], len(self.rows) * samples_per_clip, seed, source_weights
+        )
 
     def __len__(self) -> int:
         """Samples per epoch."""
-        return len(self.rows) * self.samples_per_clip
+        return self.order.length
 
     def row_of(self, number: int) -> ManifestRow:
         """The clip that sample ``number`` (any number >= 0) is drawn from."""
-        epoch, place = divmod(number, len(self))
-        return self.rows[_epoch_order(self.seed, epoch, len(self))[place] % len(self.rows)]
+        return self.rows[self.order[number]]
 
-    def __getitem__(self, number: int) -> ClipSample:
+    def __getitem__(self, number: int) -> PackedSample:
         row = self.row_of(number)
         rng = np.random.default_rng([self.seed, number])
         choice = choose_frames(row.n_frames, self.rules, rng)
         order = [choice.reference, *choice.window, *choice.motion]
-        clip_points = PoseSequence.load(self.folder / row.landmarks_path).points
-        frames = ClipReader(self.folder / row.path).read(order)
-        T, n = self.rules.frames, self.rules.motion_frames
+        T, N = self.rules.frames, 1 + self.rules.frames + self.rules.motion_frames
+        clip_points = read_poses(self.folder, row).points
+        with local_copy(join(self.folder, row.path)) as path:
+            frames = torch.from_numpy(self._open(path).read(order[:1] if self.latents else order))
         H, W = frames.shape[1:3]
         matrix = self.jitter.draw(H, W, rng)
         if matrix is not None:
-            frames, clip_points = warp_frames(frames, matrix), warp_points(clip_points, matrix)
+            frames = torch.from_numpy(warp_frames(frames.numpy(), matrix))
+            clip_points = warp_points(clip_points, matrix)
         points = clip_points[order]
-        images_N3HW = _to_image_tensor(frames)
-        motion = images_N3HW.new_zeros(n, 3, H, W)
-        motion[: len(choice.motion)] = images_N3HW[1 + T :]
-        poses = pose_images(points[: 1 + T], H, W)
-        return ClipSample(
+        poses_THW3 = torch.from_numpy(draw_pose(points[: 1 + T], H, W))
+        latents, image_tokens = self.latents.read(row, order) if self.latents else (None, None)
+        small = rescale_points(points[1 : 1 + T], (H, W), (H // _QUARTER, W // _QUARTER))
+        return PackedSample(
             number=number,
             clip_id=row.clip_id,
-            reference_3HW=images_N3HW[0],
+            frames_NHW3=frames if self.latents else _padded(frames, N),
             reference_mask_1HW=self._mask(np.concatenate([points[:1], clip_points]), H, W),
-            reference_pose_3HW=poses[0],
-            frames_T3HW=images_N3HW[1 : 1 + T],
-            pose_T3HW=poses[1:],
-            face_mask_T1HW=torch.stack([self._mask(p, H, W) for p in points[1 : 1 + T]]),
-            motion_n3HW=motion,
-            motion_valid_n=torch.full((n,), bool(choice.motion)),
+            reference_pose_HW3=poses_THW3[0],
+            pose_THW3=poses_THW3[1:],
+            face_mask_T1qq=torch.stack([self._mask(p, H // _QUARTER, W // _QUARTER) for p in small]),
+            motion_valid_n=torch.full((self.rules.motion_frames,), bool(choice.motion)),
+            latents_NChw=None if latents is None else _padded(latents, N),
+            image_tokens_LD=image_tokens,
         )
+
+    def _open(self, path: Path) -> "ClipReader | DecordReader":
+        if self.reader == "pyav":
+            return ClipReader(path)
+        from faceanim.media.decord_reader import DecordReader  # a reading worker imports it, or nobody
+
+        return DecordReader(path)
 
     def _mask(self, points: np.ndarray, height: int, width: int) -> Tensor:
         mask = face_mask(points, height, width, **self.mask)
         return torch.from_numpy(mask)[None]
 
 
-def pose_images(points_T68x2: np.ndarray, height: int, width: int) -> Tensor:
-    """Landmarks in pixels of a (height, width) frame -> pose images (T, 3, H, W) in [0, 1]."""
-    return torch.from_numpy(draw_pose(points_T68x2, height, width)).permute(0, 3, 1, 2).float() / 255
+def one_thread(worker: int) -> None:
+    """For DataLoader's worker_init_fn: workers share the cores already (torch sees to its own threads).
+
+    It stands here because a worker imports this file anyway; Lightning and diffusers would take it seconds.
+    """
+    cv2.setNumThreads(1)
 
 
-def _to_image_tensor(frames_NHW3: np.ndarray) -> Tensor:
-    return torch.from_numpy(frames_NHW3).permute(0, 3, 1, 2).float() / 127.5 - 1
+def _padded(x: Tensor, length: int) -> Tensor:
+    """Zeros in place of the motion frames that a sample may lack."""
+    return x if len(x) == length else torch.cat([x, x.new_zeros(length - len(x), *x.shape[1:])])
 
 
-@lru_cache(maxsize=2)
-def _epoch_order(seed: int, epoch: int, length: int) -> np.ndarray:
-    return np.random.default_rng([seed, epoch, length]).permutation(length)
+def _long_enough(
+    rows: list[ManifestRow], folder: str | Path, span: int, short_clips: Literal["error", "skip"]
+) -> list[ManifestRow]:
+    if short_clips not in ("error", "skip"):
+        raise ValueError(f"short_clips: expected error or skip, got {short_clips!r}")
+    short = [row.clip_id for row in rows if row.n_frames < span]
+    found = f"{len(short)} of {len(rows)} clip(s) of {folder} are shorter than a sample's {span} frames: {short[:3]}"
+    if short and (short_clips == "error" or len(short) == len(rows)):
+        raise ValueError(f"{found}; short_clips=skip leaves such clips out")
+    if short:
+        log.warning("left out: %s", found)
+    return [row for row in rows if row.n_frames >= span]

@@ -9,22 +9,24 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from faceanim.data.quality import Scores
 from faceanim.media.files import atomic_path
 
 INDEX_NAME = "index.parquet"
 _PREPARE = "python -m scripts.prepare_celebvhq_hdtf raw=<videos> output=<folder>"
 
 
-@dataclass(frozen=True)
-class ManifestRow:
-    """One clip, kept or dropped.
+@dataclass(frozen=True, kw_only=True)
+class ManifestRow(Scores):
+    """One clip, kept or dropped, with its scores.
 
     clip_id: unique in the index. source: the data set. split: train, test, or none for a dropped video that
-    never got one. path, landmarks_path: relative to the index's folder, empty where dropped. n_frames, fps,
-    width, height: of the clip; 0 where there is none. crop_*: the square in the source frame, pixels.
-    source_path: the raw video. source_start_frame: the clip's first frame in it, counted at the clip's rate.
-    face_found_rate: share of frames with a face, 0 to 1. drop_reasons: empty where kept. content_hash: sha256
-    of the clip file.
+    never got one. path, landmarks_path, audio_path: relative to the index's folder, empty where there is none.
+    n_frames, fps, width, height: of the clip; 0 where there is none. crop_*: the square in the source frame,
+    pixels. source_path: the raw video. source_start_frame: the clip's first frame in it, counted at the clip's
+    rate. source_id: the raw video's name in its data set. identity: what the split goes by; clips of one person
+    or video share it. face_found_rate: share of frames with a face, 0 to 1. drop_reasons: empty where kept.
+    content_hash: sha256 of the clip file.
     """
 
     clip_id: str
@@ -46,10 +48,16 @@ class ManifestRow:
     drop_reasons: str
     tool_version: str
     content_hash: str
+    source_id: str = ""
+    identity: str = ""
+    audio_path: str = ""
 
 
+_SCORES = {field.name for field in dataclasses.fields(Scores)}
+_FIELDS = sorted(dataclasses.fields(ManifestRow), key=lambda field: field.name in _SCORES)  # they come last
 _ARROW_TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
-_SCHEMA = pa.schema([(field.name, _ARROW_TYPES[field.type]) for field in dataclasses.fields(ManifestRow)])
+_SCHEMA = pa.schema([(field.name, _ARROW_TYPES[field.type]) for field in _FIELDS])
+_REQUIRED = [field.name for field in _FIELDS if field.default is dataclasses.MISSING]
 
 
 def write_manifest(path: str | Path, rows: Sequence[ManifestRow]) -> None:
@@ -67,7 +75,7 @@ def read_manifest(folder: str | Path, verify: bool = False) -> list[ManifestRow]
     """Read the index of a prepared folder, kept and dropped clips alike, sorted by clip_id.
 
     verify: also check that the files of every kept clip are there. Columns that this version does not know
-    are ignored.
+    are ignored; those that it added have their defaults in an older index.
     """
     folder = Path(folder)
     path = folder / INDEX_NAME
@@ -80,16 +88,17 @@ def read_manifest(folder: str | Path, verify: bool = False) -> list[ManifestRow]
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"cannot read {path}: expected a Parquet file ({reason})") from error
-    missing = [name for name in _SCHEMA.names if name not in table.column_names]
+    missing = [name for name in _REQUIRED if name not in table.column_names]
     if missing:
         raise ValueError(f"{path}: missing columns {', '.join(missing)}, got {', '.join(table.column_names)}")
     try:
-        table = table.select(_SCHEMA.names).cast(_SCHEMA)
+        known = [name for name in _SCHEMA.names if name in table.column_names]
+        table = table.select(known).cast(pa.schema([_SCHEMA.field(name) for name in known]))
     except (pa.ArrowException, ValueError) as error:
         raise ValueError(f"{path}: a column has the wrong type ({str(error).splitlines()[0]})") from error
     rows = sorted((ManifestRow(**values) for values in table.to_pylist()), key=lambda row: row.clip_id)
     for row in rows if verify else []:
-        for name in (row.path, row.landmarks_path) if row.keep else ():
-            if not (folder / name).is_file():
+        for name in (row.path, row.landmarks_path, row.audio_path) if row.keep else ():
+            if name and not (folder / name).is_file():
                 raise ValueError(f"{path}: clip {row.clip_id} names a missing file: {folder / name}")
     return rows

@@ -1,20 +1,30 @@
 """Random access to the clips that this project prepared. N: frames; H, W: pixels; C: RGB."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import decord
+import av
 import numpy as np
 
 from faceanim.media.errors import MediaError
+from faceanim.media.video import MAX_PIXELS, FrameConverter
+
+# The header says everything about such a clip: decoding frames to guess at rate and format costs 2 ms.
+_OPTIONS = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2",
+    "fpsprobesize": "0",
+    "probesize": "5000",
+}
+_GROUP = 12  # frames between key frames, as the preparation writes them; any other number is only slower
 
 
 class ClipReader:
     """Reads frames of a prepared clip by number, fast and frame-accurate.
 
-    Only for clips written by `VideoWriter` (constant rate, closed GOPs, no B-frames): on other files decord
-    can return wrong frames, so use `faceanim.media.video` for those. Open it in the process that reads: it
-    runs one thread on the CPU and must not be carried through a fork.
+    Only for clips written by `VideoWriter` (constant rate, closed GOPs, no B-frames). Every frame is checked by
+    its timestamp: any other file gives the right frames or a `MediaError`, and belongs to
+    `faceanim.media.video`. Open it in the process that reads; it runs one thread.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -22,12 +32,22 @@ class ClipReader:
         if not self.path.is_file():
             raise MediaError(f"cannot read clip {path}: no such file")
         try:
-            self._reader = decord.VideoReader(str(self.path.resolve()), ctx=decord.cpu(0), num_threads=1)
-        except (decord.DECORDError, RuntimeError) as error:
+            self._container = av.open(str(self.path.resolve()), options=_OPTIONS)
+        except av.FFmpegError as error:
             raise MediaError(f"cannot read clip {path}: corrupt, or not a video") from error
+        if not self._container.streams.video:
+            raise MediaError(f"cannot read clip {path}: it has no video stream")
+        self._stream = self._container.streams.video[0]
+        ticks = 1 / ((self._stream.average_rate or 1) * self._stream.time_base)
+        if ticks.denominator != 1 or not self._stream.frames:
+            raise self._not_prepared(0)
+        self._ticks = int(ticks)  # of the stream's clock, from frame to frame
+        self._stream.codec_context.thread_count = 1
+        self._start = self._stream.start_time or 0
+        self._converter = FrameConverter(path, self._stream, MAX_PIXELS)
 
     def __len__(self) -> int:
-        return len(self._reader)
+        return self._stream.frames
 
     def read(self, indices: Sequence[int]) -> np.ndarray:
         """Return the frames of these numbers, in this order (repeats allowed): uint8 (N, H, W, 3) RGB."""
@@ -39,7 +59,49 @@ class ClipReader:
             )
         if not indices:
             raise ValueError(f"clip {self.path}: expected at least one frame number, got none")
+        places: dict[int, list[int]] = {}
+        for place, index in enumerate(indices):
+            places.setdefault(index, []).append(place)
+        wanted, images_NHW3 = sorted(places), None
         try:
-            return self._reader.get_batch(indices).asnumpy()
-        except (decord.DECORDError, RuntimeError) as error:
+            for index, frame in zip(wanted, self._decode(wanted), strict=True):
+                image = self._converter(frame)
+                if images_NHW3 is None:
+                    images_NHW3 = np.empty((len(indices), *image.shape), np.uint8)
+                images_NHW3[places[index]] = image
+        except av.FFmpegError as error:
             raise MediaError(f"cannot read clip {self.path}: corrupt near frame {indices[0]}") from error
+        return images_NHW3
+
+    def _decode(self, wanted: list[int]) -> Iterator[av.VideoFrame]:
+        """Yield the frames of these rising numbers; between them, decode on or seek, whichever is shorter."""
+        at, frames = None, iter(())
+        for index in wanted:
+            if at is None or index - at > index % _GROUP + 1:
+                self._container.seek(self._start + index * self._ticks, stream=self._stream)
+                frames = self._container.decode(self._stream)
+                frame = next(frames, None)
+                at = self._number(frame, index)
+                if not frame.key_frame or at > index:
+                    raise self._not_prepared(index)
+            while at != index:
+                frame, before = next(frames, None), at
+                at = self._number(frame, index)
+                if at != before + 1:
+                    raise self._not_prepared(index)
+            yield frame
+
+    def _number(self, frame: av.VideoFrame | None, index: int) -> int:
+        """Which frame this is, by its timestamp. index: of the one looked for, for the error."""
+        if frame is None or frame.pts is None:
+            raise MediaError(f"cannot read clip {self.path}: corrupt, or it ends before frame {index}")
+        number, rest = divmod(frame.pts - self._start, self._ticks)
+        if rest:
+            raise self._not_prepared(index)
+        return number
+
+    def _not_prepared(self, index: int) -> MediaError:
+        return MediaError(
+            f"clip {self.path} has no frame of its own at place {index}: expected a constant rate and closed "
+            "groups, as scripts.prepare_celebvhq_hdtf writes them"
+        )

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import av
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from faceanim.media.errors import MediaError
 from faceanim.media.video_writer import VideoWriter, write_video
@@ -71,8 +71,8 @@ class TimedFrame(NamedTuple):
 
 def video_info(path: str | Path, max_pixels: int = MAX_PIXELS) -> VideoInfo:
     """Describe a video; decodes its first frame, so that a file that cannot be read is found out here."""
-    with _opened(path) as (container, stream):
-        converter = _Converter(path, stream, max_pixels)
+    with opened_video(path) as (container, stream):
+        converter = FrameConverter(path, stream, max_pixels)
         for _, _, frame in _timed_frames(path, container, stream):
             height, width = converter(frame).shape[:2]
             seconds = float(stream.duration * stream.time_base) if stream.duration else None
@@ -86,19 +86,22 @@ def iter_video(
     fps: float | None = None,
     max_frames: int = MAX_FRAMES,
     max_pixels: int = MAX_PIXELS,
+    start: float = 0.0,
+    stop: float | None = None,
 ) -> Iterator[TimedFrame]:
     """Yield the frames of a video one at a time; only a frame or two are held in memory.
 
     With `fps`, frame k is the one on display at k / fps seconds after the first frame, so variable rates,
     late starts and edit lists come out right; without it, every frame of the source at its own time. More
     than `max_frames` frames, frames of more than `max_pixels`, corrupt or truncated files raise `MediaError`.
+    start, stop: seconds after the first frame; only this part is yielded, and times count from `start`.
     """
     if fps is not None and not 0 < fps <= 1000:
         raise ValueError(f"fps: expected a rate above 0 and at most 1000, or None, got {fps}")
-    with _opened(path) as (container, stream):
-        converter = _Converter(path, stream, max_pixels)
-        timed = _timed_frames(path, container, stream)
-        shown = ((start, frame) for start, _, frame in timed) if fps is None else _at_rate(timed, fps)
+    with opened_video(path) as (container, stream):
+        converter = FrameConverter(path, stream, max_pixels)
+        timed = _timed_frames(path, container, stream, start, stop)
+        shown = _each_once(timed) if fps is None else _at_rate(timed, fps)
         n_frames = 0
         for seconds, frame in shown:
             if n_frames == max_frames:
@@ -142,7 +145,7 @@ def average_rate(last_seconds: float, n_frames: int, declared: float) -> float:
 
 
 @contextmanager
-def _opened(path: str | Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
+def opened_video(path: str | Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
     path = Path(path)
     if not path.is_file():
         raise MediaError(f"cannot read video {path}: no such file")
@@ -153,6 +156,8 @@ def _opened(path: str | Path) -> Iterator[tuple[av.container.InputContainer, av.
         with av.open(str(path.resolve()), options=options) as container:
             if not container.streams.video:
                 raise MediaError(f"cannot read video {path}: it has no video stream")
+            if container.streams.video[0].codec_context is None:
+                raise MediaError(f"cannot read video {path}: corrupt, or of an unknown codec")
             yield container, container.streams.video[0]
     except av.FFmpegError as error:
         reason = (error.strerror or str(error)).lower()
@@ -165,21 +170,85 @@ def _declared_rate(stream: av.VideoStream) -> float:
 
 
 def _timed_frames(
-    path: str | Path, container: av.container.InputContainer, stream: av.VideoStream
+    path: str | Path,
+    container: av.container.InputContainer,
+    stream: av.VideoStream,
+    start: float = 0.0,
+    stop: float | None = None,
 ) -> Iterator[tuple[float, float, av.VideoFrame]]:
-    """Yield (start, end, frame) in display order, in seconds from the first frame on."""
+    """Yield (begin, end, frame) in display order, in seconds from `start`, itself after the first frame.
+
+    Frames between the key frame before `start` and `start` come too, at negative times.
+    """
     step = 1 / _declared_rate(stream)
     first = end = None
-    for index, frame in enumerate(container.decode(stream)):
+    for index, frame in enumerate(_decoded(container, stream, start)):
         seconds = index * step if frame.pts is None else float(frame.pts * frame.time_base)
         first = seconds if first is None else first
-        duration = float(frame.duration * frame.time_base) if frame.duration else step
-        end = seconds - first + duration
-        yield seconds - first, end, frame
+        begin = seconds - first - start
+        if stop is not None and begin > stop - start - _EARLY_SECONDS:
+            yield (
+                stop - start,
+                stop - start,
+                frame,
+            )  # never shown: it says that the one before lasts until here
+            return
+        end = begin + (float(frame.duration * frame.time_base) if frame.duration else step)
+        yield begin, end if stop is None else min(end, stop - start), frame
     if end is not None and stream.duration:
         expected = float(stream.duration * stream.time_base)
+        end += start
         if end < 0.9 * expected and end < expected - 0.5:
             raise MediaError(f"video {path} ends early: expected {expected:.2f} s, got {end:.2f} s")
+
+
+def _decoded(
+    container: av.container.InputContainer, stream: av.VideoStream, start: float
+) -> Iterator[av.VideoFrame]:
+    """All frames; where there is a long way to `start`, the first and those from the key frame before it on."""
+    if start > 1:
+        first = next(container.decode(stream), None)
+        if first is None:
+            return
+        yield first
+        if first.pts is not None:
+            yield from _decoded_from(container, stream, first.pts, first.pts + int(start / stream.time_base))
+            return
+    yield from container.decode(stream)
+
+
+def _decoded_from(
+    container: av.container.InputContainer, stream: av.VideoStream, first: int, target: int
+) -> Iterator[av.VideoFrame]:
+    """Frames from the last key frame at or before the target on. first, target: of the stream's clock.
+
+    In an open group, frames are shown before their key frame that need the group before: the container finds
+    the key frame after them, so that we look for one further back until it comes before the target.
+    """
+    back, second = 0, int(1 / stream.time_base)
+    while True:
+        container.seek(max(first, target - back), stream=stream)
+        frames = container.decode(stream)
+        frame = next(frames, None)
+        if frame is None or (frame.key_frame and frame.pts <= target) or target - back <= first:
+            break
+        back = 2 * back + second
+    if frame is not None:
+        yield frame
+    yield from frames
+
+
+def _each_once(
+    timed: Iterable[tuple[float, float, av.VideoFrame]],
+) -> Iterator[tuple[float, av.VideoFrame]]:
+    """Every frame that is on display at 0 or later: until the next one begins, whatever its own duration says."""
+    before, shown, shown_end = 0.0, None, 0.0
+    for begin, end, frame in timed:
+        if shown is not None and begin > _EARLY_SECONDS:
+            yield max(0.0, before), shown
+        before, shown, shown_end = begin, frame, end
+    if shown is not None and shown_end > max(before, _EARLY_SECONDS):
+        yield max(0.0, before), shown
 
 
 def _at_rate(
@@ -197,7 +266,7 @@ def _at_rate(
         k += 1
 
 
-class _Converter:
+class FrameConverter:
     """Turns decoded frames into uint8 RGB as displayed: square pixels, upright, right colour matrix."""
 
     def __init__(self, path: str | Path, stream: av.VideoStream, max_pixels: int) -> None:
@@ -207,6 +276,7 @@ class _Converter:
         ratio = stream.sample_aspect_ratio
         self.pixel_shape = float(ratio) if ratio and ratio > 0 else 1.0
         self.size = self._displayed_size(context.width, context.height)
+        self._reformatter = VideoReformatter()  # one for all frames: it keeps its tables
 
     def _displayed_size(self, width: int, height: int) -> tuple[int, int]:
         """The size in square pixels; the side that is stretched grows, so that no detail is lost."""
@@ -226,12 +296,13 @@ class _Converter:
         if size != self.size:
             raise MediaError(f"video {self.path} changes its frame size: expected {self.size}, got {size}")
         unlabelled_hd = frame.colorspace == _UNSPECIFIED_COLORSPACE and frame.height >= 720
-        rgb = frame.reformat(
+        rgb = self._reformatter.reformat(
+            frame,
             *size,
             format="rgb24",
             src_colorspace=Colorspace.ITU709 if unlabelled_hd else None,
             src_color_range=ColorRange.JPEG if frame.color_range == ColorRange.JPEG else None,
-            interpolation=Interpolation.BICUBIC,  # no rounding flags, so that decord gives the same bytes
+            interpolation=Interpolation.BICUBIC,
         ).to_ndarray()
         quarter_turns = round(frame.rotation / 90) % 4  # counter-clockwise, as in numpy
         return np.ascontiguousarray(np.rot90(rgb, quarter_turns)) if quarter_turns else rgb

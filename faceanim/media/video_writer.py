@@ -72,6 +72,7 @@ class VideoWriter:
             context.options = {
                 "crf": str(self.crf),
                 "preset": "medium",
+                "tune": "fastdecode",  # training decodes a clip a thousand times: a third sooner, 12% more bytes
                 "x264-params": f"open-gop=0:scenecut=0:keyint={self.gop}:min-keyint={self.gop}",
             }
         except BaseException as error:

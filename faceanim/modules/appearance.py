@@ -11,11 +11,17 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from faceanim.data.dataset import ClipSample
+from faceanim.data.sample import ClipSample
 from faceanim.models import diffusion
 from faceanim.models.animation_model import AnimationModel, Face
 from faceanim.modules.objective import Objective
-from faceanim.modules.step import checkpoint_card, clip_gradients, encode_batch, face_mask_at
+from faceanim.modules.step import (
+    checkpoint_card,
+    clip_gradients,
+    encode_batch,
+    face_mask_at,
+    image_tokens,
+)
 
 
 class AppearanceStage(L.LightningModule):
@@ -57,7 +63,7 @@ class AppearanceStage(L.LightningModule):
 
     def loss(self, batch: ClipSample, seed: int) -> Tensor:
         x0, reference, motion = encode_batch(self.codec, batch)
-        n = batch.motion_n3HW.shape[1]
+        n = batch.motion_valid_n.shape[1]
         draw = self.objective.draw(batch.number, x0.shape, seed, len(self.abar), True, motion_frames=n)
         draw = draw.to(x0.device)
         abar = self.abar[draw.t]
@@ -72,7 +78,7 @@ class AppearanceStage(L.LightningModule):
             batch.pose_T3HW,
             Face(batch.reference_3HW, batch.reference_mask_1HW, batch.reference_pose_3HW),
             motion and motion.noised(draw.motion_noise_BnChw).where(draw.keep_motion_B),
-            self.model.image_encoder(batch.reference_3HW) * draw.keep_image_B[:, None, None],
+            image_tokens(self.model, batch) * draw.keep_image_B[:, None, None],
             draw.keep_reference_B,
         )
         loss = self.objective.loss(kind, prediction, target, abar, face_mask_at(x0, batch))

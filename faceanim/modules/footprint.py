@@ -27,7 +27,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 from torch.utils.flop_counter import flop_registry
 
-from faceanim.data.dataset import ClipSample
+from faceanim.data.sample import ClipSample
 from faceanim.models.animation_model import AnimationModel, Face
 from faceanim.models.codec import Codec
 from faceanim.modules.objective import Draw, Objective
@@ -61,9 +61,11 @@ def random_batch(B: int, T: int, n: int, size: int) -> ClipSample:
         reference_pose_3HW=pixels(3),
         frames_T3HW=2 * pixels(T, 3) - 1,
         pose_T3HW=pixels(T, 3),
-        face_mask_T1HW=pixels(T, 1),
+        face_mask_T1qq=torch.rand(B, T, 1, size // 4, size // 4),
         motion_n3HW=2 * pixels(n, 3) - 1,
         motion_valid_n=torch.ones(B, n, dtype=torch.bool),
+        latents_NChw=None,
+        image_tokens_LD=None,
     )
 
 

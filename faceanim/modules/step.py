@@ -1,6 +1,7 @@
 """What the training steps of both stages share: encoding a batch, and what a checkpoint says of itself.
 
-Shape letters: B batch, T frames, n motion frames, C latent channels, H W pixels, h w latent size.
+Shape letters: B batch, T frames, n motion frames, C latent channels, H W pixels, h w latent size,
+L image tokens, D their width.
 """
 
 import lightning as L
@@ -10,8 +11,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 import faceanim
-from faceanim.data.dataset import ClipSample
-from faceanim.models.animation_model import plain_config
+from faceanim.data.sample import ClipSample
+from faceanim.models.animation_model import AnimationModel, plain_config
 from faceanim.models.motion_frames import MotionFrames
 
 
@@ -19,20 +20,28 @@ from faceanim.models.motion_frames import MotionFrames
 def encode_batch(codec: nn.Module, batch: ClipSample) -> tuple[Tensor, Tensor, MotionFrames | None]:
     """Returns targets (B, T, C, h, w), reference (B, C, h, w) and motion frames, None when there are none.
 
-    All frames go through the codec in one call.
+    All frames go through the codec in one call, unless their latents come with the batch.
     """
-    B, T = batch.frames_T3HW.shape[:2]
-    n = batch.motion_n3HW.shape[1]
-    images = torch.cat([batch.reference_3HW[:, None], batch.frames_T3HW, batch.motion_n3HW], dim=1)
-    latents = codec.encode(images.flatten(0, 1)).unflatten(0, (B, 1 + T + n))
+    T, n = batch.pose_T3HW.shape[1], batch.motion_valid_n.shape[1]
+    latents = batch.latents_NChw
+    if latents is None:
+        images = torch.cat([batch.reference_3HW[:, None], batch.frames_T3HW, batch.motion_n3HW], dim=1)
+        latents = codec.encode(images.flatten(0, 1)).unflatten(0, images.shape[:2])
     motion = MotionFrames(latents[:, 1 + T :], batch.motion_valid_n) if n else None
     return latents[:, 1 : 1 + T], latents[:, 0], motion
+
+
+def image_tokens(model: AnimationModel, batch: ClipSample) -> Tensor:
+    """The reference's image embedding, (B, L, D)."""
+    if batch.image_tokens_LD is not None:
+        return batch.image_tokens_LD
+    return model.image_encoder(batch.reference_3HW)
 
 
 def face_mask_at(latents_BTChw: Tensor, batch: ClipSample) -> Tensor:
     """The targets' face masks at latent resolution, (B, T, 1, h, w)."""
     B, T, _, h, w = latents_BTChw.shape
-    return F.adaptive_avg_pool2d(batch.face_mask_T1HW.flatten(0, 1), (h, w)).unflatten(0, (B, T))
+    return F.adaptive_avg_pool2d(batch.face_mask_T1qq.flatten(0, 1), (h, w)).unflatten(0, (B, T))
 
 
 def checkpoint_card(module: L.LightningModule) -> dict:

@@ -58,10 +58,11 @@ class InferenceOptions:
 
 def animate(options: InferenceOptions) -> None:
     """Animate the reference as the options say and write the video; it appears whole or not at all."""
-    pipeline = AnimationPipeline.from_pretrained(options.pipeline).to(choose_device(options.device))
+    device = choose_device(options.device)
+    pipeline = AnimationPipeline.from_pretrained(options.pipeline).to(device)
     pipeline.set_progress_bar_config(disable=None)  # None: silent where nobody looks
     size = pipeline.config["image_size"]
-    backend = landmarker(options.landmarks)
+    backend = landmarker(options.landmarks, str(device))
     reference = read_reference(options.reference, backend, size, options.crop)
     if options.driving is not None:
         motion = motion_from_video(options.driving, backend, options.fps, options.max_frames, options.crop)

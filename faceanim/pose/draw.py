@@ -1,4 +1,8 @@
-"""Pose images: landmarks drawn as coloured curves. T: frames; H, W: pixels; C: RGB."""
+"""Pose images: landmarks drawn as coloured curves. T: frames; H, W: pixels; C: RGB.
+
+Drawn by OpenCV, in training and inference alike, where the landmarks are read: a line touches few pixels, which
+OpenCV knows and tensor operations on a device do not (benchmarks/README.md, Data).
+"""
 
 import cv2
 import numpy as np

@@ -1,13 +1,24 @@
 """The one interface to every landmark backend. T: frames; H, W: pixels; C: RGB."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol, Self
+from pathlib import Path
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
+from faceanim.pose.landmark_weights import weights_folder
 from faceanim.pose.topology import N_POINTS
 
 BACKENDS = ("face_alignment", "dlib", "mediapipe", "dwpose")
+
+
+class Face(NamedTuple):
+    """One face of one frame, in its pixels. points: (68, 2). box: (4,) left, top, right, bottom."""
+
+    confidence: float
+    points: np.ndarray
+    box: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -16,7 +27,8 @@ class Landmarks:
 
     points: (T, 68, 2) float32, x and y in pixels of the input frame; the centre of the first pixel is (0, 0).
     confidence: (T,) float32, 0 to 1; not comparable between backends.
-    box: (T, 4) float32, left, top, right, bottom in pixels, as the detector gave it.
+    box: (T, 4) float32, left, top, right, bottom in pixels, as the face detector gave it; around the points
+    where the backend has none.
     """
 
     points: np.ndarray
@@ -42,6 +54,17 @@ class Landmarks:
         return np.isfinite(self.points).all(axis=(1, 2))
 
     @classmethod
+    def of(cls, faces: Iterable[Face | None]) -> Self:
+        """One entry per frame, None where no face was found."""
+        none = Face(0.0, np.full((N_POINTS, 2), np.nan), np.full(4, np.nan))
+        filled = [face or none for face in faces]
+        return cls(
+            np.array([face.points for face in filled], np.float32).reshape(-1, N_POINTS, 2),
+            np.array([face.confidence for face in filled], np.float32),
+            np.array([face.box for face in filled], np.float32).reshape(-1, 4),
+        )
+
+    @classmethod
     def concatenate(cls, pieces: list[Self]) -> Self:
         """Join landmarks of consecutive pieces of one video; at least one piece."""
         return cls(
@@ -52,19 +75,62 @@ class Landmarks:
 
 
 class FaceLandmarker(Protocol):
-    """Finds the main face's 68 points in each frame."""
+    """Finds the main face's 68 points in each frame: of several faces, the one with the largest box.
+
+    Each frame is looked at for itself: what is found depends neither on the frames before it nor on how a
+    video is cut into pieces.
+    """
 
     def detect(self, frames_THWC: np.ndarray) -> Landmarks:
         """Return one entry per uint8 RGB frame; a frame without a face is NaN, never an exception."""
         ...
 
 
-def landmarker(name: str) -> FaceLandmarker:
-    """Build the backend of this name with its default settings; its weights are loaded here, once."""
+def largest(faces: Iterable[Face]) -> Face | None:
+    """The face with the largest box; None of none."""
+    return max(faces, key=lambda face: np.prod(face.box[2:] - face.box[:2]), default=None)
+
+
+def box_around(points_68x2: np.ndarray) -> np.ndarray:
+    """The box (4,) around the points, for backends without a face detector of their own."""
+    return np.concatenate([points_68x2.min(axis=0), points_68x2.max(axis=0)])
+
+
+def check_frames(frames_THWC: np.ndarray) -> None:
+    """ValueError for what no backend takes."""
+    if frames_THWC.ndim != 4 or frames_THWC.shape[3] != 3 or frames_THWC.dtype != np.uint8:
+        raise ValueError(f"frames: expected uint8 (T, H, W, 3), got {frames_THWC.dtype} {frames_THWC.shape}")
+
+
+def landmarker(name: str, device: str | None = None, weights: str | Path | None = None) -> FaceLandmarker:
+    """Build the backend of this name with its default settings; its weights are loaded here, once.
+
+    device: cpu or cuda[:index], for face_alignment and dwpose; None takes a GPU if there is one. The others
+    always run on the CPU. weights: the folder of the weight files (see `weights_folder`); dlib's come with a
+    package.
+    """
     if name not in BACKENDS:
         raise ValueError(f"landmarks: expected one of {', '.join(BACKENDS)}, got {name!r}")
-    if name != "dlib":
-        raise ValueError(f"landmarks={name} is not available in this version; landmarks=dlib works offline")
-    from faceanim.pose.dlib_landmarker import DlibLandmarker  # here: dlib is only needed by who asks for it
+    folder = weights_folder(weights)
+    try:  # imports stand here: each backend's package is only needed by who asks for it
+        if name == "dlib":
+            from faceanim.pose.dlib_landmarker import DlibLandmarker
 
-    return DlibLandmarker()
+            return DlibLandmarker()
+        if name == "mediapipe":
+            from faceanim.pose.mediapipe_landmarker import MediapipeLandmarker
+
+            return MediapipeLandmarker(folder)
+        if name == "dwpose":
+            from faceanim.pose.dwpose_landmarker import DwposeLandmarker
+
+            return DwposeLandmarker(folder, device)
+        from faceanim.pose.face_alignment_landmarker import FaceAlignmentLandmarker
+
+        return FaceAlignmentLandmarker(folder, device)
+    except ModuleNotFoundError as error:
+        extra = name.replace("_", "-")
+        offline = "" if name == "dlib" else "; landmarks=dlib works offline"
+        raise ValueError(
+            f"landmarks={name} needs the package {error.name}: pip install 'faceanim[{extra}]'{offline}"
+        ) from error

@@ -1,5 +1,6 @@
-"""Points between images of different size. Pixel centres lie at whole numbers, as in cv2.resize."""
+"""Images and points between different sizes. Pixel centres lie at whole numbers, as in cv2.resize. C: RGB."""
 
+import cv2
 import numpy as np
 
 
@@ -9,3 +10,14 @@ def rescale_points(
     """Map points (..., 2), x and y in pixels, from an image of size (height, width) to its resized copy."""
     scale_yx = np.divide(to_size, from_size)
     return ((np.asarray(points, np.float64) + 0.5) * scale_yx[::-1] - 0.5).astype(np.float32)
+
+
+def resize_within(frame_HWC: np.ndarray, short_side: tuple[int, int]) -> np.ndarray:
+    """The frame with a short side of at least `short_side[0]` and at most `short_side[1]` pixels."""
+    height, width = frame_HWC.shape[:2]
+    scale = np.clip(min(height, width), *short_side) / min(height, width)
+    if scale == 1:
+        return frame_HWC
+    scale = min(scale, 4 * short_side[1] / max(height, width))  # keeps extremely long frames small
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(frame_HWC, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)

@@ -50,3 +50,35 @@ CHIN = 8
 NOSE_TIP = 30
 NOSE_BASE = 33
 UPPER_LIP = 51
+
+# Where each of the 68 points lies on MediaPipe's face mesh (478 vertices): on a vertex, or halfway between two.
+# The pairs were chosen, mirrored left to right, by their distance from dlib's points in fourteen videos.
+MEDIAPIPE_VERTICES = (
+    # jaw: the mesh's oval from the right temple over the chin to the left temple
+    *(
+        (127, 127),
+        (234, 93),
+        (93, 132),
+        (132, 58),
+        (172, 172),
+        (136, 136),
+        (149, 149),
+        (176, 148),
+        (152, 152),
+    ),
+    *((400, 377), (378, 378), (365, 365), (397, 397), (361, 288), (323, 361), (454, 323), (356, 356)),
+    # right brow, left brow
+    *((70, 70), (63, 63), (105, 66), (66, 107), (107, 55)),
+    *((285, 336), (336, 296), (296, 334), (293, 293), (300, 300)),
+    # nose: bridge, base
+    *((168, 168), (6, 197), (195, 5), (4, 4)),
+    *((240, 240), (97, 97), (2, 2), (326, 326), (460, 460)),
+    # right eye, left eye
+    *((33, 33), (160, 159), (158, 158), (155, 173), (153, 153), (144, 144)),
+    *((398, 382), (385, 385), (386, 387), (263, 263), (373, 373), (380, 380)),
+    # outer lips: upper, lower
+    *((61, 61), (39, 40), (37, 37), (0, 0), (267, 267), (269, 270), (291, 291)),
+    *((321, 405), (314, 314), (17, 17), (84, 84), (91, 181)),
+    # inner lips: upper, lower
+    *((78, 78), (82, 82), (13, 13), (312, 312), (308, 308), (317, 317), (14, 14), (87, 87)),
+)

@@ -1,4 +1,4 @@
-"""One picture to judge prepared clips by. T: frames; H, W: pixels; C: RGB."""
+"""Pictures to judge prepared clips by, and those that were turned away. T: frames; H, W: pixels; C: RGB."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,10 +8,14 @@ import numpy as np
 
 from faceanim.data.manifest import ManifestRow
 from faceanim.media.clip_reader import ClipReader
-from faceanim.media.image import write_image
 from faceanim.pose.draw import draw_over
 from faceanim.pose.scaling import rescale_points
 from faceanim.pose.sequence import PoseSequence
+from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
+from scripts.prepare_celebvhq_hdtf.records import watched_before
+from scripts.prepare_celebvhq_hdtf.sources import SourceClip
+from scripts.prepare_celebvhq_hdtf.subject import choose_subject
+from scripts.prepare_celebvhq_hdtf.watch import Unreadable, source_frames
 
 _CELL = 192  # pixels
 _TITLE = 22
@@ -19,25 +23,84 @@ _COLUMNS = 6
 _MAX_CLIPS = 20
 
 
-def write_contact_sheet(folder: Path, rows: Sequence[ManifestRow]) -> Path:
-    """Write `contact_sheet.png`: a strip of frames with landmarks for each of the first kept clips."""
-    strips = [_strip(folder, row) for row in rows[:_MAX_CLIPS]]
-    path = folder / "contact_sheet.png"
-    write_image(path, np.concatenate(strips))
-    return path
+def accepted_sheet(folder: Path, rows: Sequence[ManifestRow]) -> np.ndarray | None:
+    """A strip of frames with landmarks for some kept clips, evenly spread over all: uint8 (H, W, 3)."""
+    return _stacked([_accepted(folder, row) for row in _some(rows)])
 
 
-def _strip(folder: Path, row: ManifestRow) -> np.ndarray:
-    indices = np.linspace(0, row.n_frames - 1, _COLUMNS).round().astype(int)
+def rejected_sheet(
+    rows: Sequence[ManifestRow], clip_of: dict[str, SourceClip], options: PrepareOptions
+) -> np.ndarray | None:
+    """The same for some dropped clips, with every reason: whole frames of the source, as far as it is readable."""
+    ordered = sorted(rows, key=lambda row: (row.drop_reasons, row.clip_id))
+    return _stacked([_rejected(row, clip_of[row.clip_id], options) for row in _some(ordered)])
+
+
+def _some(rows: Sequence[ManifestRow]) -> list[ManifestRow]:
+    chosen = np.linspace(0, len(rows) - 1, min(len(rows), _MAX_CLIPS)).round().astype(int)
+    return [rows[k] for k in chosen]
+
+
+def _stacked(strips: list[np.ndarray]) -> np.ndarray | None:
+    return np.concatenate(strips) if strips else None
+
+
+def _accepted(folder: Path, row: ManifestRow) -> np.ndarray:
+    indices = _evenly(0, row.n_frames)
     points = PoseSequence.load(folder / row.landmarks_path).points[indices]
-    points = rescale_points(points, (row.height, row.width), (_CELL, _CELL))
-    cells = []
-    interpolation = cv2.INTER_AREA if row.width > _CELL else cv2.INTER_CUBIC
-    frames_THWC = ClipReader(folder / row.path).read(indices.tolist())
-    for frame_HWC, frame_points in zip(frames_THWC, points, strict=True):
-        cell_HWC = cv2.resize(frame_HWC, (_CELL, _CELL), interpolation=interpolation)
-        cells.append(draw_over(cell_HWC, frame_points))
-    title = np.full((_TITLE, _CELL * _COLUMNS, 3), 255, np.uint8)
+    frames_THWC = ClipReader(folder / row.path).read(indices)
     text = f"{row.clip_id} ({row.split}), frames {indices[0]} to {indices[-1]} of {row.n_frames}"
-    cv2.putText(title, text, (4, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 1, cv2.LINE_AA)
-    return np.concatenate([title, np.concatenate(cells, axis=1)])
+    return _strip(text, [_cell(frame, p) for frame, p in zip(frames_THWC, points, strict=True)])
+
+
+def _rejected(row: ManifestRow, clip: SourceClip, options: PrepareOptions) -> np.ndarray:
+    text, cells = f"{row.clip_id}: {row.drop_reasons}", []
+    watched = watched_before(clip, options)
+    if watched is not None:
+        subject = choose_subject(watched)
+        indices = _evenly(0, len(watched))
+        try:
+            for number, frame in enumerate(source_frames(clip, options)):
+                if number in indices:
+                    inside = subject is not None and subject.start <= number < subject.stop
+                    points = subject.points[number - subject.start] if inside else np.full((68, 2), np.nan)
+                    cells += [_cell(frame.image_HWC, points)] * indices.count(number)
+                if number >= indices[-1]:
+                    break
+        except Unreadable as error:
+            text += f" ({error})"
+    return _strip(text, cells)
+
+
+def _evenly(start: int, stop: int) -> list[int]:
+    return np.linspace(start, stop - 1, _COLUMNS).round().astype(int).tolist()
+
+
+def _cell(frame_HWC: np.ndarray, points_68x2: np.ndarray) -> np.ndarray:
+    """The frame with its landmarks, brought to the cell's size with white around it."""
+    height, width = frame_HWC.shape[:2]
+    scale = _CELL / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    small_HWC = cv2.resize(frame_HWC, size, interpolation=interpolation)
+    drawn = draw_over(small_HWC, rescale_points(points_68x2, (height, width), size[::-1]))
+    cell = np.full((_CELL, _CELL, 3), 255, np.uint8)
+    y, x = (_CELL - size[1]) // 2, (_CELL - size[0]) // 2
+    cell[y : y + size[1], x : x + size[0]] = drawn
+    return cell
+
+
+def _strip(text: str, cells: list[np.ndarray]) -> np.ndarray:
+    title = np.full((_TITLE, _CELL * _COLUMNS, 3), 255, np.uint8)
+    cv2.putText(title, text[:160], (4, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 1, cv2.LINE_AA)
+    if not cells:
+        return title
+    frames = np.concatenate(cells, axis=1)
+    return np.concatenate(
+        [
+            title,
+            cv2.copyMakeBorder(
+                frames, 0, 0, 0, title.shape[1] - frames.shape[1], cv2.BORDER_CONSTANT, value=(255, 255, 255)
+            ),
+        ]
+    )

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from faceanim import __version__
 
+_WATCHING = ("landmarks", "fps", "max_frames")  # what the first pass over a video depends on
+_ELSEWHERE = ("raw", "meta", "output", "workers", "backend", "address")  # what no clip depends on
+
 
 @dataclass(frozen=True)
 class PrepareOptions:
@@ -15,6 +18,7 @@ class PrepareOptions:
 
     source: str
     raw: str
+    meta: str | None
     output: str
     landmarks: str
     size: int
@@ -23,41 +27,69 @@ class PrepareOptions:
     margin: float
     split_by: str
     holdout: float
-    min_frames: int
+    min_seconds: float
     min_face_rate: float
+    min_face_size: float
+    min_sharpness: float
+    max_second_face_rate: float
+    max_duplicate_rate: float
+    max_padding: float
     max_frames: int
+    time_limit: float
+    workers: int | None
+    backend: str
+    address: str | None
 
     def __post_init__(self) -> None:
-        if self.source in ("celebvhq", "hdtf"):
+        if self.source not in ("folder", "celebvhq", "hdtf"):
+            raise ValueError(f"source: expected folder, celebvhq or hdtf, got {self.source}")
+        if (self.meta is None) != (self.source == "folder"):
             raise ValueError(
-                f"source={self.source} is not available in this version, which prepares source=folder only"
+                f"meta: expected where the annotations of source={self.source} are"
+                if self.meta is None
+                else "meta: expected null with source=folder, which has no annotations"
             )
-        if self.source != "folder":
-            raise ValueError(f"source: expected folder, got {self.source}")
         if self.size < 16 or self.size % 2:
             raise ValueError(f"size: expected an even number of pixels from 16 on, got {self.size}")
         if self.fps is not None and not 0 < self.fps <= 1000:
             raise ValueError(f"fps: expected a rate above 0 and at most 1000, or null, got {self.fps}")
         if not 0 <= self.crf <= 51:
             raise ValueError(f"crf: expected 0 to 51, got {self.crf}")
-        if self.margin < 0:
-            raise ValueError(f"margin: expected 0 or more, got {self.margin}")
         if self.split_by not in ("clip", "time"):
             raise ValueError(f"split_by: expected clip or time, got {self.split_by}")
+        if self.split_by == "time" and self.source != "folder":
+            raise ValueError(f"split_by: expected clip with source={self.source}, got time")
         if not 0 <= self.holdout < 1 or (self.split_by == "time" and self.holdout == 0):
             raise ValueError(f"holdout: expected from 0 (time: above 0) to below 1, got {self.holdout}")
-        if self.min_frames < 1 or self.max_frames < 1:
-            raise ValueError(
-                f"min_frames, max_frames: expected 1 or more, got {self.min_frames} and {self.max_frames}"
-            )
-        if not 0 <= self.min_face_rate <= 1:
-            raise ValueError(f"min_face_rate: expected a share from 0 to 1, got {self.min_face_rate}")
+        for name in ("margin", "min_seconds", "min_face_size", "min_sharpness"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}: expected 0 or more, got {getattr(self, name)}")
+        for name in ("min_face_rate", "max_second_face_rate", "max_duplicate_rate", "max_padding"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}: expected a share from 0 to 1, got {getattr(self, name)}")
+        if self.max_frames < 1:
+            raise ValueError(f"max_frames: expected 1 or more, got {self.max_frames}")
+        if self.time_limit <= 0:
+            raise ValueError(f"time_limit: expected seconds above 0, got {self.time_limit}")
+        if self.workers is not None and self.workers < 0:
+            raise ValueError(f"workers: expected 0 or more, or null for all cores, got {self.workers}")
+        if self.backend not in ("processes", "ray"):
+            raise ValueError(f"backend: expected processes or ray, got {self.backend}")
+        if self.address is not None and self.backend != "ray":
+            raise ValueError(f"address: expected null with backend={self.backend}, got {self.address}")
 
     @property
     def output_folder(self) -> Path:
         return Path(self.output)
 
     def fingerprint(self) -> str:
-        """A hash of all that shapes a clip: the options without the two folders, and this tool's version."""
-        shaping = {k: v for k, v in dataclasses.asdict(self).items() if k not in ("raw", "output")}
-        return hashlib.sha256(json.dumps([__version__, shaping], sort_keys=True).encode()).hexdigest()[:16]
+        """A hash of all that shapes a clip, this tool's version included."""
+        return _hash({k: v for k, v in dataclasses.asdict(self).items() if k not in _ELSEWHERE})
+
+    def watch_fingerprint(self) -> str:
+        """A hash of what the first pass depends on, so that other thresholds need no other pass."""
+        return _hash({name: getattr(self, name) for name in _WATCHING})
+
+
+def _hash(shaping: dict) -> str:
+    return hashlib.sha256(json.dumps([__version__, shaping], sort_keys=True).encode()).hexdigest()[:16]

@@ -1,43 +1,70 @@
-"""What is already done: one small record a video, so that an interrupted run can go on."""
+"""What is already done: small files for each source clip, so that an interrupted run can go on."""
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from faceanim.data.manifest import ManifestRow
 from faceanim.media.files import write_json
-from scripts.prepare_celebvhq_hdtf.one_video import file_hash
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
-from scripts.prepare_celebvhq_hdtf.sources import SourceVideo
+from scripts.prepare_celebvhq_hdtf.sources import SourceClip
+from scripts.prepare_celebvhq_hdtf.watch import Watched
+
+WORK = ".work"
 
 
-def save_record(video: SourceVideo, options: PrepareOptions, rows: list[ManifestRow]) -> None:
-    """Remember a finished video under `<output>/.work/<hash of the options>/`."""
-    content = {"source": _state(video), "rows": [dataclasses.asdict(row) for row in rows]}
-    write_json(_path(video, options), content)
+def save_record(clip: SourceClip, options: PrepareOptions, rows: list[ManifestRow]) -> None:
+    """Remember a finished source clip under `<output>/.work/<hash of the options>/`."""
+    content = {"source": _state(clip), "rows": [dataclasses.asdict(row) for row in rows]}
+    write_json(_record(clip, options), content)
 
 
-def finished_rows(video: SourceVideo, options: PrepareOptions) -> list[ManifestRow] | None:
-    """The video's rows, or None if it must be prepared: not recorded, changed, or its files are not right."""
+def finished_rows(clip: SourceClip, options: PrepareOptions) -> list[ManifestRow] | None:
+    """The source clip's rows, or None if it must be prepared: not recorded, changed, or its files not right."""
     try:
-        content = json.loads(_path(video, options).read_text(encoding="utf-8"))
+        content = json.loads(_record(clip, options).read_text(encoding="utf-8"))
         rows = [ManifestRow(**values) for values in content["rows"]]
-        if content["source"] != _state(video):
+        if content["source"] != _state(clip):
             return None
         for row in rows:
-            clip, landmarks = options.output_folder / row.path, options.output_folder / row.landmarks_path
-            if row.keep and not (landmarks.is_file() and file_hash(clip) == row.content_hash):
+            others = [options.output_folder / name for name in (row.landmarks_path, row.audio_path) if name]
+            if not all(path.is_file() for path in others):
+                return None
+            if row.keep and file_hash(options.output_folder / row.path) != row.content_hash:
                 return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return rows
 
 
-def _state(video: SourceVideo) -> dict[str, Any]:
-    status = video.path.stat()
-    return {"path": video.shown, "bytes": status.st_size, "modified_ns": status.st_mtime_ns}
+def save_watched(clip: SourceClip, options: PrepareOptions, watched: Watched) -> None:
+    """Remember the first pass, the longest one, which other thresholds and sizes can build on."""
+    watched.save(_watched(clip, options), _state(clip))
 
 
-def _path(video: SourceVideo, options: PrepareOptions) -> Path:
-    return options.output_folder / ".work" / options.fingerprint() / f"{video.name}.json"
+def watched_before(clip: SourceClip, options: PrepareOptions) -> Watched | None:
+    """What the first pass over this source clip found, or None if it is still to be done."""
+    return Watched.load(_watched(clip, options), _state(clip))
+
+
+def file_hash(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _state(clip: SourceClip) -> dict[str, Any]:
+    status = clip.path.stat()
+    wanted = {k: v for k, v in dataclasses.asdict(clip).items() if k != "path"}
+    state = {**wanted, "bytes": status.st_size, "modified_ns": status.st_mtime_ns}
+    return json.loads(json.dumps(state))  # tuples become lists, as in the file
+
+
+def _record(clip: SourceClip, options: PrepareOptions) -> Path:
+    return options.output_folder / WORK / options.fingerprint() / f"{clip.name}.json"
+
+
+def _watched(clip: SourceClip, options: PrepareOptions) -> Path:
+    return options.output_folder / WORK / f"watched-{options.watch_fingerprint()}" / f"{clip.name}.npz"

@@ -1,52 +1,153 @@
-"""A folder of raw videos to a folder of clips, resumable."""
+"""A data set to a folder of clips, resumable."""
 
+import fcntl
+import os
+import sys
+import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from faceanim.data.manifest import INDEX_NAME, ManifestRow, write_manifest
-from faceanim.pose.landmarks import landmarker
-from scripts.prepare_celebvhq_hdtf.contact_sheet import write_contact_sheet
-from scripts.prepare_celebvhq_hdtf.one_video import prepare_video
+from scripts.prepare_celebvhq_hdtf.celebvhq import read_celebvhq
+from scripts.prepare_celebvhq_hdtf.coverage import coverage_line, write_coverage
+from scripts.prepare_celebvhq_hdtf.hdtf import read_hdtf
+from scripts.prepare_celebvhq_hdtf.one_clip import dropped_row, models, prepare_clip
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
-from scripts.prepare_celebvhq_hdtf.records import finished_rows, save_record
-from scripts.prepare_celebvhq_hdtf.sources import find_videos
+from scripts.prepare_celebvhq_hdtf.processes import TookTooLong, WorkerDied, run_in_processes
+from scripts.prepare_celebvhq_hdtf.ray_cluster import run_on_ray
+from scripts.prepare_celebvhq_hdtf.records import WORK, finished_rows, save_record
+from scripts.prepare_celebvhq_hdtf.report import reason_head, write_report
+from scripts.prepare_celebvhq_hdtf.sources import Release, SourceClip, read_folder
 
 _SHOWN_DROPS = 20
+_WHOLE = 36_000  # clips: the size of CelebV-HQ and HDTF together
 
 
 def prepare(options: PrepareOptions) -> None:
-    """Prepare every video that is not finished yet, write the index and the contact sheet, print a summary.
+    """Prepare every clip that is not finished yet, write index, coverage and report, print a summary.
 
     The index lists dropped clips too; if no clip at all was kept, `ValueError` says so after it is written.
     """
-    videos = find_videos(options.raw)
-    backend = landmarker(options.landmarks)
-    rows: list[ManifestRow] = []
-    for video in tqdm(videos, desc="preparing", unit="video", disable=None):
-        done = finished_rows(video, options)
-        if done is None:
-            done = prepare_video(video, options, backend)
-            save_record(video, options, done)
-        rows += done
-    rows.sort(key=lambda row: row.clip_id)
-    index = options.output_folder / INDEX_NAME
-    write_manifest(index, rows)
+    release = _release(options)
+    if release.terms:
+        print(f"{release.terms}\n{coverage_line(release)}")
+    if not release.clips:
+        raise ValueError(f"raw: expected videos named {release.naming} in {options.raw}, found none")
+    models(options.landmarks)  # a backend that is not there is an error of the command, not of each clip
+    with _locked(options.output_folder):
+        rows = _rows(release, options)
+        index = options.output_folder / INDEX_NAME
+        write_manifest(index, rows)
+        coverage = write_coverage(options.output_folder, release, rows)
+        report = write_report(options.output_folder, release, rows, options)
     kept = [row for row in rows if row.keep]
     if not kept:
         raise ValueError(
-            f"no clip kept of {len(videos)} video(s) in {options.raw}; {_why(rows)} (see {index})"
+            f"no clip kept of {len(release.clips)} video(s) in {options.raw}; {_why(rows)} (see {index})"
         )
-    sheet = write_contact_sheet(options.output_folder, kept)
     print(_summary(rows))
-    print(f"index: {index}\ncontact sheet: {sheet}")
+    print(f"index: {index}\ncoverage: {coverage}\nreport: {report}")
+    print(f"contact sheet: {options.output_folder / 'contact_sheet.png'}")
+
+
+def _release(options: PrepareOptions) -> Release:
+    if options.source == "celebvhq":
+        return read_celebvhq(options.raw, options.meta)
+    if options.source == "hdtf":
+        return read_hdtf(options.raw, options.meta)
+    return read_folder(options.raw)
+
+
+def _rows(release: Release, options: PrepareOptions) -> list[ManifestRow]:
+    rows: dict[str, list[ManifestRow]] = {}
+    with tqdm(total=len(release.clips), desc="preparing", unit="clip", disable=None) as bar:
+        for clip in release.clips:
+            done = finished_rows(clip, options)
+            if done is not None:
+                rows[clip.name] = done
+                bar.update()
+        todo = [clip for clip in release.clips if clip.name not in rows]
+        workers = _workers(len(todo), options)
+        started = time.monotonic()
+        for number, result in _results(todo, workers, options):
+            rows[todo[number].name] = _rows_of(todo[number], options, result)
+            bar.update()
+        seconds = time.monotonic() - started
+    if todo:
+        per_hour = len(todo) / seconds * 3600
+        print(
+            f"{len(todo)} clips in {seconds:.0f} s with {workers or 1} worker(s): {per_hour:.0f} an hour; "
+            f"{_WHOLE} would take {_WHOLE / per_hour:.1f} hours"
+        )
+    return sorted((row for clip_rows in rows.values() for row in clip_rows), key=lambda row: row.clip_id)
+
+
+def _workers(n_clips: int, options: PrepareOptions) -> int | None:
+    if options.backend == "ray" or options.workers == 0:
+        return options.workers
+    return min(options.workers or len(os.sched_getaffinity(0)), n_clips)
+
+
+def _results(
+    todo: list[SourceClip], workers: int | None, options: PrepareOptions
+) -> Iterator[tuple[int, Any]]:
+    """(number in `todo`, its rows or why there are none), as they come."""
+    task = partial(prepare_clip, options=options)
+    if not todo:
+        return iter(())
+    if options.backend == "ray":
+        return run_on_ray(task, todo, workers, options.time_limit, options.address)
+    if workers == 0:
+        return ((number, task(clip)) for number, clip in enumerate(todo))
+    return run_in_processes(task, todo, workers, options.time_limit)
+
+
+def _rows_of(clip: SourceClip, options: PrepareOptions, result: Any) -> list[ManifestRow]:
+    """A clip at its time limit would only reach it again; one whose worker died is tried again next time."""
+    if isinstance(result, WorkerDied):
+        print(f"{clip.name}: failed, the worker died ({result})", file=sys.stderr)
+        return [dropped_row(clip, options, f"failed: the worker died ({result})")]
+    if isinstance(result, TookTooLong):
+        rows = [dropped_row(clip, options, f"gave up: {result}")]
+        save_record(clip, options, rows)
+        return rows
+    return result
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One command at a time writes to the output; what a killed one left half-written is swept away."""
+    (folder / WORK).mkdir(parents=True, exist_ok=True)
+    with (folder / WORK / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ValueError(f"output: another preparation is writing to {folder}") from error
+        _sweep(folder)
+        try:
+            yield
+        finally:
+            _sweep(folder)
+
+
+def _sweep(folder: Path) -> None:
+    """Delete temporary files, see `faceanim.media.files.atomic_path`; our workers have ended."""
+    for place in ("clips", "landmarks", "audio"):
+        for path in (folder / place).glob(".*"):
+            path.unlink(missing_ok=True)
 
 
 def _why(rows: list[ManifestRow]) -> str:
     """The most frequent reason; texts after a colon differ from clip to clip and are not counted apart."""
-    heads = Counter(row.drop_reasons.split(":")[0] for row in rows)
+    heads = Counter(reason_head(row) for row in rows)
     head, n = heads.most_common(1)[0]
-    example = next(row.drop_reasons for row in rows if row.drop_reasons.startswith(head))
+    example = next(row.drop_reasons for row in rows if reason_head(row) == head)
     return f"mostly ({n} of {len(rows)}) {example}"
 
 

@@ -1,4 +1,4 @@
-"""Which videos there are, and what each is called."""
+"""What there is to prepare: intervals of raw videos, whatever data set they come from."""
 
 import hashlib
 import re
@@ -12,42 +12,106 @@ VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpe
 
 
 @dataclass(frozen=True)
-class SourceVideo:
-    """One raw video. name: unique, safe as a file name; path: the file; shown: relative to the raw folder."""
+class FaceHint:
+    """Where the annotated face is: left, top, right, bottom, in pixels of a frame of `height`, or, without
+    one, as shares of the frame's sides."""
+
+    box: tuple[float, float, float, float]
+    height: int | None = None
+
+    def contains(self, box: tuple[float, float, float, float], width: int, height: int) -> bool:
+        """Whether the centre of a box, in pixels of a frame of width x height, lies inside."""
+        scale = (width, height) if self.height is None else (height / self.height,) * 2
+        x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+        left, top, right, bottom = self.box
+        return left * scale[0] <= x <= right * scale[0] and top * scale[1] <= y <= bottom * scale[1]
+
+
+@dataclass(frozen=True)
+class SourceClip:
+    """One clip to make.
+
+    name: unique, safe as a file name. path: the raw video; shown: relative to the raw folder. source_id: the
+    video's id in its data set. identity: what the split goes by. start, stop: seconds in the video, None to its
+    end. face: which one, where the data set says so.
+    """
 
     name: str
     path: Path
     shown: str
+    source_id: str
+    identity: str
+    start: float = 0.0
+    stop: float | None = None
+    face: FaceHint | None = None
 
 
-def find_videos(raw: str) -> list[SourceVideo]:
+@dataclass(frozen=True)
+class Absent:
+    """An entry of the data set that cannot be prepared. reason: missing (no video found) or unusable: why."""
+
+    name: str
+    source_id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Release:
+    """What the data set lists. naming: how the command expects the videos to be called. terms: to be shown."""
+
+    clips: list[SourceClip]
+    absent: list[Absent]
+    naming: str = ""
+    terms: str = ""
+
+
+def read_folder(raw: str) -> Release:
     """The videos of the folder `raw` and its subfolders, sorted by name; for the word demo, the demo clip."""
     if raw == "demo":
         path = demo_clip_path()
-        return [SourceVideo(path.stem, path, path.name)]
+        return Release([SourceClip(path.stem, path, path.name, path.stem, path.stem)], [])
+    paths = video_files(raw)
+    shown = {path: path.relative_to(raw).as_posix() for path in paths}
+    plain = {path: _file_name(Path(shown[path])) for path in paths}
+    uses = Counter(name.lower() for name in plain.values())  # lower: some file systems do not tell case apart
+    clips = []
+    for path in paths:
+        name = plain[path]
+        if uses[name.lower()] > 1 or name.startswith("."):
+            name = f"{name.lstrip('.')}-{hashlib.sha256(shown[path].encode()).hexdigest()[:8]}"
+        clips.append(SourceClip(name, path, shown[path], name, name))
+    return Release(sorted(clips, key=lambda clip: clip.name), [])
+
+
+def video_files(raw: str) -> list[Path]:
+    """All video files below the folder, sorted; at least one."""
     folder = Path(raw)
     if not folder.is_dir():
         raise ValueError(f"raw: expected a folder of videos, or the word demo, got {raw}")
     paths = [path for path in folder.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()]
     if not paths:
         raise ValueError(f"raw: expected videos ({' '.join(VIDEO_SUFFIXES)}) in {raw}, found none")
-    shown = {path: path.relative_to(folder).as_posix() for path in paths}
-    plain = {path: _file_name(Path(shown[path])) for path in paths}
-    uses = Counter(name.lower() for name in plain.values())  # lower: some file systems do not tell case apart
-    videos = []
-    for path in paths:
-        name = plain[path]
-        if uses[name.lower()] > 1 or name.startswith("."):
-            name = f"{name.lstrip('.')}-{hashlib.sha256(shown[path].encode()).hexdigest()[:8]}"
-        videos.append(SourceVideo(name, path, shown[path]))
-    return sorted(videos, key=lambda video: video.name)
+    return sorted(paths)
+
+
+def files_by_stem(raw: str) -> dict[str, Path]:
+    """The videos below the folder by their name without suffix; of several, the first in order."""
+    return {path.stem: path for path in reversed(video_files(raw))}
+
+
+def read_text(path: Path) -> str:
+    """A metadata file as text, without its byte-order mark; ValueError if it is missing or no text."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"meta: cannot read {path} ({type(error).__name__})") from error
+
+
+def split_of(identity: str, holdout: float) -> str:
+    """train or test, by a hash of the identity: stable when videos are added or removed."""
+    share = int(hashlib.sha256(identity.encode()).hexdigest()[:8], 16) / 2**32
+    return "test" if share < holdout else "train"
 
 
 def _file_name(path: Path) -> str:
     return re.sub(r"[^\w.-]+", "_", str(path.with_suffix("")), flags=re.ASCII)
-
-
-def split_of(name: str, holdout: float) -> str:
-    """train or test, by a hash of the video's name: stable when videos are added or removed."""
-    share = int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 2**32
-    return "test" if share < holdout else "train"

@@ -37,15 +37,24 @@ def test_a_margin_widens_the_square_about_its_centre() -> None:
 
 
 def test_a_face_at_the_border_shifts_the_square_inside() -> None:
-    for x, y in ((20, 240), (620, 240), (300, 30), (300, 460)):
+    for x, y in ((24, 240), (616, 240), (300, 54), (300, 446)):
         crop = stabilised_square_crop(face_at(x, y)[None], 640, 480)
-        assert crop.x >= 0 and crop.y >= 0 and crop.x + crop.size <= 640 and crop.y + crop.size <= 480
+        assert crop.padding(640, 480) == 0
         assert crop.size == stabilised_square_crop(face_at(300, 240)[None], 640, 480).size
 
 
-def test_a_face_as_large_as_the_frame_shrinks_the_square_to_the_short_side() -> None:
-    crop = stabilised_square_crop(face_at(160, 120, 200)[None], 321, 241)
-    assert crop.size == 240 and crop.y == 0 and 0 <= crop.x <= 80
+def test_a_head_larger_than_the_frame_gives_up_hair_and_margin_first() -> None:
+    crop = stabilised_square_crop(face_at(160, 120, 110)[None], 321, 241, margin=0.2)
+    assert crop.size == 240 and crop.padding(321, 241) == 0 and 0 <= crop.x <= 80
+
+
+@pytest.mark.parametrize(("x", "y", "size"), [(160, 120, 200), (5, 120, 60), (160, 235, 60)])
+def test_a_face_cut_off_by_the_border_is_padded_and_the_padding_told(x: int, y: int, size: int) -> None:
+    points = face_at(x, y, size)[None]
+    crop = stabilised_square_crop(points, 321, 241)
+    assert crop.share_inside(points) == 1
+    over = max(-crop.x, -crop.y, crop.x + crop.size - 321, crop.y + crop.size - 241)
+    assert over > 0 and crop.padding(321, 241) == pytest.approx(over / crop.size)
 
 
 def test_no_face_and_tiny_frames_are_refused() -> None:
@@ -77,9 +86,17 @@ def test_landmarks_follow_the_pixels_through_crop_and_resize(size: int) -> None:
     np.testing.assert_allclose(pose.points[0, 0], centre, atol=0.05)
 
 
-def test_a_crop_outside_the_frame_is_refused() -> None:
-    with pytest.raises(ValueError, match="inside the frame of 64x48"):
-        apply_crop(np.zeros((1, 48, 64, 3), np.uint8), Crop(0, 10, 48), 16)
+def test_what_lies_over_the_border_repeats_it() -> None:
+    frame = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    image = apply_crop(frame[None], Crop(-4, 6, 24), 24)[0]
+    np.testing.assert_array_equal(image[:14, 4:], frame[6:, :20])
+    np.testing.assert_array_equal(image[:14, :4], np.repeat(frame[6:, :1], 4, axis=1))
+    np.testing.assert_array_equal(image[14:, 4:], np.repeat(frame[-1:, :20], 10, axis=0))
+
+
+def test_a_crop_beside_the_frame_is_refused() -> None:
+    with pytest.raises(ValueError, match="touches the frame of 64x48"):
+        apply_crop(np.zeros((1, 48, 64, 3), np.uint8), Crop(0, 48, 16), 16)
 
 
 def test_the_demo_clips_head_fits_a_square_made_from_its_first_part() -> None:

@@ -78,7 +78,7 @@ def test_files_that_are_no_index_are_refused(tmp_path: Path) -> None:
 
 def test_a_column_more_is_ignored(tmp_path: Path) -> None:
     write_manifest(tmp_path / INDEX_NAME, [row("a")])
-    table = pq.read_table(tmp_path / INDEX_NAME).append_column("sharpness", [[1.5]])
+    table = pq.read_table(tmp_path / INDEX_NAME).append_column("colourfulness", [[1.5]])
     pq.write_table(table, tmp_path / INDEX_NAME)
     assert read_manifest(tmp_path) == [row("a")]
 

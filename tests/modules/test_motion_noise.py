@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from torch.utils.data import default_collate
 
-from faceanim.data.dataset import ClipSample, FaceClipDataset
+from faceanim.data.dataset import FaceClipDataset
+from faceanim.data.sample import ClipSample, PackedSample
 from faceanim.data.sampling import SamplingRules
 from faceanim.models.motion_frames import MotionFrames, beside_reference
 from faceanim.modules.appearance import AppearanceStage
@@ -16,7 +16,7 @@ from tests.conftest import tiny_codec, tiny_model, tiny_scheduler, wake
 @pytest.fixture(scope="module")
 def batch(demo_data) -> ClipSample:
     dataset = FaceClipDataset(demo_data, "train", SamplingRules(frames=3, spacing=2, motion_frames=2))
-    return default_collate([dataset[0], dataset[1]])
+    return PackedSample.collate([dataset[0], dataset[1]]).unpack()
 
 
 @torch.no_grad()

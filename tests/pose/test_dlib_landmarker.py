@@ -7,7 +7,7 @@ import pytest
 from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.video import read_video
 from faceanim.pose.dlib_landmarker import DlibLandmarker
-from faceanim.pose.landmarks import FaceLandmarker, Landmarks, landmarker
+from faceanim.pose.landmarks import FaceLandmarker, landmarker
 from faceanim.pose.scaling import rescale_points
 from faceanim.pose.topology import CHIN, LEFT_EYE, MOUTH, RIGHT_EYE
 
@@ -88,22 +88,8 @@ def test_a_higher_min_score_finds_less(frames_THWC: np.ndarray) -> None:
     assert not DlibLandmarker(min_score=5.0).detect(frames_THWC[:1]).found.any()
 
 
-def test_pieces_of_a_video_join() -> None:
-    piece = Landmarks(np.zeros((2, 68, 2), np.float32), np.ones(2, np.float32), np.zeros((2, 4), np.float32))
-    assert len(Landmarks.concatenate([piece, piece])) == 4
-
-
-def test_wrong_names_shapes_and_options_are_refused_with_the_reason() -> None:
-    with pytest.raises(
-        ValueError, match="expected one of face_alignment, dlib, mediapipe, dwpose, got 'nose'"
-    ):
-        landmarker("nose")
-    for name in ("face_alignment", "mediapipe", "dwpose"):
-        with pytest.raises(ValueError, match=f"{name} is not available.*landmarks=dlib works offline"):
-            landmarker(name)
+def test_wrong_shapes_and_options_are_refused_with_the_reason() -> None:
     with pytest.raises(ValueError, match=r"expected uint8 \(T, H, W, 3\), got float64"):
         landmarker("dlib").detect(np.zeros((1, 8, 8, 3)))
     with pytest.raises(ValueError, match="short_side"):
         DlibLandmarker(short_side=(500, 400))
-    with pytest.raises(ValueError, match=r"expected points float32 \(1, 68, 2\), got float64"):
-        Landmarks(np.zeros((1, 68, 2)), np.zeros(1, np.float32), np.zeros((1, 4), np.float32))

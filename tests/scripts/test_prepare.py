@@ -1,5 +1,9 @@
 """Preparing a folder: what is kept, what is dropped and why, and that a rerun changes nothing."""
 
+import csv
+import errno
+import os
+import wave
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,17 +14,21 @@ from faceanim.data.cropping import stabilised_square_crop
 from faceanim.data.demo_clip import demo_clip_path
 from faceanim.data.manifest import ManifestRow, read_manifest
 from faceanim.media.clip_reader import ClipReader
+from faceanim.media.errors import MediaError
 from faceanim.media.image import read_image
 from faceanim.media.video import read_video, write_video
 from faceanim.pose.landmarks import landmarker
 from faceanim.pose.sequence import PoseSequence
+from scripts.prepare_celebvhq_hdtf import one_clip
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
 from scripts.prepare_celebvhq_hdtf.run import prepare
-from scripts.prepare_celebvhq_hdtf.sources import find_videos, split_of
+from scripts.prepare_celebvhq_hdtf.sources import read_folder, split_of
+from tests.media.test_audio import write_with_sound
 
 OPTIONS = PrepareOptions(
     source="folder",
     raw="",
+    meta=None,
     output="",
     landmarks="dlib",
     size=64,
@@ -29,24 +37,39 @@ OPTIONS = PrepareOptions(
     margin=0.1,
     split_by="clip",
     holdout=0.5,
-    min_frames=6,
+    min_seconds=0.25,
     min_face_rate=0.9,
-    max_frames=24,
+    min_face_size=24,
+    min_sharpness=5,
+    max_second_face_rate=0.05,
+    max_duplicate_rate=0.5,
+    max_padding=0.1,
+    max_frames=48,
+    time_limit=600,
+    workers=0,
+    backend="processes",
+    address=None,
 )
+
+
+def demo_frames() -> np.ndarray:
+    return read_video(demo_clip_path()).frames_THWC[:, :, :192]
 
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Short pieces of the demo clip under awkward names, and videos that must be dropped."""
     folder = tmp_path_factory.mktemp("raw")
-    frames = read_video(demo_clip_path()).frames_THWC[:, :, :192]
+    frames = demo_frames()
     nothing = np.full_like(frames[:8], 127)
     write_video(folder / "a face.mp4", frames[:15], 30)
     write_video(folder / "sub" / "-second.mp4", frames[40:50], 24)
     write_video(folder / "short.mp4", frames[:5], 24)
     write_video(folder / "nobody.mp4", nothing, 24)
-    write_video(folder / "half.mp4", np.concatenate([frames[:8], nothing]), 24)
-    write_video(folder / "long.mp4", np.repeat(nothing, 4, axis=0), 24)
+    write_video(folder / "gap.mp4", np.concatenate([frames[:5], nothing, frames[5:10]]), 24)
+    write_video(folder / "still.mp4", np.repeat(frames[:1], 12, axis=0), 24)
+    write_video(folder / "two.mp4", np.concatenate([frames[:8], frames[60:68]], axis=2), 24)
+    write_video(folder / "long.mp4", np.repeat(nothing, 7, axis=0), 24)
     (folder / "broken.mp4").write_text("no video")
     (folder / "notes.txt").write_text("not looked at")
     return folder
@@ -67,11 +90,13 @@ def test_every_video_has_a_row_and_drops_say_why(rows: dict[str, ManifestRow]) -
     reasons = {clip_id: row.drop_reasons for clip_id, row in rows.items()}
     assert [row.clip_id for row in rows.values() if row.keep] == ["a_face", "sub_-second"]
     assert reasons["a_face"] == "" and reasons["nobody"] == "no face found"
-    assert reasons["short"] == "too few frames: expected 6 or more, got 5"
-    assert reasons["half"] == "face found in 50.0% of the frames: expected 90.0% or more"
+    assert reasons["short"] == "too short: expected 0.25 s or more of one face, got 0.21 s"
+    assert reasons["gap"].startswith("too short") or reasons["gap"].startswith("face found in ")
+    assert "frozen or repeated in 91.7% of the frames: expected at most 50.0%" in reasons["still"]
+    assert "second face in 100.0% of the frames: expected at most 5.0%" in reasons["two"]
     assert reasons["broken"].startswith("unreadable: cannot read video broken.mp4: corrupt, or not a video")
-    assert reasons["long"] == "unreadable: video long.mp4 is too long: expected at most 24 frames"
-    assert len(rows) == 7
+    assert reasons["long"] == "unreadable: video long.mp4 is too long: expected at most 48 frames"
+    assert len(rows) == 9
 
 
 def test_a_kept_clip_is_cropped_resampled_and_described(
@@ -80,6 +105,7 @@ def test_a_kept_clip_is_cropped_resampled_and_described(
     row = rows["a_face"]
     assert (row.n_frames, row.fps, row.width, row.height) == (12, 24, 64, 64)  # 15 frames of 1/30 s
     assert row.face_found_rate == 1 and row.source_path == "a face.mp4" and row.split in ("train", "test")
+    assert row.identity == row.source_id == "a_face" and row.audio_path == ""
     reader = ClipReader(options.output_folder / row.path)
     pose = PoseSequence.load(options.output_folder / row.landmarks_path)
     assert len(reader) == len(pose) == 12 and (pose.width, pose.height, pose.fps) == (64, 64, 24)
@@ -87,14 +113,28 @@ def test_a_kept_clip_is_cropped_resampled_and_described(
     assert np.linalg.norm(again.points - pose.points[[0, 11]], axis=2).mean() < 1.5
     found = landmarker("dlib").detect(read_video(raw / "a face.mp4", fps=24).frames_THWC)
     expected = stabilised_square_crop(found.points, 192, 144, options.margin)
-    assert (row.crop_x, row.crop_y, row.crop_size) == expected
+    assert np.abs(np.subtract((row.crop_x, row.crop_y, row.crop_size), expected)).max() <= 6
+    assert row.upscale == 64 / row.crop_size and row.padding == 0 and row.duplicate_rate == 0
+    assert 40 < row.face_size < 90 and row.sharpness > 5 and 0 < row.motion < 5 and row.visibility == 1
 
 
-def test_the_contact_sheet_has_a_strip_for_each_kept_clip(
+def test_the_sheets_have_a_strip_for_each_clip_and_the_page_needs_no_other_file(
     rows: dict[str, ManifestRow], options: PrepareOptions
 ) -> None:
     sheet = read_image(options.output_folder / "contact_sheet.png")
     assert sheet.shape == (2 * (192 + 22), 6 * 192, 3)
+    rejected = read_image(options.output_folder / "rejected_sheet.png")
+    assert rejected.shape == (5 * (192 + 22) + 2 * 22, 6 * 192, 3)  # two were not readable
+    page = (options.output_folder / "report.html").read_text()
+    assert page.count('<img src="data:image/png;base64,') == 2 and page.count("src=") == 2
+    assert page.count("<svg") == 14 and "unreadable" in page and "2 clips kept, 7 dropped" in page
+
+
+def test_coverage_lists_every_clip(rows: dict[str, ManifestRow], options: PrepareOptions) -> None:
+    with (options.output_folder / "coverage.csv").open(newline="") as file:
+        lines = {line["clip_id"]: line for line in csv.DictReader(file)}
+    assert set(lines) == set(rows)
+    assert lines["a_face"]["status"] == "kept" and lines["nobody"]["status"] == "dropped"
 
 
 def test_a_rerun_does_no_work_again_and_ends_with_the_same_bytes(
@@ -117,8 +157,26 @@ def test_what_is_missing_or_damaged_is_made_again(
     damaged.write_bytes(b"damaged")
     missing.unlink()
     (options.output_folder / ".work" / options.fingerprint() / "short.json").write_text("{")
+    (seen,) = (options.output_folder / ".work").glob("watched-*/a_face.npz")
+    seen.write_bytes(seen.read_bytes()[:1000])
     prepare(options)
     assert index.read_bytes() == before and len(ClipReader(damaged)) == 12 and missing.is_file()
+
+
+def test_other_thresholds_build_on_the_first_pass(
+    rows: dict[str, ManifestRow], options: PrepareOptions
+) -> None:
+    """The two faces: with the limit lifted, one of them is followed; nothing is watched again."""
+    (seen,) = (options.output_folder / ".work").glob("watched-*")
+    before = {path: path.stat().st_mtime_ns for path in seen.iterdir()}
+    prepare(replace(options, max_second_face_rate=1))
+    row = {row.clip_id: row for row in read_manifest(options.output)}["two"]
+    assert row.keep and row.second_face_rate == 1 and row.crop_size <= 144
+    points = PoseSequence.load(options.output_folder / row.landmarks_path).points
+    middle = points.mean(axis=1)
+    assert np.ptp(middle, axis=0).max() < 12  # of 64: the other face is 100 away
+    assert {path: path.stat().st_mtime_ns for path in seen.iterdir()} == before
+    prepare(options)
 
 
 def test_other_options_prepare_anew(raw: Path, tmp_path: Path) -> None:
@@ -131,34 +189,64 @@ def test_other_options_prepare_anew(raw: Path, tmp_path: Path) -> None:
     assert (row.width, row.fps, row.n_frames) == (32, 30, 15)
 
 
-def test_splitting_by_time_holds_out_the_last_block_with_the_training_blocks_crop(tmp_path: Path) -> None:
-    raw = tmp_path / "raw"
-    frames = read_video(demo_clip_path()).frames_THWC[:24, :, :192]
-    write_video(raw / "v.mp4", frames, 24, crf=5)
+def test_the_longest_shot_of_a_face_is_kept(tmp_path: Path) -> None:
+    """Twelve frames, a cut, sixteen of the mirrored man, a cut, and a longer shot that shows nobody."""
+    frames = demo_frames()
+    shots = [frames[:12], frames[40:56, :, ::-1], np.full_like(frames[:20], 90)]
+    write_video(tmp_path / "raw" / "v.mp4", np.concatenate(shots), 24)
+    prepare(replace(OPTIONS, raw=str(tmp_path / "raw"), output=str(tmp_path / "out")))
+    (row,) = read_manifest(tmp_path / "out")
+    assert row.keep and (row.source_start_frame, row.n_frames) == (12, 16)
+
+
+def test_sound_is_cut_with_the_picture(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    write_with_sound(tmp_path / "raw" / "v.mkv", [0.3, 1.2], frames_THWC=demo_frames()[:50])
     options = replace(
-        OPTIONS, raw=str(raw), output=str(tmp_path / "out"), split_by="time", holdout=0.25, crf=5
+        OPTIONS, raw=str(tmp_path / "raw"), output=str(tmp_path / "out"), split_by="time", max_frames=60
     )
     prepare(options)
     test, train = read_manifest(tmp_path / "out", verify=True)
+    for row, click in ((train, 0.3), (test, 1.2 - train.n_frames / 24)):
+        with wave.open(str(tmp_path / "out" / row.audio_path)) as file:
+            assert file.getnframes() == round(row.n_frames / 24 * 16_000)
+            samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+        assert np.argmax(np.abs(samples.astype(int)) > 5000) / 16_000 == pytest.approx(click, abs=0.01)
+        assert -60 < row.loudness < 0
+
+
+def test_splitting_by_time_holds_out_the_last_block_with_the_training_blocks_crop(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    write_video(raw / "v.mp4", demo_frames()[:24], 24, crf=5)
+    out = tmp_path / "out"
+    options = replace(OPTIONS, raw=str(raw), output=str(out), split_by="time", holdout=0.25, crf=5)
+    prepare(options)
+    test, train = read_manifest(out, verify=True)
     assert (train.clip_id, train.split, train.n_frames) == ("v_train", "train", 18)
     assert (test.clip_id, test.split, test.n_frames, test.source_start_frame) == ("v_test", "test", 6, 18)
-    found = landmarker("dlib").detect(read_video(raw / "v.mp4").frames_THWC)
-    crop = stabilised_square_crop(found.points[:18], 192, 144, options.margin)
-    assert (train.crop_x, train.crop_y, train.crop_size) == crop == (test.crop_x, test.crop_y, test.crop_size)
-    held_out = PoseSequence.load(tmp_path / "out" / test.landmarks_path)
-    whole = PoseSequence(found.points, found.confidence, 24, 192, 144)
-    np.testing.assert_array_equal(held_out.points, whole.crop(*crop, 64).points[18:])
+    assert train.identity == test.identity
+    crop = (train.crop_x, train.crop_y, train.crop_size)
+    assert crop == (test.crop_x, test.crop_y, test.crop_size)
+    write_video(tmp_path / "first" / "v.mp4", read_video(raw / "v.mp4").frames_THWC[:18], 24, crf=0)
+    prepare(replace(options, raw=str(tmp_path / "first"), output=str(tmp_path / "one"), split_by="clip"))
+    (alone,) = read_manifest(tmp_path / "one")
+    assert np.abs(np.subtract(crop, (alone.crop_x, alone.crop_y, alone.crop_size))).max() <= 2
 
 
 def test_a_held_out_face_that_leaves_the_crop_is_dropped(tmp_path: Path) -> None:
-    frames = read_video(demo_clip_path()).frames_THWC[:20, :, :192]
-    canvas = np.full((20, 144, 400, 3), 127, np.uint8)
-    canvas[:10, :, :192], canvas[10:, :, 200:392] = frames[:10], frames[10:]
+    """A face that glides to the right for its last third."""
+    frames = demo_frames()[:1]
+    canvas = np.full((24, 144, 400, 3), 127, np.uint8)
+    for number, left in enumerate([*[0] * 14, *range(20, 220, 20)]):
+        canvas[number, :, left : left + 180] = frames[0, :, :180]
+        canvas[number, number, :8] = 255  # no two frames are the same
     write_video(tmp_path / "raw" / "jumps.mp4", canvas, 24)
-    options = replace(OPTIONS, raw=str(tmp_path / "raw"), output=str(tmp_path / "out"), split_by="time")
+    options = replace(
+        OPTIONS, raw=str(tmp_path / "raw"), output=str(tmp_path / "out"), split_by="time", holdout=0.4
+    )
     prepare(options)
     test, train = read_manifest(tmp_path / "out")
-    assert train.keep and not test.keep and test.drop_reasons == "the face leaves the crop, which is fixed"
+    assert train.keep and not test.keep and "the face leaves the crop, which is fixed" in test.drop_reasons
 
 
 def test_if_no_clip_is_kept_the_reason_is_given_and_the_index_still_written(
@@ -166,20 +254,85 @@ def test_if_no_clip_is_kept_the_reason_is_given_and_the_index_still_written(
 ) -> None:
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "nobody.mp4").symlink_to(raw / "nobody.mp4")
-    options = replace(OPTIONS, raw=str(tmp_path / "raw"), output=str(tmp_path / "out"), min_frames=2)
+    options = replace(OPTIONS, raw=str(tmp_path / "raw"), output=str(tmp_path / "out"))
     with pytest.raises(ValueError, match=r"no clip kept of 1 video\(s\).*no face found"):
         prepare(options)
     assert [row.keep for row in read_manifest(tmp_path / "out")] == [False]
+
+
+def test_every_limit_drops_with_its_reason(raw: Path, tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "a.mp4").symlink_to(raw / "a face.mp4")
+    options = replace(OPTIONS, raw=str(tmp_path / "raw"), output=str(tmp_path / "out"))
+    limits = {
+        "min_seconds": (1, "too short: expected 1 s or more of one face, got 0.50 s"),
+        "min_face_size": (500, "face too small: expected 500 pixels or more"),
+        "min_sharpness": (1e6, "face not sharp: expected 1e+06 or more"),
+    }
+    for name, (limit, reason) in limits.items():
+        with pytest.raises(ValueError, match="no clip kept"):
+            prepare(replace(options, **{name: limit}))
+        (row,) = read_manifest(tmp_path / "out")
+        assert reason in row.drop_reasons
+    (tmp_path / "raw" / "a.mp4").unlink()
+    write_video(tmp_path / "raw" / "a.mp4", demo_frames()[:12, :90], 24)  # cuts the chin off
+    with pytest.raises(ValueError, match="no clip kept"):
+        prepare(replace(options, max_padding=0.0))
+    assert "crop over the border: expected at most 0.0%" in read_manifest(tmp_path / "out")[0].drop_reasons
+
+
+def test_a_full_disk_ends_the_run_and_records_nothing(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operating system's refusal is simulated at the last step, the rename."""
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "a.mp4").symlink_to(raw / "a face.mp4")
+    options = replace(OPTIONS, raw=str(tmp_path / "raw"), output=str(tmp_path / "out"))
+
+    def refuse(source: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", refuse)
+        with pytest.raises(MediaError, match="No space left on device"):
+            prepare(options)
+    assert not list((tmp_path / "out").rglob("*.json")) and not list((tmp_path / "out").rglob("*.mp4"))
+    prepare(options)
+    assert read_manifest(tmp_path / "out", verify=True)[0].keep
+
+
+def test_an_unexpected_error_costs_one_clip_is_shown_and_tried_again(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / "raw").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "raw" / f"{name}.mp4").symlink_to(raw / "a face.mp4")
+    options = replace(OPTIONS, raw=str(tmp_path / "raw"), output=str(tmp_path / "out"))
+    judge = one_clip.judge
+
+    def fail_on_a(clip, watched, options):
+        if clip.name == "a":
+            raise ZeroDivisionError("by accident")
+        return judge(clip, watched, options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(one_clip, "judge", fail_on_a)
+        prepare(options)
+    first, second = read_manifest(tmp_path / "out")
+    assert first.drop_reasons == "failed: ZeroDivisionError: by accident" and second.keep
+    assert "Traceback" in capsys.readouterr().err
+    prepare(options)
+    assert all(row.keep for row in read_manifest(tmp_path / "out"))
 
 
 def test_names_are_safe_and_unique(tmp_path: Path) -> None:
     for name in ("a b.mp4", "a_b.mp4", "sub/c.MOV", "sub/c.mkv", "x.y.mp4", "..z.mp4", "é.mp4"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    videos = find_videos(str(tmp_path))
-    assert len({video.name.lower() for video in videos}) == 7
-    assert all("/" not in video.name and " " not in video.name and video.name[0] != "." for video in videos)
-    assert "x.y" in [video.name for video in videos]
+    clips = read_folder(str(tmp_path)).clips
+    assert len({clip.name.lower() for clip in clips}) == 7
+    assert all("/" not in clip.name and " " not in clip.name and clip.name[0] != "." for clip in clips)
+    assert "x.y" in [clip.name for clip in clips]
 
 
 def test_the_split_is_stable_and_about_as_large_as_asked() -> None:
@@ -192,18 +345,25 @@ def test_the_split_is_stable_and_about_as_large_as_asked() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"source": "hdtf"}, "source=hdtf is not available in this version"),
-        ({"source": "celebvhq"}, "source=celebvhq is not available in this version"),
-        ({"source": "cloud"}, "source: expected folder, got cloud"),
+        ({"source": "hdtf"}, "meta: expected where the annotations of source=hdtf are"),
+        ({"meta": "somewhere"}, "meta: expected null with source=folder"),
+        ({"source": "cloud"}, "source: expected folder, celebvhq or hdtf, got cloud"),
         ({"size": 63}, "size: expected an even number of pixels from 16 on, got 63"),
         ({"fps": 0}, "fps: expected a rate above 0"),
         ({"crf": 52}, "crf: expected 0 to 51, got 52"),
         ({"margin": -1}, "margin: expected 0 or more"),
         ({"split_by": "person"}, "split_by: expected clip or time, got person"),
+        ({"source": "hdtf", "meta": "m", "split_by": "time"}, "split_by: expected clip with source=hdtf"),
         ({"holdout": 1}, "holdout: expected from 0"),
         ({"holdout": 0, "split_by": "time"}, "holdout: expected from 0"),
-        ({"min_frames": 0}, "min_frames, max_frames: expected 1 or more"),
+        ({"min_seconds": -1}, "min_seconds: expected 0 or more"),
+        ({"max_frames": 0}, "max_frames: expected 1 or more"),
         ({"min_face_rate": 2}, "min_face_rate: expected a share"),
+        ({"max_padding": -0.1}, "max_padding: expected a share"),
+        ({"time_limit": 0}, "time_limit: expected seconds above 0"),
+        ({"workers": -1}, "workers: expected 0 or more"),
+        ({"backend": "slurm"}, "backend: expected processes or ray, got slurm"),
+        ({"address": "auto"}, "address: expected null with backend=processes"),
     ],
 )
 def test_wrong_options_are_refused_by_name(change: dict, message: str) -> None:
@@ -213,7 +373,7 @@ def test_wrong_options_are_refused_by_name(change: dict, message: str) -> None:
 
 def test_a_raw_folder_that_is_missing_or_empty_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected a folder of videos, or the word demo, got /nowhere"):
-        find_videos("/nowhere")
+        read_folder("/nowhere")
     with pytest.raises(ValueError, match="found none"):
-        find_videos(str(tmp_path))
-    assert [video.name for video in find_videos("demo")] == ["carphone_pristine"]
+        read_folder(str(tmp_path))
+    assert [clip.name for clip in read_folder("demo").clips] == ["carphone_pristine"]

@@ -1,0 +1,96 @@
+"""How long each stage of the preparation takes: python -m benchmarks.prepare <folder of videos>.
+
+One process, one thread. Seconds of processor time, so that a busy machine changes little.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from tqdm import tqdm
+
+from faceanim.cli import CONF_FOLDER
+from faceanim.data.scene_cuts import split_at_cuts
+from scripts.prepare_celebvhq_hdtf.judge import judge
+from scripts.prepare_celebvhq_hdtf.one_clip import models
+from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
+from scripts.prepare_celebvhq_hdtf.sources import read_folder
+from scripts.prepare_celebvhq_hdtf.watch import source_frames, watch
+from scripts.prepare_celebvhq_hdtf.write import write_clips, write_sound
+
+_CLIP_SECONDS = 8.2  # of a mean clip: 82 hours are 36,000 clips
+
+
+def main(raw: str) -> None:
+    with tempfile.TemporaryDirectory() as output:
+        options = _options(raw, output)
+        clips = read_folder(raw).clips
+        landmarker, detector = _timed("load the models", models, options.landmarks)
+        seconds = dict.fromkeys(
+            ("decode", "find cuts", "faces and landmarks", "judge", "write", "sound"), 0.0
+        )
+        n_frames = 0
+
+        @contextmanager
+        def stage(name: str):
+            began = time.process_time()
+            yield
+            seconds[name] += time.process_time() - began
+
+        for clip in tqdm(clips, unit="clip", disable=None):
+            with stage("decode"):
+                for _ in source_frames(clip, options):
+                    pass
+            with stage("find cuts"):  # decodes too; the difference is told
+                for _ in split_at_cuts(source_frames(clip, options), 8):
+                    pass
+            with stage("faces and landmarks"):
+                watched = watch(clip, options, landmarker, detector)
+            with stage("judge"):
+                kept = [part for part in judge(clip, watched, options) if not part.reasons]
+            with stage("write"):
+                if kept:
+                    write_clips(clip, kept, watched, options)
+            with stage("sound"):
+                for part in kept:
+                    write_sound(clip, part, watched, options)
+            n_frames += len(watched)
+    whole = seconds["faces and landmarks"] + seconds["judge"] + seconds["write"] + seconds["sound"]
+    seconds["faces and landmarks"] -= seconds["find cuts"]
+    seconds["find cuts"] -= seconds["decode"]
+    _table(seconds, whole, n_frames, options.fps)
+
+
+def _options(raw: str, output: str) -> PrepareOptions:
+    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
+        cfg = compose("prepare", [f"raw={raw}", f"output={output}"])
+    return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(PrepareOptions), cfg))
+
+
+def _timed(name: str, call: Callable, *arguments: object):
+    began = time.process_time()
+    result = call(*arguments)
+    print(f"{name}: {time.process_time() - began:.1f} s, once a process")
+    return result
+
+
+def _table(seconds: dict[str, float], whole: float, n_frames: int, fps: float) -> None:
+    print(f"{n_frames} frames at {fps:g} frames/s, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    print(f"{'stage':22}{'ms/frame':>10}{'frames/s':>10}{'clips/hour/core':>18}")
+    for name, value in (*seconds.items(), ("all, decoding twice", whole)):
+        per_frame = value / n_frames
+        clips = 3600 / (per_frame * fps * _CLIP_SECONDS)
+        print(f"{name:22}{1000 * per_frame:10.2f}{1 / per_frame:10.0f}{clips:18.0f}")
+    hours = whole / n_frames * fps * _CLIP_SECONDS * 36_000 / 3600
+    print(f"36,000 clips of {_CLIP_SECONDS} s: {hours:.0f} core-hours")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m benchmarks.prepare <folder of videos>")
+    main(sys.argv[1])

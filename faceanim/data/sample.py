@@ -1,0 +1,82 @@
+"""One training sample: as workers ship it, in bytes, and as the networks see it, in floats.
+
+Bytes take a quarter of the memory between processes and on the way to the device, and turning them into floats
+there costs a worker nothing: on a CPU it takes longer than decoding (benchmarks/README.md).
+
+Shape letters: T frames, n motion frames, N = 1 + T + n, C latent channels, H W pixels, h w latent size,
+q = a quarter of H or W, L image tokens, D their width. A batch has a leading B.
+"""
+
+from typing import NamedTuple, Self
+
+import torch
+from torch import Tensor
+from torch.utils.data import default_collate
+
+
+class ClipSample(NamedTuple):
+    """Images in [-1, 1], pose images and masks in [0, 1].
+
+    Where latents are cached, they stand for the pictures of targets and motion frames, which are None.
+    """
+
+    number: int
+    clip_id: str
+    reference_3HW: Tensor
+    reference_mask_1HW: Tensor
+    reference_pose_3HW: Tensor
+    frames_T3HW: Tensor | None
+    pose_T3HW: Tensor
+    face_mask_T1qq: Tensor
+    motion_n3HW: Tensor | None
+    motion_valid_n: Tensor
+    latents_NChw: Tensor | None
+    image_tokens_LD: Tensor | None
+
+
+class PackedSample(NamedTuple):
+    """uint8 images, float32 masks. frames_NHW3: reference, targets, motion frames; with cached latents the
+    reference alone. Motion frames that are not valid are black."""
+
+    number: int
+    clip_id: str
+    frames_NHW3: Tensor
+    reference_mask_1HW: Tensor
+    reference_pose_HW3: Tensor
+    pose_THW3: Tensor
+    face_mask_T1qq: Tensor
+    motion_valid_n: Tensor
+    latents_NChw: Tensor | None
+    image_tokens_LD: Tensor | None
+
+    @classmethod
+    def collate(cls, samples: list[Self]) -> Self:
+        """A batch; what the samples do not have, it has not."""
+        fields = zip(*samples, strict=True)
+        return cls(*(None if field[0] is None else default_collate(list(field)) for field in fields))
+
+    def unpack(self) -> ClipSample:
+        """The same, of a sample or a batch, for the networks, on the device where the bytes are."""
+        T = self.pose_THW3.shape[-4]
+        images_N3HW = channels_first(self.frames_NHW3).float() / 127.5 - 1
+        reference, frames, motion = images_N3HW.tensor_split([1, 1 + T], dim=-4)
+        cached = self.latents_NChw is not None
+        return ClipSample(
+            number=self.number,
+            clip_id=self.clip_id,
+            reference_3HW=reference.squeeze(-4),
+            reference_mask_1HW=self.reference_mask_1HW,
+            reference_pose_3HW=channels_first(self.reference_pose_HW3).float() / 255,
+            frames_T3HW=None if cached else frames,
+            pose_T3HW=channels_first(self.pose_THW3).float() / 255,
+            face_mask_T1qq=self.face_mask_T1qq,
+            motion_n3HW=None if cached else motion,
+            motion_valid_n=self.motion_valid_n,
+            latents_NChw=self.latents_NChw,
+            image_tokens_LD=self.image_tokens_LD,
+        )
+
+
+def channels_first(images_NHW3: Tensor) -> Tensor:
+    """(..., H, W, 3) -> (..., 3, H, W), in that order in memory too."""
+    return torch.movedim(images_NHW3, -1, -3).contiguous()

@@ -1,0 +1,36 @@
+"""Where the landmark backends' weights lie. Nothing is ever downloaded: a missing file is an error that says how."""
+
+import os
+import shlex
+from pathlib import Path
+from typing import NamedTuple
+
+WEIGHTS_VARIABLE = "FACEANIM_WEIGHTS"
+
+
+class WeightsFile(NamedTuple):
+    """A file of the weights folder, and where its makers publish it."""
+
+    name: str
+    url: str
+
+
+def weights_folder(chosen: str | Path | None = None) -> Path:
+    """The chosen folder, or what the environment variable FACEANIM_WEIGHTS says, or ~/.cache/faceanim."""
+    return Path(chosen or os.environ.get(WEIGHTS_VARIABLE) or Path.home() / ".cache" / "faceanim")
+
+
+def weights_paths(backend: str, folder: str | Path, *files: WeightsFile) -> list[Path]:
+    """The paths of a backend's files; ValueError with the commands that fetch those that are missing."""
+    paths = [Path(folder) / file.name for file in files]
+    missing = [(path, file) for path, file in zip(paths, files, strict=True) if not path.is_file()]
+    if missing:
+        fetch = " && ".join(
+            f"curl -fL --create-dirs -o {shlex.quote(str(path))} {file.url}" for path, file in missing
+        )
+        raise ValueError(
+            f"landmarks={backend} needs weights that are not there: {', '.join(str(path) for path, _ in missing)}; "
+            f"fetch them with `{fetch}`, or set {WEIGHTS_VARIABLE} to a folder that has them; "
+            "landmarks=dlib works offline"
+        )
+    return paths

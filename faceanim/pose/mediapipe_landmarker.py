@@ -1,0 +1,98 @@
+"""MediaPipe's face mesh, brought to 68 points. H, W: pixels; C: RGB."""
+
+import math
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from mediapipe import Image, ImageFormat
+from mediapipe.tasks.python import BaseOptions
+from mediapipe.tasks.python.vision import FaceLandmarker, FaceLandmarkerOptions, RunningMode
+
+from faceanim.pose.landmark_weights import WeightsFile, weights_paths
+from faceanim.pose.landmarks import Face, Landmarks, box_around, check_frames, largest
+from faceanim.pose.topology import MEDIAPIPE_VERTICES
+
+BUNDLE = WeightsFile(
+    "face_landmarker_v2_with_blendshapes.task",
+    "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/face_landmarker.task",
+)
+_MAX_FACES = 5  # among which the largest is sought
+_MIN_SQUARE = 64  # pixels; smaller ones are not searched
+_VERTICES = np.array(MEDIAPIPE_VERTICES)
+
+
+class MediapipeLandmarker:
+    """A `FaceLandmarker` on the CPU for faces of any roll up to about 90 degrees.
+
+    The detector sees the frame shrunk, so it misses faces below about an eighth of the frame's
+    longer side. So if nothing is found, the frame is searched again in squares as large as its short side and
+    then half of it, which overlap by half.
+    The mode for still images is used: the mode for videos tracks and smooths, so what it finds would depend
+    on the frames before. MediaPipe gives no score: confidence is 1 where a face was found.
+    weights: the folder of `BUNDLE`. min_score: of detection and of the mesh's presence, 0 to 1.
+    """
+
+    def __init__(self, weights: str | Path, min_score: float = 0.5) -> None:
+        if not 0 <= min_score <= 1:
+            raise ValueError(f"min_score: expected 0 to 1, got {min_score}")
+        (bundle,) = weights_paths("mediapipe", weights, BUNDLE)
+        options = FaceLandmarkerOptions(
+            base_options=BaseOptions(model_asset_path=str(bundle)),
+            running_mode=RunningMode.IMAGE,
+            num_faces=_MAX_FACES,
+            min_face_detection_confidence=min_score,
+            min_face_presence_confidence=min_score,
+        )
+        try:
+            self._landmarker = FaceLandmarker.create_from_options(options)
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(f"cannot read {bundle} as a MediaPipe bundle: {error}") from error
+        weakref.finalize(self, _close, self._landmarker)
+
+    def detect(self, frames_THWC: np.ndarray) -> Landmarks:
+        """Find the largest face of each uint8 RGB frame."""
+        check_frames(frames_THWC)
+        return Landmarks.of(self._find(frame_HWC) for frame_HWC in frames_THWC)
+
+    def _find(self, frame_HWC: np.ndarray) -> Face | None:
+        faces = self._faces(frame_HWC)
+        short_side = min(frame_HWC.shape[:2])
+        for size in (short_side, short_side // 2):
+            if not faces and size >= _MIN_SQUARE:
+                corners = _squares(frame_HWC, size)
+                faces = [face for corner in corners for face in self._faces(frame_HWC, *corner, size)]
+        return largest(faces)
+
+    def _faces(
+        self, frame_HWC: np.ndarray, top: int = 0, left: int = 0, size: int | None = None
+    ) -> list[Face]:
+        """The faces of the frame, or of a square of it, in the frame's pixels."""
+        image_HWC = frame_HWC[top:, left:][:size, :size]
+        height, width = image_HWC.shape[:2]
+        image = Image(image_format=ImageFormat.SRGB, data=np.ascontiguousarray(image_HWC))
+        faces = []
+        for mesh in self._landmarker.detect(image).face_landmarks:
+            # 0 to 1 from border to border, to pixels whose centres lie at whole numbers
+            vertices = np.array([(vertex.x * width - 0.5, vertex.y * height - 0.5) for vertex in mesh])
+            points = np.add(vertices[_VERTICES].mean(axis=1), (left, top))
+            faces.append(Face(1.0, points, box_around(points)))
+        return faces
+
+
+def _squares(frame_HWC: np.ndarray, size: int) -> Iterator[tuple[int, int]]:
+    """Top and left of squares that cover the frame, overlapping by half or more."""
+    rows, columns = (
+        np.linspace(0, side - size, 1 + math.ceil(2 * (side - size) / size)).astype(int)
+        for side in frame_HWC.shape[:2]
+    )
+    yield from ((int(top), int(left)) for top in rows for left in columns)
+
+
+def _close(landmarker: FaceLandmarker) -> None:
+    """Close what else would wait forever when it is garbage-collected: its __del__ needs its thread alive."""
+    try:
+        landmarker.close()
+    except RuntimeError:  # Python is exiting and has ended that thread already
+        landmarker._handle = None

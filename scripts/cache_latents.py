@@ -1,0 +1,60 @@
+"""Latents and image embeddings of prepared clips, computed once: python -m scripts.cache_latents (--help explains)."""
+
+from collections.abc import Iterator
+
+import hydra.utils
+import numpy as np
+import torch
+from omegaconf import DictConfig
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from faceanim.cli import application
+from faceanim.data.clips import load_clip, read_index
+from faceanim.data.latents import LatentCache
+from faceanim.models.animation_model import AnimationModel
+from faceanim.modules.run import initialise
+from faceanim.pipelines.animation_pipeline import to_tensor
+from faceanim.pipelines.device import choose_device
+
+
+@application(config_name="cache_latents")
+def main(cfg: DictConfig) -> None:
+    device = choose_device(cfg.device)
+    torch.manual_seed(cfg.seed)
+    parts = hydra.utils.instantiate(cfg.model, _convert_="all")
+    model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
+    weights = hydra.utils.instantiate(cfg.weights, _convert_="all")
+    wanted = {"codec", "image_encoder"} if cfg.image_tokens else {"codec"}
+    weights["parts"] = {part: source for part, source in weights["parts"].items() if part in wanted}
+    ignored = not cfg.image_tokens  # then the encoder may be as random as if it were trained along
+    print(
+        initialise(model, parts["codec"], weights, cfg.init_from, "appearance", train_image_encoder=ignored)
+    )
+    codec = parts["codec"].to(device).eval()
+    image_encoder = model.image_encoder.to(device).eval() if cfg.image_tokens else None
+    cache = LatentCache.create(cfg.output, codec, image_encoder, cfg.dtype)
+    rows = [row for row in read_index(cfg.data.folder) if row.keep]
+    missing = [row for row in rows if not cache.holds(row)]
+    for row in tqdm(missing, desc="encoding", unit="clip", disable=None):
+        frames = load_clip(cfg.data.folder, row).frames
+        cache.write(row, encode(frames, codec, image_encoder, cfg.batch_size, device))
+    print(f"{cfg.output}: {len(rows)} clips, {len(rows) - len(missing)} of them from before")
+
+
+@torch.no_grad()
+def encode(
+    frames_NHW3: np.ndarray,
+    codec: nn.Module,
+    image_encoder: nn.Module | None,
+    batch_size: int,
+    device: torch.device,
+) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """Yield latents, and image tokens if there is an encoder, of `batch_size` frames at a time."""
+    for start in range(0, len(frames_NHW3), batch_size):
+        images_N3HW = to_tensor(frames_NHW3[start : start + batch_size], device)
+        yield codec.encode(images_N3HW), None if image_encoder is None else image_encoder(images_N3HW)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""From what was seen to what is kept, and why the rest is not: pure decisions, no video is read."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from faceanim.data.cropping import Crop, stabilised_square_crop
+from faceanim.data.quality import Scores, face_scores
+from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
+from scripts.prepare_celebvhq_hdtf.sources import SourceClip, split_of
+from scripts.prepare_celebvhq_hdtf.subject import Subject, choose_subject
+from scripts.prepare_celebvhq_hdtf.watch import Watched
+
+_MIN_SHARE_INSIDE = 0.98  # of the landmarks: a chin may reach over the border in a frame or two
+
+
+@dataclass(frozen=True)
+class Part:
+    """What becomes one clip, or would without its reasons. crop: None where there is no face to crop by."""
+
+    clip_id: str
+    split: str
+    subject: Subject | None = None
+    crop: Crop | None = None
+    scores: Scores = field(default_factory=Scores)
+    reasons: tuple[str, ...] = ()
+
+
+def judge(clip: SourceClip, watched: Watched, options: PrepareOptions) -> list[Part]:
+    """The clips that a source clip gives, in order of time.
+
+    split_by=time cuts the subject's frames into two blocks with one crop, which is taken from the training
+    block's landmarks alone: nothing of the held-out frames shapes the training clip. If the held-out face
+    leaves that crop, the held-out clip is dropped, never the crop widened.
+    """
+    subject = choose_subject(watched)
+    if subject is None:
+        return [unusable(clip, options, "no face found")]
+    seconds = (subject.stop - subject.start) / watched.fps
+    if seconds < options.min_seconds - 1e-6:
+        reason = f"too short: expected {options.min_seconds:g} s or more of one face, got {seconds:.2f} s"
+        return [unusable(clip, options, reason)]
+    blocks = _blocks(clip, subject, options)
+    first = blocks[0][2]
+    if not first.found.any():
+        return [unusable(clip, options, "no face found in the training part")]
+    crop = stabilised_square_crop(first.points, watched.width, watched.height, options.margin)
+    parts = []
+    for clip_id, split, block in blocks:
+        scores = _scores(block, crop, watched, options)
+        reasons = _faults(block, crop, scores, options)
+        if parts and parts[0].reasons:
+            reasons.append("the training part was dropped")
+        parts.append(Part(clip_id, split, block, crop, scores, tuple(reasons)))
+    return parts
+
+
+def unusable(clip: SourceClip, options: PrepareOptions, reason: str) -> Part:
+    """A source clip that gives nothing to show."""
+    return Part(clip.name, _split(clip, options) if options.split_by == "clip" else "none", reasons=(reason,))
+
+
+def _split(clip: SourceClip, options: PrepareOptions) -> str:
+    return split_of(clip.identity, options.holdout)
+
+
+def _blocks(clip: SourceClip, subject: Subject, options: PrepareOptions) -> list[tuple[str, str, Subject]]:
+    if options.split_by == "clip":
+        return [(clip.name, _split(clip, options), subject)]
+    n_frames = subject.stop - subject.start
+    cut = min(max(1, n_frames - round(n_frames * options.holdout)), n_frames - 1)
+    return [
+        (f"{clip.name}_train", "train", subject.part(0, cut)),
+        (f"{clip.name}_test", "test", subject.part(cut, n_frames)),
+    ]
+
+
+def _scores(subject: Subject, crop: Crop, watched: Watched, options: PrepareOptions) -> Scores:
+    found = subject.found
+    return Scores(
+        **face_scores(subject.points, watched.fps, watched.width, watched.height),
+        sharpness=float(np.median(subject.sharpness[found])) if found.any() else 0.0,
+        duplicate_rate=float(subject.duplicate.mean()),
+        second_face_rate=float(subject.second_face.mean()),
+        padding=crop.padding(watched.width, watched.height),
+        upscale=options.size / crop.size,
+    )
+
+
+def _faults(subject: Subject, crop: Crop, scores: Scores, options: PrepareOptions) -> list[str]:
+    rate = float(subject.found.mean())
+    limits = (
+        ("face found", rate, options.min_face_rate, "or more"),
+        ("second face", scores.second_face_rate, options.max_second_face_rate, "at most"),
+        ("frozen or repeated", scores.duplicate_rate, options.max_duplicate_rate, "at most"),
+    )
+    faults = [
+        f"{what} in {value:.1%} of the frames: expected {_limit(f'{limit:.1%}', side)}"
+        for what, value, limit, side in limits
+        if (value < limit if side == "or more" else value > limit)
+    ]
+    if scores.face_size < options.min_face_size:
+        faults.append(
+            f"face too small: expected {options.min_face_size:g} pixels or more, got {scores.face_size:.0f}"
+        )
+    if scores.sharpness < options.min_sharpness:
+        faults.append(
+            f"face not sharp: expected {options.min_sharpness:g} or more, got {scores.sharpness:.1f}"
+        )
+    if scores.padding > options.max_padding:
+        faults.append(
+            f"crop over the border: expected at most {options.max_padding:.1%}, got {scores.padding:.1%}"
+        )
+    if crop.share_inside(subject.points) < _MIN_SHARE_INSIDE:
+        faults.append("the face leaves the crop, which is fixed")
+    return faults
+
+
+def _limit(value: str, side: str) -> str:
+    return f"{value} or more" if side == "or more" else f"at most {value}"

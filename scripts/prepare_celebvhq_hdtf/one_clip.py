@@ -1,0 +1,65 @@
+"""One source clip from beginning to end: watch, judge, write."""
+
+import sys
+import traceback
+from functools import cache
+
+from faceanim.data.manifest import ManifestRow
+from faceanim.media.errors import MediaError
+from faceanim.pose.face_detection import FaceDetector
+from faceanim.pose.landmarks import FaceLandmarker, landmarker
+from scripts.prepare_celebvhq_hdtf.judge import judge, unusable
+from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
+from scripts.prepare_celebvhq_hdtf.records import finished_rows, save_record, save_watched, watched_before
+from scripts.prepare_celebvhq_hdtf.sources import SourceClip
+from scripts.prepare_celebvhq_hdtf.watch import Unreadable, watch
+from scripts.prepare_celebvhq_hdtf.write import row_of, write_clips, write_sound
+
+
+def prepare_clip(clip: SourceClip, options: PrepareOptions) -> list[ManifestRow]:
+    """Do what is not done yet; a finished clip's rows are returned as they are.
+
+    What cannot be written ends the run. Anything unexpected costs this clip only, shows its traceback, and is
+    tried again the next time.
+    """
+    rows = finished_rows(clip, options)
+    if rows is None:
+        try:
+            rows = _prepare(clip, options)
+        except (MediaError, OSError):
+            raise
+        except Unreadable as error:
+            rows = [dropped_row(clip, options, f"unreadable: {error}")]
+        except Exception as error:
+            traceback.print_exc(file=sys.stderr)
+            return [dropped_row(clip, options, f"failed: {type(error).__name__}: {error}")]
+        save_record(clip, options, rows)
+    return rows
+
+
+def dropped_row(clip: SourceClip, options: PrepareOptions, reason: str) -> ManifestRow:
+    """The row of a source clip that gives nothing to show."""
+    return row_of(clip, unusable(clip, options, reason), options, None)
+
+
+def _prepare(clip: SourceClip, options: PrepareOptions) -> list[ManifestRow]:
+    watched = watched_before(clip, options)
+    if watched is None:
+        watched = watch(clip, options, *models(options.landmarks))
+        save_watched(clip, options, watched)
+    parts = judge(clip, watched, options)
+    kept = [part for part in parts if not part.reasons]
+    if kept:
+        write_clips(clip, kept, watched, options)
+    parts = [part if part.reasons else write_sound(clip, part, watched, options) for part in parts]
+    return [row_of(clip, part, options, watched) for part in parts]
+
+
+@cache
+def models(landmarks: str) -> tuple[FaceLandmarker, FaceDetector]:
+    """Loaded once in each process; `ValueError` where the backend is not there."""
+    if landmarks == "dlib":  # its default searches whole frames; in our windows this is 2.8 times as fast
+        from faceanim.pose.dlib_landmarker import DlibLandmarker
+
+        return DlibLandmarker(short_side=(240, 240)), FaceDetector()
+    return landmarker(landmarks), FaceDetector()

@@ -1,0 +1,184 @@
+"""The first pass over a source clip: cuts, faces, landmarks. T: frames; F: faces in chunks; R: landmarked faces
+in frames; H, W: pixels; C: RGB."""
+
+import dataclasses
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from faceanim.data.face_tracking import FaceTracker, TrackedFace, area
+from faceanim.data.quality import is_duplicate, sharpness, thumbnail
+from faceanim.data.scene_cuts import split_at_cuts
+from faceanim.media.errors import MediaError
+from faceanim.media.files import atomic_path
+from faceanim.media.video import TimedFrame, average_rate, iter_video, video_info
+from faceanim.pose.face_detection import FaceDetector
+from faceanim.pose.landmarks import FaceLandmarker, Landmarks
+from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
+from scripts.prepare_celebvhq_hdtf.sources import FaceHint, SourceClip
+
+SIZEABLE = 0.25  # of the main face's area: from here on another face matters
+_CHUNK = 8  # frames that share one detection
+_WINDOW = 2.2  # side of the square in which a face's landmarks are sought, in sides of its box
+_MOST_FACES = 3  # whose landmarks are sought at a time
+_FARTHEST = 0.75  # box sides that landmarks may lie away from their box, else they are a neighbour's
+
+
+class Unreadable(Exception):
+    """The source cannot be read; the message says why and holds no place of this machine."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What is known of a source clip after its first pass.
+
+    scenes: numbers of their first frames. duplicate: (T,) bool, the frame repeats the one before. faces_*: each
+    face of each chunk: frames `start` to `stop` (exclusive), track, box (left, top, right, bottom), and whether
+    it was detected or only looked for. points, confidence, sharpness: each landmarked face of each frame, with
+    the frame's and the track's number; only faces that were found.
+    """
+
+    fps: float
+    width: int
+    height: int
+    scenes: np.ndarray
+    duplicate: np.ndarray
+    faces_start: np.ndarray
+    faces_stop: np.ndarray
+    faces_track: np.ndarray
+    faces_box: np.ndarray
+    faces_detected: np.ndarray
+    frame: np.ndarray
+    track: np.ndarray
+    points: np.ndarray
+    confidence: np.ndarray
+    sharpness: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.duplicate)
+
+    def save(self, path: Path, state: dict[str, Any]) -> None:
+        """Write everything into one .npz file, atomically, with the state of the source it belongs to."""
+        with atomic_path(path) as temporary:
+            np.savez_compressed(temporary, state=json.dumps(state, sort_keys=True), **vars(self))
+
+    @classmethod
+    def load(cls, path: Path, state: dict[str, Any]) -> Self | None:
+        """Read a file that `save` wrote; None if there is none, it is damaged, or the source has changed."""
+        try:
+            with np.load(path, allow_pickle=False) as content:
+                if content["state"].item() != json.dumps(state, sort_keys=True):
+                    return None
+                values = {field.name: content[field.name] for field in dataclasses.fields(cls)}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None
+        scalars = {"fps": float, "width": int, "height": int}
+        return cls(**{k: scalars[k](v.item()) if k in scalars else v for k, v in values.items()})
+
+
+def source_frames(clip: SourceClip, options: PrepareOptions) -> Iterator[TimedFrame]:
+    """The source clip's frames at the rate of the options; `Unreadable` instead of every error of reading."""
+    try:
+        yield from iter_video(clip.path, options.fps, options.max_frames, start=clip.start, stop=clip.stop)
+    except MediaError as error:
+        raise Unreadable(str(error).replace(str(clip.path), clip.shown)) from error
+
+
+def watch(
+    clip: SourceClip, options: PrepareOptions, landmarker: FaceLandmarker, detector: FaceDetector
+) -> Watched:
+    """Decode once: find the cuts, follow every face, and take the landmarks of those that may be the main one.
+
+    Faces are detected in the middle of each chunk of frames; landmarks are sought in a window around each of
+    them, in every frame.
+    """
+    tracker = FaceTracker()
+    scenes, duplicates = [0], []
+    chunks: list[tuple[int, int, TrackedFace]] = []
+    rows: list[tuple[int, int, np.ndarray, float, float]] = []
+    previous, seconds, width, height = None, 0.0, 0, 0
+    for chunk, after_cut in split_at_cuts(source_frames(clip, options), _CHUNK):
+        first = len(duplicates)
+        if after_cut:
+            scenes.append(first)
+            tracker.cut()
+        frames_THWC = np.stack([frame.image_HWC for frame in chunk])
+        seconds, (height, width) = chunk[-1].seconds, frames_THWC.shape[1:3]
+        for image_HWC in frames_THWC:
+            small = thumbnail(image_HWC)
+            duplicates.append(previous is not None and is_duplicate(small, previous))
+            previous = small
+        faces = tracker.update(detector.detect(frames_THWC[len(chunk) // 2]))
+        chunks += [(first, first + len(chunk), face) for face in faces]
+        for face in _candidates(faces, clip.face, width, height):
+            found = _landmarks(frames_THWC, face.box, landmarker)
+            for k in np.flatnonzero(found.found):
+                sharp = sharpness(frames_THWC[k], face.box)
+                rows.append((first + k, face.track, found.points[k], found.confidence[k], sharp))
+            if found.found.any():
+                tracker.follow(face.track, found.points[found.found][-1])
+    fps = options.fps or average_rate(seconds, len(duplicates), video_info(clip.path).fps)
+    return _collected(fps, width, height, scenes, duplicates, chunks, rows)
+
+
+def _candidates(
+    faces: list[TrackedFace], hint: FaceHint | None, width: int, height: int
+) -> list[TrackedFace]:
+    """The faces that may be the main one: in the annotated box, or else not much smaller than the largest."""
+    faces = sorted(faces, key=lambda face: -area(face.box))
+    if hint is not None:
+        meant = [face for face in faces if hint.contains(tuple(face.box), width, height)]
+    else:
+        meant = [face for face in faces if area(face.box) > SIZEABLE * area(faces[0].box)]
+    return meant[:_MOST_FACES]
+
+
+def _landmarks(frames_THWC: np.ndarray, box: np.ndarray, landmarker: FaceLandmarker) -> Landmarks:
+    """The landmarks of the face at the box, in pixels of the frames; another face's count as none."""
+    height, width = frames_THWC.shape[1:3]
+    centre, side = (box[:2] + box[2:]) / 2, float(max(box[2:] - box[:2]))
+    limits = np.array([width, height])
+    low = np.round(np.clip(centre - side * _WINDOW / 2, 0, limits - 1)).astype(int)
+    high = np.round(np.clip(centre + side * _WINDOW / 2, low + 1, limits)).astype(int)
+    found = landmarker.detect(np.ascontiguousarray(frames_THWC[:, low[1] : high[1], low[0] : high[0]]))
+    points = found.points + low.astype(np.float32)
+    middle = (points.min(axis=1) + points.max(axis=1)) / 2
+    with np.errstate(invalid="ignore"):
+        elsewhere = np.abs(middle - centre).max(axis=1) > _FARTHEST * side
+    points[elsewhere] = np.nan
+    confidence = np.where(elsewhere, 0, found.confidence).astype(np.float32)
+    return Landmarks(points, confidence, found.box + np.tile(low, 2).astype(np.float32))
+
+
+def _collected(
+    fps: float,
+    width: int,
+    height: int,
+    scenes: list[int],
+    duplicates: list[bool],
+    chunks: list[tuple[int, int, TrackedFace]],
+    rows: list[tuple[int, int, np.ndarray, float, float]],
+) -> Watched:
+    frame, track, points, confidence, sharp = zip(*rows, strict=True) if rows else ([],) * 5
+    return Watched(
+        fps=float(fps),
+        width=width,
+        height=height,
+        scenes=np.array(scenes, np.int64),
+        duplicate=np.array(duplicates, bool),
+        faces_start=np.array([start for start, _, _ in chunks], np.int64),
+        faces_stop=np.array([stop for _, stop, _ in chunks], np.int64),
+        faces_track=np.array([face.track for _, _, face in chunks], np.int64),
+        faces_box=np.array([face.box for _, _, face in chunks], np.float32).reshape(-1, 4),
+        faces_detected=np.array([face.detected for _, _, face in chunks], bool),
+        frame=np.array(frame, np.int64),
+        track=np.array(track, np.int64),
+        points=np.array(points, np.float32).reshape(-1, 68, 2),
+        confidence=np.array(confidence, np.float32),
+        sharpness=np.array(sharp, np.float32),
+    )

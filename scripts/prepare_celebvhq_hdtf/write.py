@@ -1,0 +1,113 @@
+"""The second pass: the clip's pixels, landmarks and sound, and its row in the index. T: frames; N: samples."""
+
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+
+from faceanim import __version__
+from faceanim.data.cropping import apply_crop
+from faceanim.data.manifest import ManifestRow
+from faceanim.data.quality import sound_scores
+from faceanim.media.audio import read_soundtrack, write_wav
+from faceanim.media.errors import MediaError
+from faceanim.media.video import VideoWriter
+from faceanim.pose.sequence import PoseSequence
+from scripts.prepare_celebvhq_hdtf.judge import Part
+from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
+from scripts.prepare_celebvhq_hdtf.records import file_hash
+from scripts.prepare_celebvhq_hdtf.sources import SourceClip
+from scripts.prepare_celebvhq_hdtf.watch import Unreadable, Watched, source_frames
+
+AUDIO_RATE = 16_000
+GOP = 12  # the fastest for random windows of 24 frames, at little more space than longer ones
+
+
+def write_clips(clip: SourceClip, parts: list[Part], watched: Watched, options: PrepareOptions) -> None:
+    """Decode again, crop, and encode the kept parts at once; then their landmarks."""
+    size, folder = options.size, options.output_folder
+    with ExitStack() as stack:
+        writers = [
+            stack.enter_context(
+                VideoWriter(folder / clip_path(part), watched.fps, size, size, crf=options.crf, gop=GOP)
+            )
+            for part in parts
+        ]
+        last = max(part.subject.stop for part in parts)
+        for number, frame in enumerate(source_frames(clip, options)):
+            if number >= last:
+                break
+            for part, writer in zip(parts, writers, strict=True):
+                if part.subject.start <= number < part.subject.stop:
+                    writer.write(apply_crop(frame.image_HWC[None], part.crop, size)[0])
+    for part in parts:
+        subject = part.subject
+        frames = f"frames {subject.start} to {subject.stop - 1}"
+        start = f" from {clip.start:g} s on" if clip.start else ""
+        pose = PoseSequence(
+            subject.points,
+            subject.confidence,
+            watched.fps,
+            watched.width,
+            watched.height,
+            source=f"{clip.shown}{start}, {frames}, landmarks={options.landmarks}",
+        )
+        pose.crop(*part.crop, size).save(folder / landmarks_path(part))
+
+
+def write_sound(clip: SourceClip, part: Part, watched: Watched, options: PrepareOptions) -> Part:
+    """Save the sound of a kept part, if the source has any; the part with its scores completed."""
+    subject = part.subject
+    start = clip.start + subject.start / watched.fps
+    seconds = (subject.stop - subject.start) / watched.fps
+    try:
+        samples_N = read_soundtrack(clip.path, AUDIO_RATE, start, seconds)
+    except MediaError as error:
+        raise Unreadable(str(error).replace(str(clip.path), clip.shown)) from error
+    if samples_N is None:
+        return part
+    write_wav(options.output_folder / audio_path(part), samples_N, AUDIO_RATE)
+    scores = sound_scores(samples_N, AUDIO_RATE, subject.points, watched.fps)
+    return replace(part, scores=replace(part.scores, **scores))
+
+
+def row_of(clip: SourceClip, part: Part, options: PrepareOptions, watched: Watched | None) -> ManifestRow:
+    """The part's row; the files of a kept part have to be there."""
+    keep, subject, crop = not part.reasons, part.subject, part.crop
+    fps = watched.fps if watched else 0.0
+    sound = options.output_folder / audio_path(part)
+    return ManifestRow(
+        clip_id=part.clip_id,
+        source=options.source,
+        split=part.split,
+        path=clip_path(part) if keep else "",
+        landmarks_path=landmarks_path(part) if keep else "",
+        audio_path=audio_path(part) if keep and sound.is_file() else "",
+        n_frames=subject.stop - subject.start if subject else len(watched) if watched else 0,
+        fps=fps,
+        width=options.size if keep else 0,
+        height=options.size if keep else 0,
+        crop_x=crop.x if crop else 0,
+        crop_y=crop.y if crop else 0,
+        crop_size=crop.size if crop else 0,
+        source_path=clip.shown,
+        source_start_frame=round(clip.start * fps) + (subject.start if subject else 0),
+        source_id=clip.source_id,
+        identity=clip.identity,
+        face_found_rate=float(subject.found.mean()) if subject else 0.0,
+        keep=keep,
+        drop_reasons="; ".join(part.reasons),
+        tool_version=__version__,
+        content_hash=file_hash(options.output_folder / clip_path(part)) if keep else "",
+        **asdict(part.scores),
+    )
+
+
+def clip_path(part: Part) -> str:
+    return f"clips/{part.clip_id}.mp4"
+
+
+def landmarks_path(part: Part) -> str:
+    return f"landmarks/{part.clip_id}.npz"
+
+
+def audio_path(part: Part) -> str:
+    return f"audio/{part.clip_id}.wav"

@@ -1,0 +1,31 @@
+"""decord reads what we write, frame for frame, and refuses the rest with the same errors."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("decord")
+
+from faceanim.data.demo_clip import demo_clip_path
+from faceanim.media.clip_reader import ClipReader
+from faceanim.media.decord_reader import DecordReader
+from faceanim.media.errors import MediaError
+from faceanim.media.video import read_video, write_video
+
+
+def test_it_gives_the_frames_that_our_reader_gives(tmp_path):
+    write_video(tmp_path / "a.mp4", read_video(demo_clip_path()).frames_THWC[:30, :, :192], 24)
+    ours, theirs = ClipReader(tmp_path / "a.mp4"), DecordReader(tmp_path / "a.mp4")
+    assert len(ours) == len(theirs)
+    order = [29, 0, 13, 13, 7]
+    difference = np.abs(ours.read(order).astype(int) - theirs.read(order))
+    assert difference.max() <= 2  # the colour conversions round differently
+    with pytest.raises(ValueError, match="expected frames from 0 to 29, got"):
+        theirs.read([30])
+
+
+def test_what_is_no_video_is_one_clear_error(tmp_path):
+    (tmp_path / "no.mp4").write_bytes(b"text")
+    with pytest.raises(MediaError, match="corrupt, or not a video"):
+        DecordReader(tmp_path / "no.mp4")
+    with pytest.raises(MediaError, match="no such file"):
+        DecordReader(tmp_path / "nowhere.mp4")

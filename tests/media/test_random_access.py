@@ -1,0 +1,82 @@
+"""Any part of any video holds the frames that a sequential decode of all of it gives."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faceanim.media.clip_reader import ClipReader
+from faceanim.media.errors import MediaError
+from faceanim.media.video import TimedFrame, iter_video
+from tests.odd_videos import KINDS, N_FRAMES, make, number_of
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+SHARED = [
+    *(
+        f"frame_numbered/{name}.mp4"
+        for name in ("copycut_editlist", "opengop", "startoffset", "vfr_gap", "vp9")
+    ),
+    *(f"hostile/{name}" for name in ("hevc.mp4", "rotated90.mp4", "ten_bit_444.mp4", "vfr.mp4")),
+]
+ODD = [*KINDS, "edit_list"]
+
+
+def video(name: str, folder: Path) -> Path:
+    if name in ODD:
+        return make(folder, name)
+    if not DATA.is_dir():
+        pytest.skip("the shared clips are not here")
+    return DATA / name
+
+
+def same(got: list[TimedFrame], expected: list[TimedFrame]) -> bool:
+    return len(got) == len(expected) and all(
+        np.array_equal(a.image_HWC, b.image_HWC) for a, b in zip(got, expected, strict=True)
+    )
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_every_frame_of_an_odd_video_comes_once_and_in_order(kind: str, tmp_path: Path) -> None:
+    numbers = [number_of(frame.image_HWC) for frame in iter_video(make(tmp_path, kind))]
+    first = 20 if kind == "edit_list" else 0  # cut at 0.8 s of 25 frames a second
+    assert numbers == list(range(first, N_FRAMES))
+
+
+@pytest.mark.parametrize("fps", [None, 24])
+@pytest.mark.parametrize("name", [*ODD, *SHARED])
+def test_a_window_read_by_itself_equals_the_same_frames_of_the_whole(
+    name: str, fps: float | None, tmp_path: Path
+) -> None:
+    path = video(name, tmp_path)
+    whole = list(iter_video(path, fps))
+    rng = np.random.default_rng(0)
+    for first in rng.integers(len(whole) - 10, size=6).tolist():
+        stop = whole[first + 10].seconds
+        window = list(iter_video(path, fps, start=whole[first].seconds, stop=stop))
+        assert same(window, whole[first : first + 10]), first
+
+
+@pytest.mark.parametrize("name", [*ODD, *SHARED])
+def test_a_clip_reader_never_gives_a_wrong_frame_of_a_file_that_is_no_prepared_clip(
+    name: str, tmp_path: Path
+) -> None:
+    path = video(name, tmp_path)
+    whole = [frame.image_HWC for frame in iter_video(path)]
+    try:
+        reader = ClipReader(path)
+    except MediaError:
+        return
+    for index in np.random.default_rng(0).integers(min(len(whole), len(reader)), size=12).tolist():
+        try:
+            image = reader.read([index])[0]
+        except MediaError:
+            continue
+        np.testing.assert_array_equal(image, whole[index])
+
+
+@pytest.mark.parametrize("kind", ["open_gop", "variable_rate", "gap"])
+def test_a_clip_reader_refuses_what_it_cannot_read_by_number(kind: str, tmp_path: Path) -> None:
+    path = make(tmp_path, kind)
+    with pytest.raises(MediaError, match="expected a constant rate and closed groups"):
+        for index in range(N_FRAMES):
+            ClipReader(path).read([index])

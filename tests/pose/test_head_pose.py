@@ -1,0 +1,43 @@
+"""Angles of heads that were turned on purpose, and of a real one."""
+
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+
+from faceanim.pose.head_pose import _POINTS, _HEAD_8x3, head_angles
+from faceanim.pose.landmarks import landmarker
+
+
+def turned_head(yaw: float, pitch: float, roll: float) -> np.ndarray:
+    """68 points in pixels, seen from far away; those that the angles are not taken from lie at the centre."""
+    rotation = np.eye(3)
+    for vector in ((0, -yaw, 0), (pitch, 0, 0), (0, 0, roll)):
+        rotation = rotation @ cv2.Rodrigues(np.radians(np.array(vector, np.float64)))[0]
+    points = np.full((68, 2), 300, np.float32)
+    points[list(_POINTS)] = 2 * (_HEAD_8x3 @ rotation.T)[:, :2] + 300
+    return points
+
+
+@pytest.mark.parametrize("angles", [(0, 0, 0), (25, 0, 0), (0, -15, 0), (0, 0, 30), (-30, 10, -12)])
+def test_a_turned_head_gives_back_its_angles(angles: tuple[float, float, float]) -> None:
+    np.testing.assert_allclose(head_angles(turned_head(*angles)[None])[0], angles, atol=0.01)
+
+
+def test_size_and_place_do_not_matter_and_no_face_has_no_angles() -> None:
+    points = np.stack([turned_head(12, 5, -7), 0.3 * turned_head(12, 5, -7) - 40, np.full((68, 2), np.nan)])
+    angles = head_angles(points)
+    np.testing.assert_allclose(angles[0], angles[1], atol=0.01)
+    assert np.isnan(angles[2]).all()
+
+
+def test_a_real_face_mirrored_and_tilted_turns_the_other_way_and_tilts() -> None:
+    picture = np.ascontiguousarray(data.astronaut()[:300, 80:380])
+    turn = cv2.getRotationMatrix2D((150, 150), -15, 1)  # OpenCV counts counter-clockwise
+    tilted = cv2.warpAffine(picture, turn, (300, 300), borderMode=cv2.BORDER_REPLICATE)
+    found = landmarker("dlib").detect(np.stack([picture, picture[:, ::-1], tilted]))
+    straight, mirrored, rolled = head_angles(found.points)
+    assert mirrored[0] == pytest.approx(-straight[0], abs=6) and mirrored[2] == pytest.approx(
+        -straight[2], abs=3
+    )
+    assert rolled[2] - straight[2] == pytest.approx(15, abs=3)

@@ -1,0 +1,94 @@
+"""The one interface to the backends, and what it says when something is missing."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faceanim.pose.landmark_weights import weights_folder
+from faceanim.pose.landmarks import BACKENDS, Face, Landmarks, box_around, landmarker, largest
+
+PACKAGES = {"face_alignment": "face_alignment", "dlib": "dlib", "mediapipe": "mediapipe", "dwpose": "rtmlib"}
+WEIGHTS = {
+    "face_alignment": ("s3fd-619a316812.pth", "2DFAN4-11f355bf06.pth.tar"),
+    "mediapipe": ("face_landmarker_v2_with_blendshapes.task",),
+    "dwpose": ("yolox_l.onnx", "dw-ll_ucoco_384.onnx"),
+}
+
+
+def face(size: float, confidence: float = 0.5) -> Face:
+    return Face(confidence, np.full((68, 2), size), np.array([10, 10, 10 + size, 10 + size]))
+
+
+def test_frames_without_a_face_hold_nan_and_confidence_0() -> None:
+    found = Landmarks.of([None, face(4)])
+    assert found.found.tolist() == [False, True] and found.confidence.tolist() == [0, 0.5]
+    assert np.isnan(found.points[0]).all() and np.isnan(found.box[0]).all()
+    assert found.points.dtype == np.float32 and found.box[1].tolist() == [10, 10, 14, 14]
+    assert len(Landmarks.of([])) == 0
+
+
+def test_pieces_of_a_video_join() -> None:
+    piece = Landmarks.of([face(4), None])
+    assert Landmarks.concatenate([piece, piece]).found.tolist() == [True, False, True, False]
+
+
+def test_the_largest_face_is_the_main_one_however_sure_the_others_are() -> None:
+    assert largest([face(4, 0.9), face(9, 0.4), face(5, 1.0)]).confidence == 0.4
+    assert largest([]) is None
+    assert box_around(np.array([(3.0, 9.0), (5.0, 7.0)])).tolist() == [3, 7, 5, 9]
+
+
+def test_wrong_names_and_shapes_are_refused_with_the_reason() -> None:
+    expected = "expected one of face_alignment, dlib, mediapipe, dwpose, got 'nose'"
+    with pytest.raises(ValueError, match=expected):
+        landmarker("nose")
+    with pytest.raises(ValueError, match=r"expected points float32 \(1, 68, 2\), got float64"):
+        Landmarks(np.zeros((1, 68, 2)), np.zeros(1, np.float32), np.zeros((1, 4), np.float32))
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_missing_package_is_named_with_the_extra_that_brings_it(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, f"faceanim.pose.{name}_landmarker", raising=False)
+    package = PACKAGES[name]
+    for module in [module for module in sys.modules if module.split(".")[0] == package] + [package]:
+        monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
+    with pytest.raises(
+        ValueError,
+        match=rf"landmarks={name} needs the package .*pip install 'faceanim\[{name}\]'".replace(
+            "face_alignment\\]", "face-alignment\\]"
+        ),
+    ):
+        landmarker(name)
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_missing_weights_are_an_error_that_says_what_to_fetch_and_where_to_put_it(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip(PACKAGES[name])
+    monkeypatch.setenv("FACEANIM_WEIGHTS", str(tmp_path))
+    with pytest.raises(
+        ValueError, match=f"landmarks={name} needs weights.*landmarks=dlib works offline"
+    ) as caught:
+        landmarker(name)
+    for file in WEIGHTS[name]:
+        assert f"curl -fL --create-dirs -o {tmp_path / file} https://" in str(caught.value)
+    (tmp_path / WEIGHTS[name][0]).touch()
+    with pytest.raises(ValueError, match=WEIGHTS[name][-1]) as caught:
+        landmarker(name, weights=tmp_path)
+    assert len(WEIGHTS[name]) == 1 or WEIGHTS[name][0] not in str(caught.value)  # only what is missing
+
+
+def test_the_weights_folder_is_the_argument_else_the_environments_else_the_users_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACEANIM_WEIGHTS", "/of/the/environment")
+    assert weights_folder(tmp_path) == tmp_path
+    assert weights_folder() == Path("/of/the/environment")
+    monkeypatch.delenv("FACEANIM_WEIGHTS")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert weights_folder() == tmp_path / ".cache" / "faceanim"

@@ -1,0 +1,106 @@
+"""Broken, odd and malicious files: each has its verdict, none ends the run, none leaves a half-made file."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faceanim.data.manifest import ManifestRow, read_manifest
+from faceanim.media.video import write_video
+from scripts.prepare_celebvhq_hdtf.run import prepare
+from scripts.prepare_celebvhq_hdtf.sources import VIDEO_SUFFIXES
+from tests.scripts.test_prepare import OPTIONS, demo_frames
+
+HOSTILE = Path(__file__).resolve().parents[3] / "shared" / "data" / "hostile"
+
+VERDICTS = {  # clip -> "" where it is kept, or how its reason begins
+    "desync_700ms": "",  # kept: the lag is in the index, see `mouth_audio_lag`
+    "empty": "unreadable: cannot read video empty.mp4: the file is empty",
+    "hevc": "",
+    "jpeg_renamed": "unreadable: cannot read video jpeg_renamed.mp4: corrupt, or not a video",
+    "no_face": "no face found",
+    "one_frame": "too short: expected 0.9 s or more of one face, got 0.04 s",
+    "rotated90": "no face found",  # as displayed, the man lies on his side
+    "scene_cut": "",  # the longer of its two shots
+    "static_face": "frozen or repeated in ",
+    "ten_bit_444": "",
+    "text": "unreadable: cannot read video text.mp4: corrupt, or not a video",
+    "tiny_48px": "face too small: expected 48 pixels or more, got ",
+    "truncated": "unreadable: cannot read video truncated.mp4: corrupt, or not a video",
+    "two_faces": "second face in 100.0% of the frames: expected at most 5.0%",
+    "vfr": "",  # 15 frames/s: repeated frames are counted, and are fewer than half
+    "vp9": "",
+}
+
+
+def no_temporary_files(folder: Path) -> bool:
+    return not [path for path in folder.rglob(".*") if path.name != ".work"]
+
+
+@pytest.fixture(scope="module")
+def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ManifestRow]:
+    if not HOSTILE.is_dir():
+        pytest.skip("the hostile files are not here")
+    out = tmp_path_factory.mktemp("out")
+    prepare(
+        replace(
+            OPTIONS, raw=str(HOSTILE), output=str(out), min_seconds=0.9, min_face_size=48, max_frames=2000
+        )
+    )
+    assert no_temporary_files(out)
+    return {row.clip_id: row for row in read_manifest(out, verify=True)}
+
+
+def test_every_hostile_video_is_in_the_table(verdicts: dict[str, ManifestRow]) -> None:
+    videos = {path.stem for path in HOSTILE.iterdir() if path.suffix in VIDEO_SUFFIXES}
+    assert set(verdicts) == videos == set(VERDICTS)
+
+
+@pytest.mark.parametrize("name", VERDICTS)
+def test_each_hostile_video_gets_its_verdict(name: str, verdicts: dict[str, ManifestRow]) -> None:
+    reason = verdicts[name].drop_reasons
+    assert verdicts[name].keep == (VERDICTS[name] == "") and reason.startswith(VERDICTS[name]), reason
+
+
+def test_odd_files_are_described(verdicts: dict[str, ManifestRow]) -> None:
+    assert 0.2 < verdicts["vfr"].duplicate_rate < 0.5
+    assert verdicts["scene_cut"].n_frames in (48, 49)
+    assert verdicts["desync_700ms"].audio_path and verdicts["desync_700ms"].loudness > -60
+
+
+def damaged(good: bytes, rng: np.random.Generator) -> bytes:
+    """Cut short, or with some bytes overwritten, or both."""
+    content = bytearray(good)
+    if rng.random() < 0.7:
+        for place in rng.integers(0, len(content), rng.integers(1, 40)):
+            content[place] = rng.integers(256)
+    return bytes(content[: rng.integers(1, len(content))] if rng.random() < 0.5 else content)
+
+
+def fuzz(tmp_path: Path, seeds: range) -> None:
+    write_video(tmp_path / "good.mp4", demo_frames()[:10, ::2, ::2], 24)
+    good = (tmp_path / "good.mp4").read_bytes()
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "good.mp4").write_bytes(good)
+    for seed in seeds:
+        content = damaged(good, np.random.default_rng(seed))
+        (tmp_path / "raw" / f"{seed:04d}.mp4").write_bytes(content)
+    out = tmp_path / "out"
+    options = replace(OPTIONS, raw=str(tmp_path / "raw"), output=str(out), workers=1, time_limit=60)
+    prepare(replace(options, size=32, min_face_size=8))
+    rows = {row.clip_id: row for row in read_manifest(out, verify=True)}
+    assert len(rows) == len(seeds) + 1 and rows.pop("good").keep and no_temporary_files(out)
+    for row in rows.values():
+        assert row.keep or row.drop_reasons
+        assert not row.drop_reasons.startswith("failed"), row
+    assert any("unreadable" in row.drop_reasons for row in rows.values())
+
+
+def test_damaged_files_are_kept_or_dropped_with_a_reason(tmp_path: Path) -> None:
+    fuzz(tmp_path, range(12))
+
+
+@pytest.mark.slow
+def test_many_damaged_files_are_kept_or_dropped_with_a_reason(tmp_path: Path) -> None:
+    fuzz(tmp_path, range(400))
