@@ -99,6 +99,7 @@ class VAECodec(ModelMixin, ConfigMixin):
             layers_per_block=layers_per_block,
             norm_num_groups=norm_num_groups,
         )
+        self.vae.enable_slicing()  # picture by picture: all at once would need more memory than a training step
         self.latent_channels = latent_channels
         self.downscale = 2 ** (levels - 1)
 

@@ -59,16 +59,32 @@ class ReferenceNet(ModelMixin, ConfigMixin):
         reference_attention.install(self.unet, RecordReference, speed_ups)
 
     def unused_parameters(self) -> set[str]:
-        """Names of parameters that no output depends on: they get no gradient and must stay frozen."""
-        name, block = list(reference_attention.spatial_transformer_blocks(self.unet).items())[-1]
-        used = {f"unet.{name}.norm1.{p}" for p, _ in block.norm1.named_parameters()}
-        transformer = name.rsplit(".transformer_blocks", 1)[0]
-        tail = {
-            f"unet.{p}"
-            for p, _ in self.unet.named_parameters()
-            if p.startswith((f"{name}.", f"{transformer}.proj_out."))
-        }
-        return (tail - used) | idle_cross_attention(self)
+        """Names of parameters that no output depends on: they get no gradient and must stay frozen.
+
+        They are those of the layers behind the last self-attention's input, in order of the forward pass.
+        """
+        last, block = list(reference_attention.spatial_transformer_blocks(self.unet).items())[-1]
+        kind, *place = last.split(".transformer_blocks")[0].split(".attentions.")[0].split(".")
+        layer = int(last.split(".attentions.")[1].split(".")[0])
+        number = int(place[0]) if place else -1  # the middle block has none
+        read = {f"{last}.norm1.{name}" for name, _ in block.norm1.named_parameters()}
+
+        def behind(name: str) -> bool:
+            first, *rest = name.split(".")
+            if first == "up_blocks" and (kind != "up_blocks" or int(rest[0]) > number):
+                return True
+            if not name.startswith(".".join([kind, *place]) + "."):
+                return False
+            part, index, *inner = rest[len(place) :]
+            if part == "upsamplers":
+                return True
+            if part == "attentions" and int(index) == layer:
+                return inner[0] == "proj_out" or (name.startswith(f"{last}.") and name not in read)
+            # a block of the way up begins with a resnet, the middle one has one in front of each attention
+            return int(index) > layer
+
+        tail = {f"unet.{name}" for name, _ in self.unet.named_parameters() if behind(name)}
+        return tail | idle_cross_attention(self)
 
     def forward(self, latents_BChw: Tensor, image_tokens_BLD: Tensor) -> ReferenceFeatures:
         """latents_BChw: from ``motion_frames.beside_reference``. Returns the features of every layer."""

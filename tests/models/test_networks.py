@@ -8,7 +8,8 @@ import torch
 from faceanim.models.animation_model import AnimationModel, Face
 from faceanim.models.motion_frames import MotionFrames
 from faceanim.models.reference_attention import ReferenceFeatures, SpeedUps, spatial_transformer_blocks
-from tests.conftest import tiny_model, wake
+from faceanim.models.reference_net import ReferenceNet
+from tests.conftest import TINY, tiny_model, wake
 
 B, T, n = 2, 3, 2
 
@@ -243,6 +244,27 @@ def test_accumulated_gradients_are_those_of_the_whole_batch():
     for (name, p), q in zip(whole.named_parameters(), parts.parameters(), strict=True):
         if p.grad is not None:
             torch.testing.assert_close(q.grad, p.grad, atol=1e-12, rtol=0, msg=name)
+
+
+@pytest.mark.parametrize(
+    "attention",
+    [
+        (True, True, True),
+        (True, True, False),
+        (False, False, True),
+        (False, True, False),
+        (False, False, False),
+    ],
+)
+def test_what_a_gradient_does_not_reach_is_frozen_and_nothing_else_is(attention):
+    sizes = {**TINY, "block_out_channels": (16, 16, 32), "attention_levels": attention, "layers_per_block": 2}
+    torch.manual_seed(0)
+    reference = ReferenceNet(motion_frames=2, **sizes)
+    wake(reference)
+    latents, tokens = torch.randn(1, 8 * 3 + 2, 8, 8), torch.randn(1, 1, 12)
+    sum(states.square().sum() for states in reference(latents, tokens).states.values()).backward()
+    unreached = {name for name, p in reference.named_parameters() if p.grad is None}
+    assert unreached == reference.unused_parameters()
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
