@@ -8,7 +8,6 @@ from omegaconf import DictConfig
 from faceanim.cli import application
 from faceanim.markdown import table
 from faceanim.models.animation_model import AnimationModel
-from faceanim.modules.appearance import AppearanceStage
 from faceanim.modules.callbacks.frozen_weights import DTYPES, cast_frozen
 from faceanim.modules.footprint import (
     SamplingCost,
@@ -24,7 +23,7 @@ from faceanim.modules.footprint import (
     training_cost,
     weight_bytes,
 )
-from faceanim.modules.temporal import TemporalStage
+from faceanim.modules.stage import Stage
 
 build = partial(hydra.utils.instantiate, _convert_="all")
 
@@ -51,7 +50,7 @@ def main(cfg: DictConfig) -> None:
     print("\n\n".join(tables))
 
 
-def parameter_table(stage: AppearanceStage | TemporalStage) -> str:
+def parameter_table(stage: Stage) -> str:
     """Parameters per part, the memory they take in the dtype they are kept in, and how many the stage trains."""
     parts = {name: list(net.parameters()) for name, net in stage.model.named_children()}
     motion = stage.model.denoising_net.motion_parameters()
@@ -84,7 +83,7 @@ def flops_table(training: TrainingCost, sampling: SamplingCost, samples: int, fr
     return table(("work", "GFLOP"), [(name, f"{flops / 1e9:,.3f}") for name, flops in rows])
 
 
-def memory_table(stage: AppearanceStage | TemporalStage, training: TrainingCost) -> str:
+def memory_table(stage: Stage, training: TrainingCost) -> str:
     """Peak of a training step under two optimisers."""
     states = {"AdamW": adamw_bytes(trained(stage)), "8-bit Adam": adamw_8bit_bytes(trained(stage))}
     kept = {

@@ -18,19 +18,37 @@ from copy import copy
 from functools import partial
 from typing import NamedTuple
 
-import lightning as L
 import torch
 from diffusers.models.upsampling import Upsample2D
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
-from torch.utils.flop_counter import flop_registry
+from torch.utils.flop_counter import (
+    flop_registry,
+    register_flop_formula,
+    sdpa_backward_flop_count,
+    sdpa_flop_count,
+)
 
 from faceanim.data.sample import ClipSample
 from faceanim.models.animation_model import AnimationModel, Face
 from faceanim.models.codec import Codec
 from faceanim.modules.objective import Draw, Objective
+from faceanim.modules.stage import Stage
+
+_forward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+_backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
+if _forward not in flop_registry:  # some releases of torch leave out the CPU's attention
+
+    @register_flop_formula(_forward)
+    def _attention(q: torch.Size, k: torch.Size, v: torch.Size, *_: object, **__: object) -> int:
+        return sdpa_flop_count(q, k, v)
+
+    @register_flop_formula(_backward)
+    def _attention_backward(out: torch.Size, q: torch.Size, k: torch.Size, v: torch.Size, *_, **__) -> int:
+        return sdpa_backward_flop_count(out, q, k, v)
+
 
 PRECISIONS = {"32-true": None, "bf16-mixed": torch.bfloat16}  # Lightning's names -> autocast's dtype
 
@@ -109,8 +127,8 @@ class TrainingCost(NamedTuple):
     activations: int
 
 
-def training_cost(stage: L.LightningModule, batch: ClipSample, precision: str) -> TrainingCost:
-    """Cost of ``stage.loss(batch)`` and its backward, in the order of Lightning's automatic optimisation: the last
+def training_cost(stage: Stage, batch: ClipSample, precision: str) -> TrainingCost:
+    """Cost of ``stage.losses(batch)`` and its backward, in the order of Lightning's automatic optimisation: the last
     step's gradients live until the forward has ended. No conditioning is dropped, so that this is the most.
 
     Under ``fake_tensors()`` nothing is computed. Memory is that of live tensors: the allocator's rounding, workspaces
@@ -131,7 +149,7 @@ def training_cost(stage: L.LightningModule, batch: ClipSample, precision: str) -
             meter.add_gradient(parameter)
         hooks = [parameter.register_post_accumulate_grad_hook(meter.add_gradient) for parameter in parameters]
         with torch.autocast("cpu", dtype, enabled=dtype is not None):
-            loss = stage.loss(batch, seed=0)
+            loss = stage.losses(batch, seed=0).losses.mean()
         stage.zero_grad()
         meter.gradients = 0
         loss.backward()

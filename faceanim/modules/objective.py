@@ -109,7 +109,7 @@ class Objective:
             motion_noise = sigma * torch.randn(motion_shape, generator=generator)
         return noise, t, keep, motion_noise
 
-    def loss(
+    def losses(
         self,
         kind: str,
         prediction_BTChw: Tensor,
@@ -117,11 +117,11 @@ class Objective:
         abar: Tensor,
         face_mask_BT1hw: Tensor,
     ) -> Tensor:
-        """Weighted mean squared error, a scalar. kind: the scheduler's ``prediction_type``.
+        """Weighted mean squared errors, of abar's shape. kind: the scheduler's ``prediction_type``.
 
         face_mask_BT1hw: in [0, 1], at latent resolution.
         """
         error = (prediction_BTChw.float() - target_BTChw.float()) ** 2
         error = error * (1 + (self.face_weight - 1) * face_mask_BT1hw)
         weight = diffusion.loss_weight(kind, abar, self.snr_gamma, self.min_snr)
-        return (error.flatten(weight.ndim).mean(dim=-1) * weight).mean()
+        return error.flatten(weight.ndim).mean(dim=-1) * weight

@@ -1,93 +1,38 @@
-"""Stage 2, temporal: windows of consecutive frames. Trains the motion modules and nothing else."""
+"""Stage 2, temporal: windows of consecutive frames."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
+from typing import Any
 
-import lightning as L
-import torch
-from torch import Tensor
-from torch.optim import Optimizer
+from torch import nn
 
-from faceanim.data.sample import ClipSample
-from faceanim.models import diffusion
-from faceanim.models.animation_model import AnimationModel, Face
-from faceanim.modules.objective import Objective
-from faceanim.modules.step import (
-    checkpoint_card,
-    clip_gradients,
-    encode_batch,
-    face_mask_at,
-    image_tokens,
-)
+from faceanim.modules.stage import Stage
 
 
-class TemporalStage(L.LightningModule):
-    """Arguments as ``AppearanceStage``. The model must hold trained appearance weights: ``train.py`` refuses
-    to start this stage without ``init_from``."""
+class TemporalStage(Stage):
+    """Trains the motion modules and, where asked, little else.
+
+    also_train: parts of the appearance that go on learning: ``conv_in`` (the denoising UNet's, and the ReferenceNet's
+    with its motion frames), ``face_locator``, ``pose_guider``. Other arguments as ``Stage``.
+    The model must hold trained appearance weights: ``train.py`` refuses to start this stage without.
+    """
 
     stage = "temporal"
+    with_motion = True
 
-    def __init__(
-        self,
-        model: AnimationModel,
-        codec: torch.nn.Module,
-        scheduler,
-        objective: Objective,
-        optimizer: Callable[[Iterable[Tensor]], Optimizer],
-        lr_schedule: Callable[[Optimizer], torch.optim.lr_scheduler.LRScheduler],
-        seed: int = 0,
-        settings: dict | None = None,
-    ):
-        super().__init__()
-        self.model, self.codec = model, codec.requires_grad_(False)
-        self.scheduler, self.objective = scheduler, objective
-        self.optimizer, self.lr_schedule = optimizer, lr_schedule
-        self.seed, self.settings = seed, settings or {}
-        self.register_buffer("abar", scheduler.alphas_cumprod.clone(), persistent=False)
-
-        model.requires_grad_(False)
-        model.denoising_net.enable_motion(True)
-        motion = model.denoising_net.motion_parameters()
-        for name, parameter in model.denoising_net.named_parameters():
-            parameter.requires_grad_(name in motion)
-
-    def loss(self, batch: ClipSample, seed: int) -> Tensor:
-        x0, reference, motion = encode_batch(self.codec, batch)
-        n = batch.motion_valid_n.shape[1]
-        draw = self.objective.draw(batch.number, x0.shape, seed, len(self.abar), motion_frames=n)
-        draw = draw.to(x0.device)
-        abar = self.abar[draw.t]
-        noisy = diffusion.add_noise(x0, draw.noise_BTChw, abar)
-        kind = self.scheduler.config.prediction_type
-        target = diffusion.target(kind, x0, draw.noise_BTChw, abar)
-
-        prediction = self.model(
-            noisy,
-            draw.t,
-            reference,
-            batch.pose_T3HW,
-            Face(batch.reference_3HW, batch.reference_mask_1HW, batch.reference_pose_3HW),
-            motion and motion.noised(draw.motion_noise_BnChw).where(draw.keep_motion_B),
-            image_tokens(self.model, batch) * draw.keep_image_B[:, None, None],
-            draw.keep_reference_B,
-        )
-        loss = self.objective.loss(kind, prediction, target, abar, face_mask_at(x0, batch))
-        return loss
-
-    def training_step(self, batch: ClipSample, batch_idx: int) -> Tensor:
-        loss = self.loss(batch, self.seed)
-        self.log("train/loss", loss, prog_bar=True)
-        return loss
-
-    def validation_step(self, batch: ClipSample, batch_idx: int) -> None:
-        """The loss at fixed frames, noise and timesteps: comparable from step to step."""
-        self.log("val/loss", self.loss(batch, self.seed + 1), batch_size=len(batch.number))
-
-    def configure_optimizers(self):
-        optimizer = self.optimizer([p for p in self.parameters() if p.requires_grad])
-        return [optimizer], [{"scheduler": self.lr_schedule(optimizer), "interval": "step"}]
-
-    def configure_gradient_clipping(self, optimizer, gradient_clip_val=None, gradient_clip_algorithm=None):
-        clip_gradients(self, optimizer, gradient_clip_val, gradient_clip_algorithm)
-
-    def on_save_checkpoint(self, checkpoint: dict) -> None:
-        checkpoint["faceanim"] = checkpoint_card(self)
+    def __init__(self, *args: Any, also_train: Sequence[str] = (), **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        parts: dict[str, list[nn.Module]] = {
+            "conv_in": [self.model.denoising_net.unet.conv_in, self.model.reference_net.unet.conv_in],
+            "face_locator": [self.model.face_locator],
+            "pose_guider": [self.model.pose_guider],
+        }
+        unknown = set(also_train) - set(parts)
+        if unknown:
+            raise ValueError(
+                f"stage.module.also_train: expected some of {', '.join(parts)}, got {also_train}"
+            )
+        for module in self.model.denoising_net.motion_modules():
+            module.requires_grad_(True)
+        for part in also_train:
+            for module in parts[part]:
+                module.requires_grad_(True)

@@ -98,7 +98,7 @@ def test_a_fake_step_costs_what_the_real_step_costs(kind, checkpointing):
     cost = predicted(kind, checkpointing=checkpointing)
     stage, batch = tiny_stage(kind, checkpointing).train(), random_batch(B, T, N, SIZE)
     with FlopCounterMode(display=False) as counter:
-        stage.loss(batch, 0).backward()
+        stage.losses(batch, 0).losses.mean().backward()
     assert cost.flops == counter.get_total_flops()
 
     # Kernels allocate inside, and the dispatcher's Python frames hold inputs a moment longer than C++ does: these made
@@ -115,7 +115,7 @@ def allocator_peak(stage, batch) -> int:
         batch = type(batch)(*(x.clone() if isinstance(x, torch.Tensor) else x for x in batch))
         for parameter in trained(stage):
             parameter.grad = torch.zeros_like(parameter)
-        loss = stage.loss(batch, 0)
+        loss = stage.losses(batch, 0).losses.mean()
         stage.zero_grad()
         loss.backward()
     live = peak = 0
@@ -157,7 +157,7 @@ def test_mixed_precision_has_the_dtypes_of_a_cuda_device():
             torch.set_autocast_enabled(device, True)
             try:
                 with Dtypes() as dtypes, cuda_autocast(stage):
-                    stage.loss(batch, 0)
+                    stage.losses(batch, 0).losses.mean()
             finally:
                 torch.set_autocast_enabled(device, False)
                 torch.clear_autocast_cache()
@@ -173,7 +173,7 @@ def test_checkpointing_costs_at_most_one_more_forward_and_saves_most_activations
         stage, batch = tiny_stage(kind), random_batch(B, T, N, SIZE)
         stage.objective = RealDraws(**vars(NOTHING_DROPPED))
         with StepMeter() as forward:
-            stage.loss(batch, 0)
+            stage.losses(batch, 0).losses.mean()
     assert 0 < recomputed.flops - kept.flops <= forward.flops
     assert recomputed.activations < kept.activations / 2
 

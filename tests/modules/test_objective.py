@@ -92,25 +92,25 @@ def test_the_face_counts_as_often_as_asked():
     abar = torch.full((1,), 0.5)
     left, right = target.clone(), target.clone()
     left[..., :2], right[..., 2:] = 1, 1
-    inside = objective.loss("sample", left, target, abar, mask)
-    outside = objective.loss("sample", right, target, abar, mask)
-    torch.testing.assert_close(inside / outside, torch.tensor(3.0))
-    torch.testing.assert_close(outside, torch.tensor(0.5))
+    inside = objective.losses("sample", left, target, abar, mask)
+    outside = objective.losses("sample", right, target, abar, mask)
+    torch.testing.assert_close(inside / outside, torch.tensor([3.0]))
+    torch.testing.assert_close(outside, torch.tensor([0.5]))
 
 
-def test_the_loss_of_a_batch_is_the_mean_over_its_samples():
+def test_each_sample_has_the_loss_that_it_has_alone():
     generator = torch.Generator().manual_seed(0)
     prediction, target = torch.randn((2, *SHAPE), generator=generator)
     abar = torch.rand(SHAPE[0], generator=generator)
     mask = torch.rand((4, 3, 1, 4, 4), generator=generator)
     objective = Objective(face_weight=2.0)
-    whole = objective.loss("v_prediction", prediction, target, abar, mask)
+    whole = objective.losses("v_prediction", prediction, target, abar, mask)
     parts = [
-        objective.loss(
+        objective.losses(
             "v_prediction", prediction[i : i + 1], target[i : i + 1], abar[i : i + 1], mask[i : i + 1]
         )
         for i in range(4)
     ]
-    torch.testing.assert_close(whole, torch.stack(parts).mean())
-    per_frame = objective.loss("v_prediction", prediction, target, abar[:, None].expand(4, 3), mask)
-    torch.testing.assert_close(whole, per_frame)
+    torch.testing.assert_close(whole, torch.cat(parts))
+    per_frame = objective.losses("v_prediction", prediction, target, abar[:, None].expand(4, 3), mask)
+    torch.testing.assert_close(whole, per_frame.mean(dim=1))
