@@ -15,7 +15,6 @@ import torch
 from omegaconf import DictConfig
 from torch.utils.data import DataLoader
 
-from benchmarks.device_peak import bf16_peak
 from faceanim.cli import application
 from faceanim.data.sample import ClipSample
 from faceanim.markdown import table
@@ -24,7 +23,8 @@ from faceanim.models.animation_model import AnimationModel
 from faceanim.models.reference_attention import SpeedUps
 from faceanim.modules.callbacks.frozen_weights import FrozenInComputeDtype
 from faceanim.modules.callbacks.progress import StageProgressBar
-from faceanim.modules.footprint import fake_tensors, random_batch, set_checkpointing, training_cost
+from faceanim.modules.device_peak import bf16_peak
+from faceanim.modules.footprint import fake_tensors, random_batch, training_cost
 
 OPTIONS = ("batch", "frames", "precision", "checkpointing", "compile", "channels_last", "speed_ups")
 COLUMNS = (
@@ -79,7 +79,7 @@ def main(cfg: DictConfig) -> None:
     append_line(cfg.output, record)
     print(table(COLUMNS, [cells(record)]))
     if not peak:
-        print("no MFU: it needs precision=bf16-mixed and a GPU of benchmarks/device_peak.py")
+        print("no MFU: it needs precision=bf16-mixed and a GPU of faceanim/modules/device_peak.py")
 
 
 def build_stage(cfg: DictConfig) -> L.LightningModule:
@@ -96,13 +96,9 @@ def build_batch(cfg: DictConfig) -> ClipSample:
 def measure(cfg: DictConfig) -> dict:
     """Trains for warmup + steps; returns what was measured and on what."""
     L.seed_everything(cfg.seed, verbose=False)
+    before = peak_resident()
     stage, timer = build_stage(cfg), StepTimer(cfg.warmup)
-    set_checkpointing(stage.model, cfg.checkpointing)
-    if cfg.channels_last:
-        stage.to(memory_format=torch.channels_last)
-    if cfg.compile:
-        stage.model.reference_net.unet.compile()
-        stage.model.denoising_net.unet.compile()
+    stage.compute(cfg.channels_last, gradient_checkpointing=cfg.checkpointing, compile=cfg.compile)
     warnings.filterwarnings("ignore", ".*(many workers|no `val_dataloader`|LeafSpec).*")
     trainer = build(cfg.trainer, callbacks=[timer, StageProgressBar(), FrozenInComputeDtype()])
     trainer.fit(stage, DataLoader([build_batch(cfg)] * (cfg.warmup + cfg.steps), batch_size=None))
@@ -110,14 +106,19 @@ def measure(cfg: DictConfig) -> dict:
     device = trainer.strategy.root_device
     cuda = device.type == "cuda"
     seconds = statistics.median(timer.seconds[cfg.warmup :])
-    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in KiB
     return {
         "device": torch.cuda.get_device_name(device) if cuda else f"CPU, {torch.get_num_threads()} threads",
         "torch": torch.__version__,
         "step_seconds": seconds,
         "samples_per_second": cfg.batch / seconds,
-        "peak_memory_bytes": torch.cuda.max_memory_allocated(device) if cuda else resident,
+        "peak_memory_bytes": torch.cuda.max_memory_allocated(device) if cuda else peak_resident(),
+        "bare_process_bytes": 0 if cuda else before,
     }
+
+
+def peak_resident() -> int:
+    """The most memory that this process has held so far, bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in KiB
 
 
 def model_flops(cfg: DictConfig) -> int:

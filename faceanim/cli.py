@@ -1,22 +1,38 @@
 """What all command lines share: composing the configuration, exit codes and one-line errors."""
 
 import functools
+import hashlib
+import logging
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, InstantiationException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from faceanim.media.files import NO_SPACE_OR_RIGHTS
+from faceanim.media.files import NO_SPACE_OR_RIGHTS, atomic_path
 
 CONF_FOLDER = Path(__file__).resolve().parent.parent / "conf"
 DONE, FAILED, CALLERS_MISTAKE, INTERRUPTED = 0, 1, 2, 130
+ERROR_FILE = "error.txt"  # in the folder of a sweep's job that failed: why
+_LONGEST_NAME = 180  # characters of a folder's name; file systems take 255 bytes
+
+# diffusers imports bitsandbytes where it is installed, which then warns of kernels that nothing here uses
+logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
+warnings.filterwarnings("ignore", ".*LeafSpec.*")  # Lightning and torch, among themselves
+
+
+class JobFailed(Exception):
+    """A sweep's job failed: (exit code, what failed in one line). It travels from the process that ran the job."""
 
 
 def application(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
@@ -26,6 +42,8 @@ def application(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Cal
     an output without space or rights, and whatever Hydra finds wrong in the options, a missing mandatory one
     (`???`) included; with 130 and one
     line on Ctrl-C; with 1 and a traceback for anything else. FACEANIM_TRACEBACK=1 shows all tracebacks.
+    Jobs of a sweep (-m) fail one by one: each says so at once, and in its folder's error.txt; the others run; in the
+    end the code is that of the first.
     """
 
     def decorate(main: Callable[[DictConfig], Any]) -> Callable[[], None]:
@@ -44,36 +62,103 @@ def _run(main: Callable[[DictConfig], Any], config_name: str) -> int:
     failures: list[Exception] = []
 
     def task(cfg: DictConfig) -> Any:
+        sweeping = HydraConfig.get().mode == RunMode.MULTIRUN
+        error_file = Path(HydraConfig.get().runtime.output_dir) / ERROR_FILE
+        if sweeping:
+            error_file.unlink(missing_ok=True)
         try:
-            missing = sorted(OmegaConf.missing_keys(cfg))
+            missing = _missing(OmegaConf.to_container(cfg))
             if missing:
                 examples = " ".join(f"{key}=..." for key in missing)
                 raise ValueError(f"missing option{'s' * (len(missing) > 1)}: {examples} (--help explains)")
             return main(cfg)
-        except Exception as error:  # carried past Hydra, which would print lines of its own
-            failures.append(error)
+        except Exception as error:
+            if sweeping:  # maybe in another process, on another machine
+                code = _report(error, of=f" ({error_file.parent.name})")
+                with atomic_path(error_file) as temporary:
+                    temporary.write_text(f"{_line(error)}\n", encoding="utf-8")
+                raise JobFailed(code, f"{_line(error)} ({error_file.parent.name})") from None
+            failures.append(error)  # carried past Hydra, which would print lines of its own
             return None
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise its errors instead of printing them
     try:
+        if {"-m", "--multirun"} & set(sys.argv):
+            sys.argv = [*sys.argv, _named_by_what_differs(sys.argv[1:])]
         hydra.main(version_base="1.3", config_path=str(CONF_FOLDER), config_name=config_name)(task)()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+    except JobFailed as failure:
+        code, line = failure.args
+        print(f"error: the sweep is not whole, the same command goes on; first: {line}", file=sys.stderr)
+        return code
     except Exception as error:
         failures.insert(0, error)
     return _report(failures[0]) if failures else DONE
 
 
-def _report(error: Exception) -> int:
+def folder_name(text: str) -> str:
+    """`text` as the name of one folder, short enough for any file system; other texts, other names."""
+    name = text.replace("/", "_")
+    if name != text or len(name) > _LONGEST_NAME:
+        name = f"{name[:_LONGEST_NAME]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return name
+
+
+def run_folder(of_a_run: str) -> str:
+    """In a sweep the job's own folder (hydra.sweep.dir, hydra.sweep.subdir), else `of_a_run`."""
+    hydra_config = HydraConfig.get()
+    return hydra_config.runtime.output_dir if hydra_config.mode == RunMode.MULTIRUN else of_a_run
+
+
+def _named_by_what_differs(words: list[str]) -> str:
+    """The option that leaves what all jobs of a sweep share out of their names (hydra.job.override_dirname)."""
+    overrides = OverridesParser.create().parse_overrides([word for word in words if not word.startswith("-")])
+    shared = [o.key_or_group for o in overrides if not (o.is_sweep_override() or o.is_hydra_override())]
+    return f"hydra.job.config.override_dirname.exclude_keys=[{','.join(sorted({*shared, 'experiment', 'stage'}))}]"
+
+
+OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)  # for the configuration's files
+OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
+
+
+def _missing(content: Any, path: str = "") -> list[str]:
+    """Dotted names of the mandatory options that nobody gave, sorted."""
+    if content == "???":
+        return [path]
+    pairs = (
+        content.items()
+        if isinstance(content, dict)
+        else enumerate(content)
+        if isinstance(content, list)
+        else ()
+    )
+    return sorted(name for key, value in pairs for name in _missing(value, f"{path}.{key}".lstrip(".")))
+
+
+def _cause(error: Exception) -> Exception:
     cause = error
     while isinstance(cause, InstantiationException) and isinstance(cause.__cause__, Exception):
         cause = cause.__cause__  # what went wrong inside the class that Hydra was told to build
+    return cause
+
+
+def _line(error: Exception) -> str:
+    cause = _cause(error)
+    return " ".join(str(cause).split()) or type(cause).__name__
+
+
+def _report(error: Exception, of: str = "") -> int:
+    cause = _cause(error)
     callers_mistake = isinstance(cause, ValueError | HydraException | OmegaConfBaseException)
+    callers_mistake |= (
+        type(cause).__name__ == "MisconfigurationException"
+    )  # Lightning's, which takes long to import
     callers_mistake |= isinstance(cause, OSError) and cause.errno in NO_SPACE_OR_RIGHTS
     if not callers_mistake or os.environ.get("FACEANIM_TRACEBACK") == "1":
         traceback.print_exception(error)
     if not callers_mistake:
         return FAILED
-    print(f"error: {' '.join(str(cause).split())}", file=sys.stderr)
+    print(f"error: {_line(error)}{of}", file=sys.stderr)
     return CALLERS_MISTAKE

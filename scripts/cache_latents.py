@@ -13,9 +13,9 @@ from faceanim.cli import application
 from faceanim.data.clips import load_clip, read_index
 from faceanim.data.latents import LatentCache
 from faceanim.models.animation_model import AnimationModel
-from faceanim.modules.run import initialise
 from faceanim.pipelines.animation_pipeline import to_tensor
 from faceanim.pipelines.device import choose_device
+from faceanim.pipelines.origin import initialise
 
 
 @application(config_name="cache_latents")
@@ -28,9 +28,8 @@ def main(cfg: DictConfig) -> None:
     wanted = {"codec", "image_encoder"} if cfg.image_tokens else {"codec"}
     weights["parts"] = {part: source for part, source in weights["parts"].items() if part in wanted}
     ignored = not cfg.image_tokens  # then the encoder may be as random as if it were trained along
-    print(
-        initialise(model, parts["codec"], weights, cfg.init_from, "appearance", train_image_encoder=ignored)
-    )
+    origin = initialise(model, parts["codec"], weights, cfg.init_from, "appearance", ignored)
+    print(origin.report)
     codec = parts["codec"].to(device).eval()
     image_encoder = model.image_encoder.to(device).eval() if cfg.image_tokens else None
     cache = LatentCache.create(cfg.output, codec, image_encoder, cfg.dtype)

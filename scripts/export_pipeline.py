@@ -8,7 +8,7 @@ from faceanim.pipelines.export import export_pipeline
 
 @application(config_name="export")
 def main(cfg: DictConfig) -> None:
-    folder = export_pipeline(cfg.checkpoint, cfg.output)
+    folder = export_pipeline(cfg.checkpoint, cfg.output, cfg.init_from)
     print(f"pipeline folder: {folder}")
 
 

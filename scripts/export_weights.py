@@ -5,7 +5,7 @@ from omegaconf import DictConfig
 
 from faceanim.cli import application
 from faceanim.media.files import atomic_path
-from faceanim.modules.run import read_source
+from faceanim.pipelines.origin import read_source
 
 
 @application(config_name="export_weights")

@@ -18,7 +18,6 @@ from faceanim.modules.footprint import (
     fake_tensors,
     random_batch,
     sampling_cost,
-    set_checkpointing,
     trained,
     training_cost,
     weight_bytes,
@@ -36,7 +35,7 @@ def main(cfg: DictConfig) -> None:
         parts = build(cfg.model)
         model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
         stage = build(cfg.stage.module)(model=model, codec=parts["codec"], scheduler=parts["scheduler"])
-        set_checkpointing(model, cfg.checkpointing)
+        model.compute(gradient_checkpointing=cfg.checkpointing)
         batch = random_batch(B, T, cfg.model.motion_frames, size)
         sampling = sampling_cost(model, parts["codec"], T, size)
         if cfg.precision in DTYPES:  # as the trainer does by its callback frozen_weights

@@ -4,10 +4,13 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
+from lightning import Trainer
 
 from faceanim.cli import CONF_FOLDER
 from faceanim.models.animation_model import AnimationModel
 from tests.prepared import run
+
+ON_CPU = ["trainer.accelerator=cpu", "trainer.devices=1", "trainer.precision=32-true"]
 
 
 @pytest.mark.parametrize("stage", ["appearance", "temporal"])
@@ -18,6 +21,27 @@ def test_every_experiment_composes_for_both_stages(experiment, stage):
     assert cfg.stage.name == stage
     assert cfg.trainer.max_steps == cfg.schedule[stage].max_steps
     assert cfg.data.module.rules.motion_frames == cfg.model.reference_net.motion_frames
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in (CONF_FOLDER / "trainer").glob("*.yaml")))
+def test_every_trainer_is_built_where_its_devices_are(name):
+    if "deepspeed" in name:
+        pytest.importorskip("deepspeed")
+    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
+        cfg = compose("train", [f"trainer={name}", "run_dir=x"])
+    options = instantiate(cfg.trainer, _convert_="all", _target_="builtins.dict")
+    options |= {"accelerator": "cpu", "devices": 1}
+    assert Trainer(**options, logger=False).max_steps == cfg.schedule.appearance.max_steps
+
+
+@pytest.mark.parametrize("choice", ["csv", "tensorboard", "wandb", "[tensorboard,wandb]"])
+def test_loggers_combine_and_metrics_csv_is_always_written(choice, tmp_path):
+    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
+        cfg = compose("train", [f"logger={choice}", f"run_dir={tmp_path}"])
+    loggers = instantiate(cfg.logger)
+    assert set(loggers) == {"csv", *choice.strip("[]").split(",")}
+    assert loggers["csv"].path == tmp_path / "metrics.csv"
+    assert not list(tmp_path.iterdir())  # nothing is written before the run is known to be this one
 
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in (CONF_FOLDER / "model").glob("*.yaml")))
@@ -38,6 +62,10 @@ def test_every_model_can_be_built_and_fits_its_codec(name):
         (["train.py", "model.motion_farmes=2"], "motion_farmes"),
         (["train.py", "experiment=nowhere"], "nowhere"),
         (["train.py", "data.folder=/nowhere", "run_dir=RUN"], "/nowhere"),
+        (["train.py", "trainer=gpu", "run_dir=RUN"], "there is no GPU here"),
+        (["train.py", "trainer=deepspeed", "run_dir=RUN"], "there is no GPU here"),
+        (["train.py", "trainer=fsdp", *ON_CPU, "run_dir=RUN"], "callbacks.ema: no rank has the weights"),
+        (["train.py", "trainer.strategy._target_=nowhere.Nothing", "run_dir=RUN"], "trainer"),
         (["train.py", "stage=temporal", "data.folder=/nowhere", "run_dir=/dev/null/x"], "/dev/null/x"),
         (["-m", "scripts.export_pipeline", "checkpoint=/nowhere.ckpt", "output=RUN"], "/nowhere.ckpt"),
         (["-m", "scripts.export_pipeline"], "missing option"),

@@ -6,7 +6,7 @@ from hydra.utils import instantiate
 
 from faceanim.cli import CONF_FOLDER
 from faceanim.models.animation_model import AnimationModel
-from faceanim.modules.run import initialise
+from faceanim.pipelines.origin import initialise
 from tests.prepared import ROOT
 
 
@@ -19,7 +19,7 @@ def test_it_is_small_has_a_card_and_fits_the_demos_model():
     parts = instantiate(cfg.model, _convert_="all")
     model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
     weights = instantiate(cfg.weights, _convert_="all")
-    report = initialise(model, parts["codec"], weights, str(path), "appearance")
+    report = initialise(model, parts["codec"], weights, str(path), "appearance").report
     missing = [name for name in model.state_dict() if "motion_modules" in name]
     assert f"kept: {len(missing)}," in report and "unexpected" not in report
 
@@ -31,7 +31,7 @@ def test_it_can_be_declined():
     none = instantiate(cfg.weights, _convert_="all")
     parts = instantiate(cfg.model, _convert_="all")
     model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
-    report = initialise(model, parts["codec"], none, None, "appearance", cfg.model.train_image_encoder)
+    report = initialise(model, parts["codec"], none, None, "appearance", cfg.model.train_image_encoder).report
     assert report.splitlines() == [f"{name}: random, as built" for name in AnimationModel.components]
     with pytest.raises(ValueError, match="needs appearance weights"):
         initialise(model, parts["codec"], none, None, "temporal")

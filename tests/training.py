@@ -1,12 +1,15 @@
 """train.py at a size that takes seconds, in this process, from the composed configuration."""
 
+import csv
 from pathlib import Path
 
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
+from torch import Tensor
 
 import train
+from faceanim.pipelines.origin import open_checkpoint, tensors
 from tests.prepared import ROOT
 
 TINY = [
@@ -28,7 +31,12 @@ TINY = [
     *(f"schedule.{stage}.warmup_steps=1" for stage in ("appearance", "temporal")),
     "schedule.temporal.frames=4",
     "trainer.log_every_n_steps=1",
+    "callbacks.samples.frames=4",
+    "callbacks.samples.steps=2",
     "~callbacks.progress",
+    "callbacks.samples.at_start=false",
+    "callbacks.samples.frames=4",
+    "callbacks.samples.steps=2",
     "trainer.enable_progress_bar=false",
 ]
 
@@ -36,8 +44,35 @@ TINY = [
 def configuration(data: Path, run_dir: Path, stage: str, *overrides: str) -> DictConfig:
     """conf/train.yaml with the tiny model, of `stage`, on prepared clips."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        fixed = [f"stage={stage}", f"data.folder={data}", f"run_dir={run_dir}"]
-        return compose("train", [*fixed, *TINY, *overrides])
+        return compose("train", options(data, run_dir, stage, *overrides))
+
+
+def options(data: Path, run_dir: Path, stage: str, *overrides: str) -> list[str]:
+    return [f"stage={stage}", f"data.folder={data}", f"run_dir={run_dir}", *TINY, *overrides]
+
+
+def two_ranks(strategy: str) -> list[str]:
+    """Two processes on the CPU."""
+    ranks = ["trainer.accelerator=cpu", "trainer.devices=2", "trainer.precision=32-true"]
+    return [f"trainer={strategy}", *ranks]
+
+
+def losses(run_dir: Path) -> list[tuple[int, float]]:
+    """The loss curve: step and loss."""
+    with (run_dir / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    return [(int(row["step"]), float(row["train/loss"])) for row in rows if row["train/loss"]]
+
+
+def equal(a, b) -> bool:
+    """Two trees of plain values and tensors, bit for bit."""
+    if torch.is_tensor(a):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(equal(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(equal(x, y) for x, y in zip(a, b, strict=True))
+    return a == b
 
 
 def steps(stage: str, maximum: int, checkpoint_every: int = 100, sample_every: int = 100) -> list[str]:
@@ -52,3 +87,9 @@ def fit(data: Path, run_dir: Path, stage: str, *overrides: str) -> dict:
     """Runs train.py's main; returns the content of the last checkpoint."""
     train.main.__wrapped__(configuration(data, run_dir, stage, *overrides))
     return torch.load(run_dir / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+def whole(run_dir: Path) -> dict[str, Tensor]:
+    """All tensors of a run's last checkpoint, those included that it refers to; the average where there is one."""
+    checkpoint = open_checkpoint(run_dir / "checkpoints" / "last.ckpt")
+    return tensors(checkpoint.model, checkpoint.codec)

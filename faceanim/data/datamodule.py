@@ -1,18 +1,22 @@
 """LightningDataModule over prepared clips."""
 
+import logging
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 import lightning as L
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from faceanim.data.augmentation import Jitter
 from faceanim.data.dataset import FaceClipDataset, one_thread
 from faceanim.data.sample import ClipSample, PackedSample
 from faceanim.data.sampler import ResumableBatchSampler
 from faceanim.data.sampling import SamplingRules
+from faceanim.pose.draw import Drawing
+
+log = logging.getLogger(__name__)
 
 
 class FaceClipDataModule(L.LightningDataModule):
@@ -21,7 +25,7 @@ class FaceClipDataModule(L.LightningDataModule):
     folder: output of the preparation, a path or a URL. batch_size: per rank. num_workers: 0 reads in the
     training process. mask: options of ``face_mask``. val_split, val_batches: the split and how many of its
     batches the validation loss is taken on. jitter, source_weights: of the training samples alone.
-    short_clips, latents, reader: see ``FaceClipDataset``.
+    short_clips, latents, reader, drawing: see ``FaceClipDataset``.
     """
 
     def __init__(
@@ -40,24 +44,29 @@ class FaceClipDataModule(L.LightningDataModule):
         short_clips: Literal["error", "skip"] = "error",
         latents: str | Path | None = None,
         reader: Literal["pyav", "decord"] = "pyav",
+        drawing: Drawing = "full",
     ):
         super().__init__()
         self.folder, self.mask = folder, mask or {}
         self.batch_size, self.num_workers, self.val_batches = batch_size, num_workers, val_batches
         both = {"mask": mask, "seed": seed, "short_clips": short_clips, "latents": latents, "reader": reader}
+        both["drawing"] = drawing
         self.train_set = FaceClipDataset(
             folder, "train", rules, samples_per_clip, jitter=jitter, source_weights=source_weights, **both
         )
         self.val_set = FaceClipDataset(folder, val_split, rules, samples_per_clip, **both)
+
+    def check(self, module: L.LightningModule) -> None:
+        """Raises ValueError where cached latents are not this run's. A resumed run's weights must be in place."""
+        if self.train_set.latents:
+            self.train_set.latents.check(module.codec, module.model.image_encoder)
 
     def train_dataloader(self) -> DataLoader:
         """Goes on behind the batches that the restored checkpoint has seen."""
         trainer = self.trainer
         if trainer.max_steps < 1:
             raise ValueError(f"trainer.max_steps: expected >= 1, got {trainer.max_steps}")
-        if self.train_set.latents:  # here, and not earlier: a resumed run's weights are in place by now
-            module = trainer.lightning_module
-            self.train_set.latents.check(module.codec, module.model.image_encoder)
+        self.check(trainer.lightning_module)
         sampler = ResumableBatchSampler(
             self.batch_size,
             total_batches=trainer.max_steps * trainer.accumulate_grad_batches,
@@ -79,13 +88,31 @@ class FaceClipDataModule(L.LightningDataModule):
         )
 
     def val_dataloader(self) -> DataLoader:
-        """The same samples at every validation."""
+        """The same samples at every validation; None in place of a batch that cannot be read."""
         return DataLoader(
-            self.val_set,
+            _Forgiving(self.val_set),
             batch_sampler=ResumableBatchSampler(self.batch_size, self.val_batches),
-            collate_fn=PackedSample.collate,
+            collate_fn=_collate,
         )
 
-    def on_after_batch_transfer(self, batch: PackedSample, dataloader_idx: int) -> ClipSample:
+    def on_after_batch_transfer(self, batch: PackedSample | None, dataloader_idx: int) -> ClipSample | None:
         """Bytes become floats on the device."""
-        return batch.unpack()
+        return None if batch is None else batch.unpack()
+
+
+class _Forgiving(Dataset):
+    """Logs why a sample cannot be read, and gives None: a validation shall not end a training."""
+
+    def __init__(self, samples: FaceClipDataset):
+        self.samples = samples
+
+    def __getitem__(self, number: int) -> PackedSample | None:
+        try:
+            return self.samples[number]
+        except Exception:
+            log.exception("validation: sample %d cannot be read", number)
+            return None
+
+
+def _collate(samples: list[PackedSample | None]) -> PackedSample | None:
+    return None if any(sample is None for sample in samples) else PackedSample.collate(samples)

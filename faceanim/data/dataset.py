@@ -26,8 +26,8 @@ from faceanim.data.sample import PackedSample
 from faceanim.data.sampling import SamplingRules, choose_frames
 from faceanim.media.clip_reader import ClipReader
 from faceanim.media.storage import join, local_copy
-from faceanim.pose.draw import draw_pose
-from faceanim.pose.face_mask import face_mask
+from faceanim.pose.draw import Drawing, draw_pose
+from faceanim.pose.face_mask import face_mask, lip_mask
 from faceanim.pose.scaling import rescale_points
 
 if TYPE_CHECKING:
@@ -52,16 +52,18 @@ class FaceClipDataset(Dataset):
         short_clips: Literal["error", "skip"] = "error",
         latents: str | Path | None = None,
         reader: Literal["pyav", "decord"] = "pyav",
+        drawing: Drawing = "full",
     ):
         """folder: output of the preparation, a path or a URL. mask: options of ``face_mask``.
 
         source_weights: see ``ClipOrder``. short_clips: what to do with clips too short for ``rules``; how many
         are skipped is logged. latents: folder of ``scripts.cache_latents``; samples then hold latents instead
         of pictures, whose jitter must be None. reader: ``ClipReader``, or decord's where its package is installed.
+        drawing: see ``draw_pose``.
         """
         if reader not in ("pyav", "decord"):
             raise ValueError(f"data.module.reader: expected pyav or decord, got {reader!r}")
-        self.reader = reader
+        self.reader, self.drawing = reader, drawing
         self.folder, self.rules, self.seed = folder, rules, seed
         self.mask, self.jitter = mask or {}, jitter or Jitter()
         self.latents = None if latents is None else LatentCache.open(latents)
@@ -100,7 +102,7 @@ class FaceClipDataset(Dataset):
             frames = torch.from_numpy(warp_frames(frames.numpy(), matrix))
             clip_points = warp_points(clip_points, matrix)
         points = clip_points[order]
-        poses_THW3 = torch.from_numpy(draw_pose(points[: 1 + T], H, W))
+        poses_THW3 = torch.from_numpy(draw_pose(points[: 1 + T], H, W, drawing=self.drawing))
         latents, image_tokens = self.latents.read(row, order) if self.latents else (None, None)
         small = rescale_points(points[1 : 1 + T], (H, W), (H // _QUARTER, W // _QUARTER))
         return PackedSample(
@@ -111,6 +113,9 @@ class FaceClipDataset(Dataset):
             reference_pose_HW3=poses_THW3[0],
             pose_THW3=poses_THW3[1:],
             face_mask_T1qq=torch.stack([self._mask(p, H // _QUARTER, W // _QUARTER) for p in small]),
+            lip_mask_T1qq=torch.from_numpy(
+                np.stack([lip_mask(p, H // _QUARTER, W // _QUARTER)[None] for p in small])
+            ),
             motion_valid_n=torch.full((self.rules.motion_frames,), bool(choice.motion)),
             latents_NChw=None if latents is None else _padded(latents, N),
             image_tokens_LD=image_tokens,

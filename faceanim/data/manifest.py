@@ -1,6 +1,8 @@
 """The index of a folder of prepared clips: one Parquet file, one row a clip."""
 
 import dataclasses
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -58,6 +60,26 @@ _FIELDS = sorted(dataclasses.fields(ManifestRow), key=lambda field: field.name i
 _ARROW_TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 _SCHEMA = pa.schema([(field.name, _ARROW_TYPES[field.type]) for field in _FIELDS])
 _REQUIRED = [field.name for field in _FIELDS if field.default is dataclasses.MISSING]
+
+
+# What a training sees of a clip; scores and where it came from are nothing to it. Landmarks have no hash of their own:
+# they follow from the frames and the tool.
+_TRAINED_ON = (
+    "clip_id",
+    "source",
+    "split",
+    "n_frames",
+    "fps",
+    "content_hash",
+    "face_found_rate",
+    "tool_version",
+)
+
+
+def rows_hash(rows: Sequence[ManifestRow]) -> str:
+    """sha256 of what a training on these clips depends on, whatever their order and wherever they lie."""
+    seen = sorted([getattr(row, name) for name in _TRAINED_ON] for row in rows)
+    return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
 
 
 def write_manifest(path: str | Path, rows: Sequence[ManifestRow]) -> None:

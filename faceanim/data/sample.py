@@ -28,6 +28,7 @@ class ClipSample(NamedTuple):
     frames_T3HW: Tensor | None
     pose_T3HW: Tensor
     face_mask_T1qq: Tensor
+    lip_mask_T1qq: Tensor
     motion_n3HW: Tensor | None
     motion_valid_n: Tensor
     latents_NChw: Tensor | None
@@ -45,6 +46,7 @@ class PackedSample(NamedTuple):
     reference_pose_HW3: Tensor
     pose_THW3: Tensor
     face_mask_T1qq: Tensor
+    lip_mask_T1qq: Tensor
     motion_valid_n: Tensor
     latents_NChw: Tensor | None
     image_tokens_LD: Tensor | None
@@ -70,6 +72,7 @@ class PackedSample(NamedTuple):
             frames_T3HW=None if cached else frames,
             pose_T3HW=channels_first(self.pose_THW3).float() / 255,
             face_mask_T1qq=self.face_mask_T1qq,
+            lip_mask_T1qq=self.lip_mask_T1qq,
             motion_n3HW=None if cached else motion,
             motion_valid_n=self.motion_valid_n,
             latents_NChw=self.latents_NChw,

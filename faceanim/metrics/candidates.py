@@ -12,9 +12,9 @@ from typing import Protocol as Interface
 
 import numpy as np
 
-from faceanim.data.clips import load_clip
+from faceanim.data.clips import earliest_of_source, load_clip, read_reference
 from faceanim.data.manifest import ManifestRow, read_manifest
-from faceanim.media.clip_reader import ClipReader
+from faceanim.media.sheet import side_by_side, video_sheet
 from faceanim.media.video import read_video
 from faceanim.metrics.protocol import Protocol
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
@@ -41,6 +41,21 @@ class ClipFrames(NamedTuple):
     generated_THW3: np.ndarray
     poses_THW3: np.ndarray | None
     fps: float
+
+    def videos(self) -> dict[str, np.ndarray]:
+        """What there is to see, by name: reference (T, H, W, 3), pose, generated, real."""
+        still = np.repeat(self.reference_HW3[None], len(self.real_THW3), axis=0)
+        poses = {} if self.poses_THW3 is None else {"pose": self.poses_THW3}
+        return {"reference": still, **poses, "generated": self.generated_THW3, "real": self.real_THW3}
+
+    def sheet(self) -> np.ndarray:
+        """Rows of evenly spaced frames: uint8 (height, width, 3). The reference stands once."""
+        videos = self.videos()
+        return video_sheet(videos | {"reference": videos["reference"][:1]})
+
+    def side_by_side(self) -> np.ndarray:
+        """One video (T, H, width, 3) of all of them, from left to right."""
+        return side_by_side(list(self.videos().values()))
 
 
 class Candidate(Interface):
@@ -105,7 +120,8 @@ class PreparedClips:
         if not rows:
             splits = ", ".join(sorted({row.split for row in kept})) or "no clip at all"
             raise ValueError(f"protocol.split: no clip of split {protocol.split!r} in {folder}, got {splits}")
-        self.jobs = {row.clip_id: _Job(row, _reference(row, kept, protocol)) for row in rows}
+        own = protocol.reference == "clip"
+        self.jobs = {row.clip_id: _Job(row, row if own else earliest_of_source(row, kept)) for row in rows}
 
     def content_hash(self, clip_id: str) -> str:
         """Of the clip, its landmarks and its reference, as the files are now."""
@@ -120,17 +136,7 @@ class PreparedClips:
 
     def read_reference(self, clip_id: str) -> tuple[np.ndarray, np.ndarray]:
         """The reference image (H, W, 3) and its landmarks (68, 2)."""
-        row = self.jobs[clip_id].reference
-        poses = fill_gaps(PoseSequence.load(self.folder / row.landmarks_path))
-        return ClipReader(self.folder / row.path).read([0])[0], poses.points[0]
-
-
-def _reference(row: ManifestRow, kept: list[ManifestRow], protocol: Protocol) -> ManifestRow:
-    if protocol.reference == "clip":
-        return row
-    source = (row.source, row.source_path)
-    siblings = [other for other in kept if (other.source, other.source_path) == source]
-    return min(siblings, key=lambda other: (other.source_start_frame, other.clip_id))
+        return read_reference(self.folder, self.jobs[clip_id].reference)
 
 
 class AnimatedClips:

@@ -11,7 +11,6 @@ from tqdm import tqdm
 
 from faceanim.media.files import write_json
 from faceanim.media.image import write_image
-from faceanim.media.sheet import video_sheet
 from faceanim.media.video_writer import AI_GENERATED, write_video
 from faceanim.metrics.candidates import Candidate, ClipFrames, EvaluationClip
 from faceanim.metrics.report import REPORT_FILES, ClipResult, write_report
@@ -51,7 +50,7 @@ def _evaluate_clip(
     generated, static = measure(frames, backend)
     if candidate.kind == "pipeline":
         write_video(_video_path(run_dir, clip), frames.generated_THW3, frames.fps, comment=AI_GENERATED)
-    write_image(run_dir / "sheets" / f"{clip.clip_id}.png", _sheet(frames))
+    write_image(run_dir / "sheets" / f"{clip.clip_id}.png", frames.sheet())
     result = ClipResult(
         clip_id=clip.clip_id,
         protocol_hash=fingerprint,
@@ -94,12 +93,6 @@ def _finished(
         return None  # of another version, or damaged: measured again
     same = (result.protocol_hash, result.maker_hash) == (fingerprint, clip.maker_hash)
     return result if same else None
-
-
-def _sheet(frames: ClipFrames) -> np.ndarray:
-    poses = {} if frames.poses_THW3 is None else {"pose": frames.poses_THW3}
-    reference = {"reference": frames.reference_HW3[None]}
-    return video_sheet(reference | poses | {"generated": frames.generated_THW3, "real": frames.real_THW3})
 
 
 def _record_path(run_dir: Path, clip: EvaluationClip) -> Path:

@@ -80,11 +80,30 @@ class AnimationModel(nn.Module):
         self.reference_net.use(speed_ups)
         self.denoising_net.use(speed_ups)
 
+    def compute(
+        self, gradient_checkpointing: bool = False, channels_last: bool = False, compile: bool = False
+    ) -> None:
+        """How the networks compute what they compute anyway.
+
+        gradient_checkpointing (Chen et al., 2016, arXiv:1604.06174): both UNets' blocks run again in the backward
+        instead of keeping their activations. channels_last: memory format of the weights. compile: torch.compile of
+        both UNets, at their first use.
+        """
+        for net in (self.reference_net, self.denoising_net):
+            net.enable_gradient_checkpointing() if gradient_checkpointing else net.disable_gradient_checkpointing()
+            if compile:
+                net.unet.compile()
+        if channels_last:
+            self.to(memory_format=torch.channels_last)
+
     def configs(self) -> dict[str, dict]:
         """Per component its class's name and the constructor's arguments, plain values."""
+        networks = {name: getattr(self, name) for name in self.components}
         return {
-            name: {"class": type(getattr(self, name)).__name__, **plain_config(getattr(self, name))}
-            for name in self.components
+            name: {"class": kind.__name__, **plain_config(networks[name])}
+            for name, kinds in self.components.items()
+            for kind in kinds
+            if isinstance(networks[name], kind)  # spread over ranks, it is of a class derived from it
         }
 
     @classmethod

@@ -38,6 +38,8 @@ class FaceLocator(ModelMixin, ConfigMixin):
             if channels
             else None
         )
+        if self.encoder is None:  # diffusers asks every component on which device it is
+            self.register_buffer("nothing", torch.empty(0), persistent=False)
 
     def forward(self, reference_B3HW: Tensor, mask_B1HW: Tensor) -> Tensor | None:
         """reference_B3HW: the reference image in [-1, 1]. mask_B1HW: 1 inside the face, in [0, 1].

@@ -141,6 +141,12 @@ def _read_pickle(path: Path) -> object:
 def read_checkpoint(path: str | Path) -> dict:
     """A training checkpoint, read without running any code that it might contain."""
     path = Path(path)
+    if (path / "latest").is_file():  # reading it runs pickled code, so that is left to its owner
+        module = "lightning.pytorch.utilities.deepspeed"
+        raise ValueError(
+            f"{path} is DeepSpeed's folder of shards. Join it first: python -c 'from {module} import "
+            f'convert_zero_checkpoint_to_fp32_state_dict as join; join("{path}", "{path.stem}_joined.ckpt")\''
+        )
     if not path.is_file():
         raise ValueError(f"checkpoint not found: {path}")
     content = _read_pickle(path)

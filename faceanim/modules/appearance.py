@@ -22,3 +22,4 @@ class AppearanceStage(Stage):
         self.model.freeze_unused()
         for module in self.model.denoising_net.motion_modules():
             module.requires_grad_(False)
+        self.choose_lora()

@@ -1,56 +1,79 @@
 """metrics.csv that survives a resume."""
 
 import csv
-import warnings
+import io
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from lightning.fabric.loggers.csv_logs import _ExperimentWriter
-from lightning.fabric.loggers.logger import rank_zero_experiment
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from faceanim.media.files import atomic_path
 
 
-class CSVLog(CSVLogger):
-    """Lightning's CSVLogger, writing ``<root_dir>/metrics.csv``; a resumed run appends to its rows.
+class CSVLog(Logger):
+    """``<root_dir>/metrics.csv``: a row for each step, on the disk at once; a cell is empty where nothing was logged.
 
-    Lightning deletes an existing file at the start. Here the rows before the first newly logged step stay;
-    later ones came from steps that are being done again.
+    A resumed run goes on in the same file. Its rows from the first newly logged step on came from steps that are being
+    done again, and go. Lightning's CSVLogger deletes the file at the start, and writes a row for each call.
     """
 
     def __init__(self, root_dir: str | Path):
-        super().__init__(str(root_dir), name="", version="", flush_logs_every_n_steps=1)
-        self._before: list[dict] = []  # rows of the file that Lightning deletes
+        super().__init__()
+        self.path = Path(root_dir) / "metrics.csv"
+        self._columns: list[str] = []  # none: nothing was logged since the start
+        self._row: dict[str, Any] = {}  # of the current step
+        self._start = 0  # where it begins in the file, in bytes
 
     @property
-    @rank_zero_experiment
-    def experiment(self) -> _ExperimentWriter:
-        if self._experiment is None:
-            if self.path.is_file():
-                with self.path.open(newline="") as file:
-                    self._before = list(csv.DictReader(file))
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", ".*Previous log files in this directory will be deleted")
-                self._experiment = _ExperimentWriter(log_dir=self.root_dir)
-        return self._experiment
+    def name(self) -> str:
+        return "csv"
 
     @property
-    def path(self) -> Path:
-        return Path(self.root_dir) / _ExperimentWriter.NAME_METRICS_FILE
+    def version(self) -> str:
+        return ""
+
+    @property
+    def save_dir(self) -> str:
+        return str(self.path.parent)
 
     @rank_zero_only
-    def log_metrics(self, metrics: dict, step: int | None = None) -> None:
-        writer = self.experiment
-        kept = [row for row in self._before if int(row["step"]) < (step or 0)]
-        if kept:
-            writer.metrics_keys = sorted(set().union(*kept))
-            with atomic_path(self.path) as temporary, temporary.open("w", newline="") as file:
-                rows = csv.DictWriter(file, fieldnames=writer.metrics_keys)
-                rows.writeheader()
-                rows.writerows(kept)
-        self._before = []
-        super().log_metrics(metrics, step)
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        step = step or 0
+        same = self._row.get("step") == step
+        self._row = {**(self._row if same else {}), **metrics, "step": step}
+        if not self._row.keys() <= set(self._columns):
+            kept = [row for row in read_rows(self.path) if int(row["step"]) < step]
+            self._columns = sorted({*self._row, *self._columns}.union(*kept))
+            text = _lines(kept, self._columns, header=True)
+            self._start = len(text.encode())
+            with atomic_path(self.path) as temporary:
+                temporary.write_text(text + _lines([self._row], self._columns), newline="", encoding="utf-8")
+            return
+        with self.path.open("r+b") as file:
+            self._start = self._start if same else file.seek(0, io.SEEK_END)
+            file.seek(self._start)
+            file.write(_lines([self._row], self._columns).encode())
+            file.truncate()
 
-    def log_hyperparams(self, params: object) -> None:
-        """config.yaml holds them."""
+    def log_hyperparams(self, params: object, *_: Any, **__: Any) -> None:
+        """config.yaml and provenance.json hold them."""
+
+
+def read_rows(path: str | Path) -> list[dict[str, str]]:
+    """The rows of a metrics.csv, oldest first; none without the file. A last row that was cut off is left out."""
+    if not Path(path).is_file():
+        return []
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        text = file.read()
+    return list(csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1], newline="")))
+
+
+def _lines(rows: list[dict[str, Any]], columns: list[str], header: bool = False) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns)
+    if header:
+        writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -80,6 +80,7 @@ def random_batch(B: int, T: int, n: int, size: int) -> ClipSample:
         frames_T3HW=2 * pixels(T, 3) - 1,
         pose_T3HW=pixels(T, 3),
         face_mask_T1qq=torch.rand(B, T, 1, size // 4, size // 4),
+        lip_mask_T1qq=torch.rand(B, T, 1, size // 4, size // 4),
         motion_n3HW=2 * pixels(n, 3) - 1,
         motion_valid_n=torch.ones(B, n, dtype=torch.bool),
         latents_NChw=None,
@@ -190,13 +191,6 @@ def sampling_cost(model: AnimationModel, codec: Codec, T: int, size: int) -> Sam
     return SamplingCost(conditional.flops, conditional.flops + unconditional.flops, chunk.flops, decode.flops)
 
 
-def set_checkpointing(model: AnimationModel, enabled: bool) -> None:
-    """Gradient checkpointing (Chen et al., 2016, arXiv:1604.06174) of both UNets: blocks are computed again in the
-    backward instead of kept."""
-    for net in (model.reference_net, model.denoising_net):
-        net.enable_gradient_checkpointing() if enabled else net.disable_gradient_checkpointing()
-
-
 # Of what the networks call, autocast runs these in float32 on CUDA but not on the CPU (torch.amp, "CUDA Ops that can
 # autocast to float32": group_norm, layer_norm and, in Upsample2D, interpolation).
 CUDA_FLOAT32 = (nn.GroupNorm, nn.LayerNorm, Upsample2D)
@@ -229,25 +223,44 @@ class RealDraws(Objective):
             return super().draw(*args, **kwargs)
 
 
-class StepMeter(TorchDispatchMode):
-    """Counts FLOPs, and the bytes of all tensor storages, real or fake, that are made inside the context and live.
+class FlopMeter(TorchDispatchMode):
+    """Counts FLOPs as ``FlopCounterMode`` does, whose module hooks, though, keep activations alive.
 
-    known: tensors whose storages do not count. live, peak: bytes. gradients: bytes of the gradients that were
-    added, until the caller sets it to 0; gradients_at_peak: the same when ``peak`` was reached.
-    FLOPs are ``FlopCounterMode``'s, whose module hooks, though, keep activations alive.
+    recomputed: those among ``flops`` that gradient checkpointing spends on forwards run again in the backward.
     """
 
-    def __init__(self, known: Iterable[Tensor] = ()):
+    def __init__(self):
         super().__init__()
-        self.flops = self.live = self.peak = self.gradients = self.gradients_at_peak = 0
-        self._known = {id(tensor.untyped_storage()): tensor.untyped_storage() for tensor in known}
-        self._storages: dict[int, weakref.ref] = {}
+        self.flops = self.recomputed = 0
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
         if func.overloadpacket in flop_registry:
-            self.flops += flop_registry[func.overloadpacket](*args, **kwargs, out_val=result)
+            flops = flop_registry[func.overloadpacket](*args, **kwargs, out_val=result)
+            self.flops += flops
+            if (
+                torch._C._current_graph_task_id() != -1 and torch.is_grad_enabled()
+            ):  # a forward inside a backward
+                self.recomputed += flops
+        return result
+
+
+class StepMeter(FlopMeter):
+    """Counts FLOPs, and the bytes of all tensor storages, real or fake, that are made inside the context and live.
+
+    known: tensors whose storages do not count. live, peak: bytes. gradients: bytes of the gradients that were
+    added, until the caller sets it to 0; gradients_at_peak: the same when ``peak`` was reached.
+    """
+
+    def __init__(self, known: Iterable[Tensor] = ()):
+        super().__init__()
+        self.live = self.peak = self.gradients = self.gradients_at_peak = 0
+        self._known = {id(tensor.untyped_storage()): tensor.untyped_storage() for tensor in known}
+        self._storages: dict[int, weakref.ref] = {}
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = super().__torch_dispatch__(func, types, args, kwargs)
         outputs = result if isinstance(result, tuple | list) else (result,)
         self.add(*(output for output in outputs if isinstance(output, Tensor)))
         return result

@@ -42,6 +42,7 @@ class Objective:
     noise_offset: strength of the constant part of the noise. snr_gamma, min_snr: see ``diffusion.loss_weight``.
     high_noise_bias: t is drawn as 1 - (1 - u)^bias of the schedule, u uniform; 1 is uniform, more trains the
         noisy end more often. face_weight: loss weight inside the target's face mask, 1 outside.
+    lip_weight: times that again on the target's lips.
     drop_*: probabilities of dropping the image embedding, the reference features, the motion frames.
     motion_noise: largest standard deviation of the noise on the motion frames' latents. Each sample draws its own,
         uniform from 0: conditioning augmentation (Ho et al., 2021, arXiv:2106.15282, section 4), which keeps a
@@ -54,6 +55,7 @@ class Objective:
     min_snr: diffusion.MinSNR = "plus_one"
     high_noise_bias: float = 1.0
     face_weight: float = 1.0
+    lip_weight: float = 1.0
     drop_image: float = 0.1
     drop_reference: float = 0.1
     drop_motion: float = 0.5
@@ -62,6 +64,9 @@ class Objective:
     def __post_init__(self):
         if not 0 <= self.motion_noise < float("inf"):
             raise ValueError(f"objective.motion_noise: expected 0 or more, got {self.motion_noise}")
+        for name in ("face_weight", "lip_weight"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"objective.{name}: expected 0 or more, got {getattr(self, name)}")
 
     def draw(
         self,
@@ -116,12 +121,15 @@ class Objective:
         target_BTChw: Tensor,
         abar: Tensor,
         face_mask_BT1hw: Tensor,
+        lip_mask_BT1hw: Tensor | None = None,
     ) -> Tensor:
         """Weighted mean squared errors, of abar's shape. kind: the scheduler's ``prediction_type``.
 
-        face_mask_BT1hw: in [0, 1], at latent resolution.
+        face_mask_BT1hw, lip_mask_BT1hw: in [0, 1], at latent resolution; None: no lips.
         """
         error = (prediction_BTChw.float() - target_BTChw.float()) ** 2
         error = error * (1 + (self.face_weight - 1) * face_mask_BT1hw)
+        if lip_mask_BT1hw is not None:
+            error = error * (1 + (self.lip_weight - 1) * lip_mask_BT1hw)
         weight = diffusion.loss_weight(kind, abar, self.snr_gamma, self.min_snr)
         return error.flatten(weight.ndim).mean(dim=-1) * weight

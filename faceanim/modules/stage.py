@@ -5,8 +5,10 @@ A stage (``appearance``, ``temporal``) says which parameters, and whether frames
 Shape letters: B batch, T frames.
 """
 
-from collections.abc import Callable, Iterable
-from typing import ClassVar, NamedTuple
+import math
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Set
+from typing import Any, ClassVar, NamedTuple
 
 import lightning as L
 import torch
@@ -16,14 +18,18 @@ from torch.optim import Optimizer
 from faceanim.data.sample import ClipSample
 from faceanim.models import diffusion
 from faceanim.models.animation_model import AnimationModel, Face
+from faceanim.models.lora import add_lora, plain_name
 from faceanim.modules.objective import Objective
 from faceanim.modules.step import (
     checkpoint_card,
     clip_gradients,
     encode_batch,
-    face_mask_at,
     image_tokens,
+    mask_at,
+    seed_step,
 )
+from faceanim.modules.strategies import shard
+from faceanim.pipelines.origin import Origin, frozen_fingerprints
 
 
 class Losses(NamedTuple):
@@ -37,7 +43,11 @@ class Stage(L.LightningModule):
     """model, codec, scheduler: built objects; the scheduler is diffusers' and owns the noise schedule.
 
     optimizer: callable on parameters. lr_schedule: callable on the optimiser. settings: what an exported pipeline
-    has to know.
+    has to know. origin: where the networks' weights come from. lora_rank: 0, or low-rank updates of the attention
+    layers learn in place of all that the stage trains (see ``add_lora``).
+
+    Its ``state_dict``, and so a checkpoint, holds the layers that are trained and what no source gave; the rest it
+    refers to by source and sha256. Without an origin it holds everything.
     """
 
     stage: ClassVar[str]
@@ -53,14 +63,39 @@ class Stage(L.LightningModule):
         lr_schedule: Callable[[Optimizer], torch.optim.lr_scheduler.LRScheduler],
         seed: int = 0,
         settings: dict | None = None,
+        origin: Origin | None = None,
+        lora_rank: int = 0,
+        lora_alpha: float = 8.0,
     ):
         super().__init__()
         self.model, self.codec = model.requires_grad_(False), codec.requires_grad_(False)
         self.scheduler, self.objective = scheduler, objective
         self.optimizer, self.lr_schedule = optimizer, lr_schedule
-        self.seed, self.settings = seed, settings or {}
-        self.register_buffer("abar", scheduler.alphas_cumprod.clone(), persistent=False)
+        self.seed, self.settings, self.origin = seed, settings or {}, origin
+        self.lora_rank, self.lora_alpha = lora_rank, lora_alpha
+        self.frozen: dict[str, str] = {}
+        self.abar = scheduler.alphas_cumprod.clone()  # no buffer: DeepSpeed would round it to bfloat16
         model.denoising_net.enable_motion(self.with_motion)
+
+    def choose_lora(self) -> None:
+        """For the end of a stage's constructor, when it is settled what is trained."""
+        if self.lora_rank:
+            add_lora(self.model, self.lora_rank, self.lora_alpha)
+
+    def compute(self, channels_last: bool = False, **options: bool) -> None:
+        """As ``AnimationModel.compute``; the codec's weights get the memory format too."""
+        self.model.compute(channels_last=channels_last, **options)
+        if channels_last:
+            self.codec.to(memory_format=torch.channels_last)
+
+    def configure_model(self) -> None:
+        """Under ``trainer=fsdp``: spreads over the ranks what is trained."""
+        if self.device_mesh is not None:
+            if self.lora_rank:
+                raise ValueError(
+                    "lora.rank: low-rank updates are too small to be spread over ranks; trainer=ddp"
+                )
+            shard(list(self.model.children()), self.device_mesh["data_parallel"])
 
     def losses(self, batch: ClipSample, seed: int) -> Losses:
         x0, reference, motion = encode_batch(self.codec, batch)
@@ -69,7 +104,7 @@ class Stage(L.LightningModule):
             batch.number, x0.shape, seed, len(self.abar), not self.with_motion, motion_frames=n
         )
         draw = draw.to(x0.device)
-        abar = self.abar[draw.t]
+        abar = self.abar.to(x0.device)[draw.t]
         noisy = diffusion.add_noise(x0, draw.noise_BTChw, abar)
         kind = self.scheduler.config.prediction_type
         target = diffusion.target(kind, x0, draw.noise_BTChw, abar)
@@ -84,25 +119,98 @@ class Stage(L.LightningModule):
             image_tokens(self.model, batch) * draw.keep_image_B[:, None, None],
             draw.keep_reference_B,
         )
-        return Losses(self.objective.losses(kind, prediction, target, abar, face_mask_at(x0, batch)), draw.t)
+        face, lips = mask_at(x0, batch.face_mask_T1qq), mask_at(x0, batch.lip_mask_T1qq)
+        return Losses(self.objective.losses(kind, prediction, target, abar, face, lips), draw.t)
 
     def training_step(self, batch: ClipSample, batch_idx: int) -> dict[str, Tensor]:
         """The loss, and what it is the mean of, for callbacks."""
+        seed_step(self.seed, batch)
         losses, t = self.losses(batch, self.seed)
-        self.log("train/loss", losses.mean(), prog_bar=True)
+        self.log("train/loss", losses.mean(), prog_bar=True, sync_dist=True, batch_size=len(batch.number))
         return {"loss": losses.mean(), "losses": losses.detach(), "t": t}
 
-    def validation_step(self, batch: ClipSample, batch_idx: int) -> None:
-        """The loss at fixed frames, noise and timesteps: comparable from step to step."""
+    def validation_step(self, batch: ClipSample | None, batch_idx: int) -> None:
+        """The loss at fixed frames, noise and timesteps: comparable from step to step. NaN where no batch can be read:
+        a mean over other samples would not be."""
+        if batch is None:
+            return self.log("val/loss", math.nan, sync_dist=True, batch_size=1)
         loss = self.losses(batch, self.seed + 1).losses.mean()
-        self.log("val/loss", loss, batch_size=len(batch.number))
+        self.log("val/loss", loss, sync_dist=True, batch_size=len(batch.number))
 
     def configure_optimizers(self):
         optimizer = self.optimizer([p for p in self.parameters() if p.requires_grad])
-        return [optimizer], [{"scheduler": self.lr_schedule(optimizer), "interval": "step"}]
+        lr_schedule = self.lr_schedule(optimizer)
+        return [optimizer], [{"scheduler": lr_schedule, "interval": "step", "name": "train/lr"}]
 
     def configure_gradient_clipping(self, optimizer, gradient_clip_val=None, gradient_clip_algorithm=None):
         clip_gradients(self, optimizer, gradient_clip_val, gradient_clip_algorithm)
 
+    @property
+    def has_motion(self) -> bool:
+        """Whether the motion modules are trained: here, or before."""
+        return self.with_motion or (self.origin is not None and self.origin.motion)
+
+    def setup(self, stage: str) -> None:
+        """Frozen networks stay as they are, running statistics included; their fingerprints are taken."""
+        for module in self.children():
+            _freeze_modes(module)
+        warnings.filterwarnings("ignore", ".*module\\(s\\) in eval mode at the start of training")
+        state = {plain_name(name): tensor for name, tensor in super().state_dict().items()}
+        self.frozen = frozen_fingerprints(state, set(self.state_dict()), self.has_motion)
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        state = super().state_dict(*args, **kwargs)
+        if self.origin is None:
+            return state
+        layers = {
+            name
+            for name, module in self.named_modules()
+            if any(parameter.requires_grad for parameter in module.parameters(recurse=False))
+        }
+        unsourced = self.origin.unsourced
+        return {
+            plain_name(name): tensor
+            for name, tensor in state.items()
+            if name.rpartition(".")[0] in layers
+            or (plain_name(name) in unsourced and (self.has_motion or "motion_modules" not in name))
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Tensor], strict: bool = True, assign: bool = False):
+        if strict:
+            self.check_names(state_dict.keys())
+        names = {plain_name(name): name for name in super().state_dict()}
+        state = {names.get(name, name): tensor for name, tensor in state_dict.items()}
+        return super().load_state_dict(state, strict=False, assign=assign)
+
+    def check_names(self, names: Set[str]) -> None:
+        """Raises ValueError unless a checkpoint with these tensors is one of this stage's."""
+        own = self.state_dict().keys()
+        if own != names:
+            differing = sorted(own ^ names)
+            raise ValueError(
+                f"the checkpoint holds {len(names)} tensors where this stage carries {len(own)}; "
+                f"{len(differing)} differ, first {', '.join(differing[:3])}"
+            )
+
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         checkpoint["faceanim"] = checkpoint_card(self)
+
+    def on_load_checkpoint(self, checkpoint: dict) -> None:
+        before = checkpoint["faceanim"]["frozen"]
+        differing = sorted(
+            name for name in {*before, *self.frozen} if before.get(name) != self.frozen.get(name)
+        )
+        if differing:
+            raise ValueError(
+                f"{', '.join(differing)}: frozen, but other weights than before the interruption. Their source has "
+                "changed: give the one of then by init_from= or weights.parts, or train in another run_dir"
+            )
+
+
+def _freeze_modes(module: torch.nn.Module) -> None:
+    """Puts what has nothing to train into evaluation mode, for good."""
+    if not any(parameter.requires_grad for parameter in module.parameters()):
+        module.eval()
+        return
+    for child in module.children():
+        _freeze_modes(child)

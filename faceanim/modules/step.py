@@ -5,6 +5,7 @@ L image tokens, D their width.
 """
 
 import lightning as L
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -38,10 +39,10 @@ def image_tokens(model: AnimationModel, batch: ClipSample) -> Tensor:
     return model.image_encoder(batch.reference_3HW)
 
 
-def face_mask_at(latents_BTChw: Tensor, batch: ClipSample) -> Tensor:
-    """The targets' face masks at latent resolution, (B, T, 1, h, w)."""
+def mask_at(latents_BTChw: Tensor, mask_BT1qq: Tensor) -> Tensor:
+    """The targets' face or lip masks at latent resolution, (B, T, 1, h, w)."""
     B, T, _, h, w = latents_BTChw.shape
-    return F.adaptive_avg_pool2d(batch.face_mask_T1qq.flatten(0, 1), (h, w)).unflatten(0, (B, T))
+    return F.adaptive_avg_pool2d(mask_BT1qq.flatten(0, 1), (h, w)).unflatten(0, (B, T))
 
 
 def checkpoint_card(module: L.LightningModule) -> dict:
@@ -53,7 +54,18 @@ def checkpoint_card(module: L.LightningModule) -> dict:
         "model": module.model.configs(),
         "codec": {"name": type(module.codec).__name__, "config": plain_config(module.codec)},
         "scheduler": plain_config(module.scheduler),
+        "motion": module.has_motion,
+        "lora_scale": module.lora_alpha / module.lora_rank if module.lora_rank else 0.0,
+        "frozen": module.frozen,
+        "origin": None if module.origin is None else module.origin.card(module.trainer.default_root_dir),
     }
+
+
+def seed_step(seed: int, batch: ClipSample) -> None:
+    """Seeds what draws from torch's own generators, dropout above all: by the samples, so that a resumed run draws what
+    an uninterrupted one does, and no two ranks the same."""
+    mixed = np.random.SeedSequence([seed, int(batch.number[0])]).generate_state(1, np.uint64)[0]
+    torch.manual_seed(int(mixed) >> 1)
 
 
 def clip_gradients(

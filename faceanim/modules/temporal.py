@@ -31,8 +31,16 @@ class TemporalStage(Stage):
             raise ValueError(
                 f"stage.module.also_train: expected some of {', '.join(parts)}, got {also_train}"
             )
+        if self.lora_rank and self.origin is not None and not self.origin.motion:
+            raise ValueError(
+                "lora.rank: the motion modules were never trained, and end in zeros: low-rank updates before these "
+                "get no gradient. Give trained ones by init_from= or weights.parts.motion_modules"
+            )
+        if also_train and self.lora_rank:
+            raise ValueError("stage.module.also_train: with lora.rank only low-rank updates are trained")
         for module in self.model.denoising_net.motion_modules():
             module.requires_grad_(True)
         for part in also_train:
             for module in parts[part]:
                 module.requires_grad_(True)
+        self.choose_lora()

@@ -23,7 +23,7 @@ from faceanim.models.reference_attention import ReferenceFeatures
 from faceanim.models.reference_net import ReferenceNet
 from faceanim.pipelines.folder import read_pipeline
 from faceanim.pipelines.sampling import sample
-from faceanim.pose.draw import draw_pose
+from faceanim.pose.draw import Drawing, draw_pose
 from faceanim.pose.face_mask import face_mask
 from faceanim.pose.scaling import rescale_points
 from faceanim.pose.sequence import PoseSequence
@@ -34,7 +34,7 @@ class AnimationPipeline(DiffusionPipeline):
 
     image_size: side of the square frames in pixels. chunk_frames: frames denoised at once; at most what the
     motion modules can see. motion: False for a model whose motion modules are untrained (after stage 1).
-    mask: options of ``face_mask``, as in training.
+    mask, drawing: options of ``face_mask`` and ``draw_pose``, as in training.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class AnimationPipeline(DiffusionPipeline):
         chunk_frames: int = 24,
         motion: bool = True,
         mask: dict | None = None,
+        drawing: Drawing = "full",
     ):
         super().__init__()
         if not 1 <= chunk_frames <= denoising_net.config.max_frames:
@@ -70,6 +71,7 @@ class AnimationPipeline(DiffusionPipeline):
             chunk_frames=chunk_frames,
             motion=motion,
             mask=mask or {},
+            drawing=drawing,
         )
         denoising_net.enable_motion(motion)
         self.model = AnimationModel(reference_net, denoising_net, pose_guider, face_locator, image_encoder)
@@ -156,7 +158,8 @@ class AnimationPipeline(DiffusionPipeline):
         size = self.config["image_size"]
         driven = rescale_points(poses.points, (poses.height, poses.width), (size, size))
         mask = face_mask(np.concatenate([points_68x2[None], driven]), size, size, **self.config["mask"])
-        pose = torch.from_numpy(draw_pose(points_68x2[None], size, size)).permute(0, 3, 1, 2).float() / 255
+        drawn = draw_pose(points_68x2[None], size, size, drawing=self.config["drawing"])
+        pose = torch.from_numpy(drawn).permute(0, 3, 1, 2).float() / 255
         return Face(image_13HW, torch.from_numpy(mask)[None, None].to(self.device), pose.to(self.device))
 
     def _motion_frames(self, previous_TChw: Tensor | None, like_1Chw: Tensor) -> MotionFrames | None:
@@ -167,7 +170,7 @@ class AnimationPipeline(DiffusionPipeline):
         return MotionFrames(previous_TChw[-n:][None], valid)
 
     def _pose_images(self, poses: PoseSequence, size: int) -> Tensor:
-        drawn = draw_pose(poses.points, size, size, (poses.height, poses.width))
+        drawn = poses.draw(size, size, drawing=self.config["drawing"])
         return torch.from_numpy(drawn).to(self.device).permute(0, 3, 1, 2)[None].float() / 255
 
 

@@ -4,55 +4,38 @@ import shutil
 import uuid
 from pathlib import Path
 
-from diffusers import DDIMScheduler
-
 from faceanim.media.files import write_json
 from faceanim.models.animation_model import AnimationModel
-from faceanim.models.codec import build_codec
-from faceanim.models.weights import load_into, read_checkpoint
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
+from faceanim.pipelines.checkpoint_folder import newest_checkpoint
+from faceanim.pipelines.origin import Checkpoint, open_checkpoint
 
 
-def pipeline_from_checkpoint(path: str | Path) -> AnimationPipeline:
-    """Rebuilds the networks from what the checkpoint says of itself and loads its (averaged) weights, strictly."""
-    checkpoint = read_checkpoint(path)
-    card = checkpoint["faceanim"]
-    try:
-        model = AnimationModel.from_configs(card["model"])
-        codec = build_codec(card["codec"]["name"], card["codec"]["config"])
-        scheduler = DDIMScheduler.from_config(card["scheduler"])
-        stage, settings = card["stage"], card["settings"]
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{path}: its description of the networks is incomplete: {error!r}") from error
-    load_into(model, _part(checkpoint, "model."), source=path)
-    load_into(codec, _part(checkpoint, "codec."), source=path)
-    components = {name: getattr(model, name) for name in AnimationModel.components}
-    return AnimationPipeline(
-        **components, codec=codec, scheduler=scheduler, motion=stage == "temporal", **settings
-    )
+def pipeline_from_checkpoint(path: str | Path, init_from: str | None = None) -> AnimationPipeline:
+    """The pipeline of a checkpoint's (averaged) weights; arguments and errors as ``open_checkpoint``."""
+    return _pipeline(open_checkpoint(path, init_from))
 
 
-def export_pipeline(checkpoint: str | Path, output: str | Path) -> Path:
+def export_pipeline(checkpoint: str | Path, output: str | Path, init_from: str | None = None) -> Path:
     """Writes ``output`` whole or not at all; an older pipeline folder there is replaced.
 
+    checkpoint: a file, or a run folder, which stands for its newest whole one. init_from: as ``open_checkpoint``.
     Beside the components stands ``provenance.json``: version, stage, step and source checkpoint.
     """
-    output = Path(output)
-    pipeline = pipeline_from_checkpoint(checkpoint)
+    output, checkpoint = Path(output), newest_checkpoint(checkpoint) or Path(checkpoint)
+    opened = open_checkpoint(checkpoint, init_from)
     if output.exists() and not (output / "model_index.json").is_file():
         raise ValueError(f"output={output} exists and is not a pipeline folder")
-    origin = read_checkpoint(checkpoint)
     temporary = output.with_name(f".{output.name}.{uuid.uuid4().hex[:8]}")
     try:
-        pipeline.save_pretrained(temporary)
-        card = origin["faceanim"]
+        _pipeline(opened).save_pretrained(temporary)
         write_json(
             temporary / "provenance.json",
             {
-                "faceanim": card["version"],
-                "stage": card["stage"],
-                "step": origin["global_step"],
-                "run": Path(checkpoint).resolve().parent.parent.name,
+                "faceanim": opened.card["version"],
+                "stage": opened.card["stage"],
+                "step": opened.step,
+                "run": Path(checkpoint).absolute().parent.parent.name,
             },
         )
         if output.exists():
@@ -63,5 +46,16 @@ def export_pipeline(checkpoint: str | Path, output: str | Path) -> Path:
     return output
 
 
-def _part(checkpoint: dict, prefix: str) -> dict:
-    return {k.removeprefix(prefix): v for k, v in checkpoint["state_dict"].items() if k.startswith(prefix)}
+def _pipeline(checkpoint: Checkpoint) -> AnimationPipeline:
+    components = {name: getattr(checkpoint.model, name) for name in AnimationModel.components}
+    card = checkpoint.card
+    try:
+        return AnimationPipeline(
+            **components,
+            codec=checkpoint.codec,
+            scheduler=checkpoint.scheduler,
+            motion=card["motion"],
+            **card["settings"],
+        )
+    except TypeError as error:
+        raise ValueError(f"the checkpoint's settings do not fit this version: {error}") from error

@@ -248,16 +248,18 @@ def tolerance(case: str, dtype: torch.dtype, expected: Tensor, own_error: dict[s
 
     The float32 figures are for outputs of about 2.5; what lies inside the networks may be larger, and so its rounding.
     own_error: the public implementation's float32 against its own float64, by case; twice that is allowed, for where
-    it amplifies rounding (AniPortrait's Pose Guider) no port can be nearer.
+    it amplifies rounding (AniPortrait's Pose Guider) no port can be nearer, and what is made from such forwards, by
+    guidance and in the loop, is off in proportion.
     """
     if dtype == torch.float64:
         return TOLERANCE_F64
     if case in ("e.timesteps", "e.alphas_cumprod"):
         return 1e-6
+    amplified = max(1.0, *(2 * own_error.get(name, 0.0) / TOLERANCE_F32["forward"] for name in ("b", "c")))
     if case.startswith("e."):
-        return TOLERANCE_F32["e"]
+        return TOLERANCE_F32["e"] * amplified
     if case.endswith("guided"):
-        return TOLERANCE_F32["guided"]
+        return TOLERANCE_F32["guided"] * amplified
     name = case.split(".", 1)[1].replace("_trainmode", "")
     alike = own_error.get({"d.cond": "c", "d.uncond": "b"}.get(name, name), 0.0)
     inside = name.startswith(("c.", "pose_fea", "ref_unet"))

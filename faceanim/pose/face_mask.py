@@ -1,4 +1,4 @@
-"""Soft masks of the face area. N: faces; P: corners; H, W: pixels."""
+"""Soft masks of the face area and of the lips. N: faces; P: corners; H, W: pixels."""
 
 from typing import Literal
 
@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 
 from faceanim.pose.face_shape import face_size, with_forehead
-from faceanim.pose.topology import N_POINTS
+from faceanim.pose.topology import MOUTH, N_POINTS
 
 _FOREHEAD = 0.6  # just under the hairline
+_LIP_MARGIN = 0.03
 _FARTHEST = 2.0**14  # pixels; farther points are moved here, so that OpenCV's integers hold them
 
 
@@ -41,14 +42,29 @@ def face_mask(
         raise ValueError(f"expected dilation and soft_edge of 0 or more, got {dilation} and {soft_edge}")
     faces = faces.reshape(-1, N_POINTS, 2)[: 1 if region == "reference" else None]
     faces = np.clip(faces[np.isfinite(faces).all(axis=(1, 2))], -_FARTHEST, _FARTHEST)
-    mask = np.zeros((height, width), np.float32)
     if not len(faces):
-        return mask
+        return np.zeros((height, width), np.float32)
     size = float(np.median(face_size(faces)))
-    solid, soft = dilation * size, max(soft_edge * size, 1e-3)
+    return _near(_outlines(faces, shape), height, width, dilation * size, soft_edge * size)
 
+
+def lip_mask(points_68x2: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return float32 (H, W) in [0, 1]: 1 on the lips, the open mouth between them and 3% of the face's size around,
+    falling to 0 over a further 3%. Empty where the points hold NaN."""
+    points = np.asarray(points_68x2, np.float32)
+    if not np.isfinite(points).all():
+        return np.zeros((height, width), np.float32)
+    points = np.clip(points, -_FARTHEST, _FARTHEST)
+    margin = _LIP_MARGIN * float(face_size(points[None])[0])
+    return _near(points[None, MOUTH], height, width, margin, margin)
+
+
+def _near(corners_NP2: np.ndarray, height: int, width: int, solid: float, soft: float) -> np.ndarray:
+    """1 up to `solid` pixels from one of N convex hulls, 0 from `soft` pixels further on."""
+    mask = np.zeros((height, width), np.float32)
+    soft = max(soft, 1e-3)
     # distances are taken in the part of the plane that matters: near a face, and near enough to the frame
-    corners_NP2 = np.round(_outlines(faces, shape)).astype(np.int32)
+    corners_NP2 = np.round(corners_NP2).astype(np.int32)
     reach = min(int(np.ceil(solid + soft)) + 1, max(height, width))
     left, top = np.maximum(corners_NP2.min(axis=(0, 1)) - reach, -reach)
     right, bottom = np.minimum(corners_NP2.max(axis=(0, 1)) + reach + 1, (width + reach, height + reach))

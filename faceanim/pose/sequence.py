@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from faceanim.media.files import atomic_path
-from faceanim.pose.draw import draw_pose
+from faceanim.pose.draw import Drawing, draw_pose
 from faceanim.pose.scaling import rescale_points
 from faceanim.pose.topology import N_POINTS
 
@@ -74,9 +74,11 @@ class PoseSequence:
         points = rescale_points(self.points - corner, (crop_size, crop_size), (size, size))
         return replace(self, points=points, width=size, height=size)
 
-    def draw(self, height: int, width: int, thickness: int | None = None) -> np.ndarray:
+    def draw(
+        self, height: int, width: int, thickness: int | None = None, drawing: Drawing = "full"
+    ) -> np.ndarray:
         """Pose images of this size: uint8 (T, height, width, 3) RGB, see `draw_pose`."""
-        return draw_pose(self.points, height, width, (self.height, self.width), thickness)
+        return draw_pose(self.points, height, width, (self.height, self.width), thickness, drawing)
 
     def save(self, path: str | Path) -> None:
         """Write everything into one .npz file, atomically."""

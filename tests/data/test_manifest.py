@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from faceanim.data.manifest import INDEX_NAME, ManifestRow, read_manifest, write_manifest
+from faceanim.data.manifest import INDEX_NAME, ManifestRow, read_manifest, rows_hash, write_manifest
 
 
 def row(clip_id: str) -> ManifestRow:
@@ -94,3 +94,10 @@ def test_verifying_finds_a_missing_file_of_a_kept_clip_only(tmp_path: Path) -> N
     (tmp_path / "landmarks").mkdir()
     (tmp_path / "landmarks" / "a.npz").touch()
     assert len(read_manifest(tmp_path, verify=True)) == 2
+
+
+def test_the_hash_of_rows_is_that_of_what_is_trained_on() -> None:
+    rows = [row("a"), row("b")]
+    assert rows_hash(rows) == rows_hash([replace(r, source_path="/elsewhere.mov") for r in reversed(rows)])
+    assert rows_hash(rows) != rows_hash(rows[:1])
+    assert rows_hash(rows) != rows_hash([rows[0], replace(rows[1], content_hash="cd" * 32)])

@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from faceanim.modules.appearance import AppearanceStage
 from faceanim.modules.footprint import (
+    FlopMeter,
     RealDraws,
     StepMeter,
     TrainingCost,
@@ -22,7 +23,6 @@ from faceanim.modules.footprint import (
     fake_tensors,
     random_batch,
     sampling_cost,
-    set_checkpointing,
     trained,
     training_cost,
     weight_bytes,
@@ -40,7 +40,7 @@ NOTHING_DROPPED = Objective(drop_image=0.0, drop_reference=0.0, drop_motion=0.0)
 
 def tiny_stage(kind, checkpointing: bool = False):
     stage = kind(tiny_model(N), tiny_codec(), tiny_scheduler(), NOTHING_DROPPED, None, None)
-    set_checkpointing(stage.model, checkpointing)
+    stage.model.compute(gradient_checkpointing=checkpointing)
     return stage
 
 
@@ -124,6 +124,15 @@ def allocator_peak(stage, batch) -> int:
             live += event.nbytes()
             peak = max(peak, live)
     return peak
+
+
+@pytest.mark.parametrize("kind", STAGES)
+def test_what_checkpointing_computes_again_is_told_apart(kind):
+    stage, batch = tiny_stage(kind, checkpointing=True).train(), random_batch(B, T, N, SIZE)
+    with FlopMeter() as meter:
+        stage.losses(batch, 0).losses.mean().backward()
+    assert meter.recomputed > 0
+    assert meter.flops - meter.recomputed == predicted(kind).flops
 
 
 class Dtypes(TorchDispatchMode):

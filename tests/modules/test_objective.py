@@ -114,3 +114,15 @@ def test_each_sample_has_the_loss_that_it_has_alone():
     torch.testing.assert_close(whole, torch.cat(parts))
     per_frame = objective.losses("v_prediction", prediction, target, abar[:, None].expand(4, 3), mask)
     torch.testing.assert_close(whole, per_frame.mean(dim=1))
+
+
+def test_the_lips_count_times_the_face_and_nothing_negative_counts():
+    objective = Objective(face_weight=3.0, lip_weight=2.0, min_snr="off")
+    target, ones = torch.zeros(1, 1, 2, 4, 4), torch.ones(1, 1, 1, 4, 4)
+    abar = torch.full((1,), 0.5)
+    for lips, expected in ((ones, 6.0), (ones / 2, 4.5), (None, 3.0)):
+        torch.testing.assert_close(
+            objective.losses("sample", target + 1, target, abar, ones, lips), torch.tensor([expected])
+        )
+    with pytest.raises(ValueError, match="lip_weight: expected 0 or more, got -1"):
+        Objective(lip_weight=-1)

@@ -17,13 +17,17 @@ from faceanim.models.animation_model import AnimationModel
 from faceanim.models.codec import Codec, VAECodec
 from faceanim.models.layouts import module_of
 from faceanim.models.weight_source import WeightSource
-from faceanim.modules.run import initialise
+from faceanim.modules.appearance import AppearanceStage
+from faceanim.modules.objective import Objective
+from faceanim.modules.step import checkpoint_card
+from faceanim.modules.temporal import TemporalStage
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.export import export_pipeline
+from faceanim.pipelines.origin import initialise
 from tests.conftest import tiny_codec, tiny_model, tiny_scheduler, wake
 from tests.models.test_image_encoder import VISION
 from tests.models.test_layouts import adapter, animatediff, stock_unet, vae
-from tests.training import fit, steps
+from tests.training import fit, steps, whole
 
 NONE = {"appearance_trained": False, "parts": {}}
 
@@ -90,11 +94,13 @@ def source(kind: str, folder: Path, trained: str, codec: Codec) -> tuple[str, An
         }
         save_file(state, folder / "w.safetensors")
         return str(folder / "w.safetensors"), model
-    state = {f"model.{k}": v for k, v in model.state_dict().items()}
-    state |= {f"codec.{k}": v for k, v in codec.state_dict().items()}
     (folder / "run" / "checkpoints").mkdir(parents=True)
     path = folder / "run" / "checkpoints" / "last.ckpt"
-    torch.save({"state_dict": state, "faceanim": {"stage": trained}}, path)
+    stage = AppearanceStage if trained == "appearance" else TemporalStage
+    module = stage(model, codec, tiny_scheduler(), Objective(), None, None)
+    torch.save(
+        {"state_dict": module.state_dict(), "faceanim": checkpoint_card(module), "global_step": 1}, path
+    )
     return str(folder / "run" if kind == "run" else path), model
 
 
@@ -132,7 +138,7 @@ def test_stage_two_needs_appearance_weights_and_all_that_it_does_not_train(files
     with pytest.raises(ValueError, match="stage=temporal needs appearance weights: init_from="):
         initialise(tiny_model(), tiny_codec(), {**parts, "appearance_trained": False}, None, "temporal")
     model = tiny_model()
-    report = initialise(model, tiny_codec(), parts, None, "temporal")
+    report = initialise(model, tiny_codec(), parts, None, "temporal").report
     assert report.splitlines()[-1] == "face_locator: random, as built"
     for missing in ("reference_net", "denoising_net", "pose_guider", "image_encoder"):
         rest = {part: path for part, path in parts["parts"].items() if part != missing}
@@ -148,7 +154,7 @@ def test_stage_two_needs_appearance_weights_and_all_that_it_does_not_train(files
 def test_an_earlier_run_comes_before_the_parts(kind, files, tmp_path):
     start, expected = source(kind, tmp_path, "temporal", vae_codec(3))
     model, codec = tiny_model(), vae_codec(0)
-    report = initialise(model, codec, only(files, *files), start, "temporal")
+    report = initialise(model, codec, only(files, *files), start, "temporal").report
     assert equal(model, expected)  # motion modules too: the source's are trained
     assert equal(codec, vae_codec(7 if kind == "safetensors" else 3))  # such a file holds no codec
     assert f"all from {start}" in report and "motion_modules from" not in report and "random" not in report
@@ -160,7 +166,7 @@ def test_motion_modules_come_from_their_part_where_the_earlier_run_has_not_train
     model, public = tiny_model(), load_file(files["motion_modules"])
     report = initialise(
         model, tiny_codec(), only(files, "motion_modules", "reference_net"), start, "temporal"
-    )
+    ).report
     state = model.state_dict()
     assert same(motion_of(state), public) and f"motion_modules from {files['motion_modules']}" in report
     assert same({**earlier.state_dict(), **{k: v for k, v in state.items() if "motion_modules" in k}}, state)
@@ -170,7 +176,7 @@ def test_untrained_motion_modules_of_an_earlier_run_are_left_out(tmp_path):
     start, _ = source("run", tmp_path, "appearance", tiny_codec())
     model = tiny_model()
     built = {name: tensor.clone() for name, tensor in motion_of(model.state_dict()).items()}
-    report = initialise(model, tiny_codec(), NONE, start, "temporal")
+    report = initialise(model, tiny_codec(), NONE, start, "temporal").report
     assert same(motion_of(model.state_dict()), built)
     assert f"kept: {len(built)}, first denoising_net.unet." in report
 
@@ -191,7 +197,7 @@ def test_stage_one_leaves_motion_modules_alone_and_reports_what_stays_random(fil
         only(files, "motion_modules", "denoising_net", "image_encoder"),
         None,
         "appearance",
-    )
+    ).report
     assert "motion_modules from" not in report
     assert not motion_of(model.state_dict())["mid_block.motion_modules.0.proj_out.weight"].any()  # as built
     random = [line.split(":")[0] for line in report.splitlines() if line.endswith(": random, as built")]
@@ -270,7 +276,8 @@ def test_from_public_files_through_both_stages_to_an_exported_pipeline(public, d
     with pytest.raises(ValueError, match="needs appearance weights"):
         fit(demo_data, tmp_path / "t", "temporal", *steps("temporal", 1), *options)
     start = f"init_from={tmp_path / 'a'}"
-    after = fit(demo_data, tmp_path / "t", "temporal", *steps("temporal", 1), *options, start)["state_dict"]
+    fit(demo_data, tmp_path / "t", "temporal", *steps("temporal", 1), *options, start)
+    after = whole(tmp_path / "t")
     assert f"motion_modules from {public['motion_modules']}" in capsys.readouterr().out
 
     unet, motion = stock_unet().state_dict(), adapter(frames=32).state_dict()

@@ -83,3 +83,16 @@ def test_landmarks_over_a_frame_leave_the_frame_as_it_was() -> None:
 def test_points_of_another_shape_are_refused() -> None:
     with pytest.raises(ValueError, match=r"expected \(T, 68, 2\), got \(68, 2\)"):
         draw_pose(face(), 32, 32)
+
+
+def test_other_drawings_leave_out_the_jaw_or_the_lines() -> None:
+    full, bare, points = (
+        draw_pose(face()[None], 256, 256, drawing=d)[0] for d in ("full", "no_face_contour", "points")
+    )
+    white = [(image == 255).all(axis=2).sum() for image in (full, bare, points)]  # the jaw's colour
+    assert white[1] == 0 < white[2] < white[0]
+    np.testing.assert_array_equal(bare[bare.any(axis=2)], full[bare.any(axis=2)])
+    with pytest.raises(
+        ValueError, match=r"pose\.drawing: expected one of full, no_face_contour, points, got 'lines'"
+    ):
+        draw_pose(face()[None], 32, 32, drawing="lines")

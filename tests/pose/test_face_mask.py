@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from faceanim.pose.face_mask import face_mask
+from faceanim.pose.face_mask import face_mask, lip_mask
 from faceanim.pose.face_shape import face_size, upward, with_forehead
 
 
@@ -134,3 +134,15 @@ def test_wrong_choices_are_refused() -> None:
             face_mask(np.zeros(shape), 16, 16)
     with pytest.raises(ValueError, match="0 or more, got -1"):
         face_mask(upright_face(), 16, 16, dilation=-1)
+
+
+def test_the_lip_mask_covers_the_mouth_softly_and_little_else() -> None:
+    points = upright_face()
+    mask = lip_mask(points, 128, 128)
+    assert mask.shape == (128, 128) and mask.dtype == np.float32 and mask.min() == 0 and mask.max() == 1
+    x, y = points[48:].round().astype(int).T
+    assert (mask[y, x] == 1).all()
+    x, y = points[:48].round().astype(int).T
+    assert mask[y, x].max() == 0
+    assert ((mask > 0) & (mask < 1)).any()
+    assert not lip_mask(np.full((68, 2), np.nan), 32, 32).any()

@@ -12,7 +12,8 @@ class TrainedEMA(L.Callback):
 
     Validation runs on the averaged weights, a checkpoint's ``state_dict`` holds them, and training ends with them; the
     weights that training goes on from stand beside them as ``trained_state``.
-    Lightning's own EMAWeightAveraging copies the frozen networks too: at full size several gigabytes of GPU memory.
+    decay 0 keeps no average. Lightning's own EMAWeightAveraging copies the frozen networks too: at full size
+    several gigabytes of GPU memory.
     """
 
     def __init__(self, decay: float):
@@ -23,7 +24,7 @@ class TrainedEMA(L.Callback):
         self._step, self._validating = 0, False
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any) -> None:
-        if trainer.global_step == self._step:  # gradients are still being accumulated
+        if not self.decay or trainer.global_step == self._step:  # gradients are still being accumulated
             return
         self._step = trainer.global_step
         weights = _trained(pl_module)

@@ -1,10 +1,12 @@
 """Frozen networks in the compute dtype: half the memory, and no casting of their weights in every forward."""
 
-from typing import Any
+from collections.abc import Collection
 
 import lightning as L
 import torch
-from torch import Tensor, nn
+from torch import nn
+
+from faceanim.models.lora import plain_name
 
 DTYPES = {
     "bf16-mixed": torch.bfloat16,
@@ -15,37 +17,20 @@ DTYPES = {
 class FrozenInComputeDtype(L.Callback):
     """Under mixed precision, holds the weights of frozen linear and convolution layers in autocast's dtype.
 
-    Autocast would cast just these, at each use: outputs and gradients are equal bit for bit. Checkpoints and whatever
-    comes after the training get the original weights, which wait in the main memory.
+    Autocast would cast just these, at each use: outputs and gradients are equal bit for bit. Checkpoints refer to
+    frozen weights by their source; what no source gave they hold themselves, and it is not cast.
     """
-
-    def __init__(self):
-        self._originals: dict[str, Tensor] = {}
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.precision in DTYPES:
-            self._originals = cast_frozen(pl_module, DTYPES[trainer.precision])
-
-    def on_save_checkpoint(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
-        checkpoint["state_dict"] |= self._originals
-
-    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        for name, original in self._originals.items():
-            layer, parameter = name.rsplit(".", 1)
-            module = pl_module.get_submodule(layer)
-            device = getattr(module, parameter).device
-            setattr(module, parameter, nn.Parameter(original.to(device), requires_grad=False))
-        self._originals = {}
+            keep = pl_module.origin.unsourced if pl_module.origin else ()
+            cast_frozen(pl_module, DTYPES[trainer.precision], keep)
 
 
-def cast_frozen(module: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
-    """Casts the frozen layers' weights in place; returns the originals by name, on the CPU."""
-    originals: dict[str, Tensor] = {}
+def cast_frozen(module: nn.Module, dtype: torch.dtype, keep: Collection[str] = ()) -> None:
+    """Casts the frozen layers' weights in place, but for those whose names are in ``keep``."""
     for name, layer in module.named_modules():
         if isinstance(layer, nn.Linear | nn.Conv2d) and not any(p.requires_grad for p in layer.parameters()):
             for key, parameter in list(layer.named_parameters()):
-                originals[f"{name}.{key}"] = parameter.detach().cpu()
-                setattr(layer, key, nn.Parameter(parameter.detach().to(dtype), requires_grad=False))
-    return originals
+                if plain_name(f"{name}.{key}") not in keep:
+                    setattr(layer, key, nn.Parameter(parameter.detach().to(dtype), requires_grad=False))

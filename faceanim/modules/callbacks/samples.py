@@ -1,62 +1,145 @@
-"""A sheet of sampled frames at every validation: reference, pose, generated, real."""
+"""Validation that tells: videos of held-out clips as the model makes them now, and what they measure."""
 
+import logging
 from pathlib import Path
 
 import lightning as L
-import numpy as np
+import torch
+from diffusers import DDIMScheduler
+from lightning.pytorch.utilities.seed import isolate_rng
 
-from faceanim.data.clips import load_clip
+from faceanim.data.clips import earliest_of_source, load_clip, read_index, read_reference
 from faceanim.data.datamodule import FaceClipDataModule
+from faceanim.data.manifest import ManifestRow
 from faceanim.media.image import write_image
-from faceanim.media.sheet import tile
+from faceanim.media.video_writer import AI_GENERATED, write_video
+from faceanim.metrics.candidates import ClipFrames
+from faceanim.metrics.validation import ValidationMetrics
 from faceanim.models.animation_model import AnimationModel
+from faceanim.modules.callbacks.guard import gather
+from faceanim.modules.callbacks.media_log import log_media
+from faceanim.modules.stage import Stage
+from faceanim.modules.strategies import shards_weights
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
-from faceanim.pose.sequence import PoseSequence
+from faceanim.pose.gaps import fill_gaps
+
+log = logging.getLogger(__name__)
 
 
-class SampleSheets(L.Callback):
-    """Writes <folder>/<step>.png: ``frames`` frames of the first held-out clip: spread over it
-    in stage 1, of one consecutive window in stage 2.
+class ValidationSamples(L.Callback):
+    """At every validation, and (at_start) once before the first step: animates the first ``clips`` held-out clips, in
+    the order of their ids, with their own last ``frames`` landmarks, from the first frame of the same raw video's
+    earliest clip. Logs the `ValidationMetrics` as ``val/<name>`` and writes ``<folder>/step_000100/<clip_id>.mp4``
+    (reference, pose, generated, real) and ``.png`` (some frames of it), which loggers get too.
 
-    The reference is the first frame of the first training clip. Stands before an EMA callback in the list, so
-    that it samples from the averaged weights.
+    steps, guidance_scale, seed: of the sampling. landmarks: backend that finds the faces.
+
+    Clips are spread over the ranks; the means are over all of them, rank 0's loggers get what rank 0 made.
+    Whatever fails is logged with its traceback and the training goes on. ``val/failed_clips`` counts clips that could
+    not be made or measured: then the means are NaN, as others than before would be averaged.
+    Where a strategy shards weights over ranks, there are no samples.
+    Stands before an EMA callback in the list, so that it samples from the averaged weights.
     """
 
-    def __init__(self, folder: str | Path, frames: int = 6, steps: int = 10):
-        self.folder, self.frames, self.steps = Path(folder), frames, steps
+    def __init__(
+        self,
+        folder: str | Path,
+        clips: int = 4,
+        frames: int = 24,
+        steps: int = 10,
+        guidance_scale: float = 1.0,
+        seed: int = 0,
+        landmarks: str = "dlib",
+        at_start: bool = True,
+    ):
+        if min(clips, frames, steps) < 1:
+            raise ValueError(
+                f"callbacks.samples: expected clips, frames and steps of at least 1, got {clips}, {frames}, {steps}"
+            )
+        self.folder, self.clips, self.frames = Path(folder), clips, frames
+        self.sampling = {"steps": steps, "guidance_scale": guidance_scale, "seed": seed}
+        self.landmarks, self.at_start = landmarks, at_start
+        self._metrics: ValidationMetrics | None = None
+        self._told = False
 
-    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if not trainer.is_global_zero or trainer.sanity_checking:
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: Stage) -> None:
+        """The baseline: Lightning's validation loop, as it runs between two steps. All callbacks have started."""
+        if not self.at_start or trainer.global_step:  # a resumed run has its baseline
             return
-        data: FaceClipDataModule = trainer.datamodule
-        reference = load_clip(data.folder, data.train_set.rows[0], max_frames=1)
-        clip = load_clip(data.folder, data.val_set.rows[0])
-        motion = pl_module.stage == "temporal"
-        last = pl_module.settings["chunk_frames"] if motion else len(clip.frames)
-        chosen = np.arange(last) if motion else np.linspace(0, last - 1, self.frames).round().astype(int)
-        chosen = chosen[clip.poses.found[chosen]]
-        if not len(chosen) or not reference.poses.found[0]:
+        with isolate_rng():
+            trainer.validating = True
+            trainer.fit_loop.epoch_loop.val_loop.run()
+            trainer.training = True
+
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: Stage) -> None:
+        if shards_weights(trainer):
+            if not self._told:
+                log.warning("validation: no samples, %s shards the weights", type(trainer.strategy).__name__)
+            self._told = True
             return
-        poses = PoseSequence(
-            clip.poses.points[chosen],
-            clip.poses.confidence[chosen],
-            clip.poses.fps,
-            clip.poses.width,
-            clip.poses.height,
-        )
+        self._metrics = self._metrics or ValidationMetrics(self.landmarks)
+        with isolate_rng():
+            failed = sum(not self._one(trainer, pl_module, row) for row in self._rows(trainer))
+        self._log(trainer, pl_module, failed)
+
+    def _rows(self, trainer: L.Trainer) -> list[ManifestRow]:
+        """This rank's clips."""
+        rows = sorted(trainer.datamodule.val_set.rows, key=lambda row: row.clip_id)[: self.clips]
+        return rows[trainer.global_rank :: trainer.world_size]
+
+    def _one(self, trainer: L.Trainer, stage: Stage, row: ManifestRow) -> bool:
+        """Makes, measures and shows a clip; False where the first two fail."""
+        where = f"validation at step {trainer.global_step}: clip {row.clip_id}"
+        try:
+            with trainer.precision_plugin.val_step_context():
+                frames = self._animate(trainer.datamodule, row, stage)
+            self._metrics.update(frames)
+        except Exception:
+            log.exception("%s failed", where)
+            return False
+        try:
+            self._show(trainer, row.clip_id, frames)
+        except Exception:
+            log.exception("%s not shown", where)
+        return True
+
+    def _animate(self, data: FaceClipDataModule, row: ManifestRow, stage: Stage) -> ClipFrames:
+        reference, points = read_reference(data.folder, earliest_of_source(row, read_index(data.folder)))
+        clip = load_clip(data.folder, row, self.frames, at_end=True)
+        poses = fill_gaps(clip.poses)
         pipeline = AnimationPipeline(
-            **{name: getattr(pl_module.model, name) for name in AnimationModel.components},
-            codec=pl_module.codec,
-            scheduler=pl_module.scheduler,
-            motion=motion,
-            **{**pl_module.settings, "chunk_frames": len(chosen)},
+            **{name: getattr(stage.model, name) for name in AnimationModel.components},
+            codec=stage.codec,
+            scheduler=DDIMScheduler.from_config(stage.scheduler.config),  # it keeps its steps
+            motion=stage.with_motion,
+            **stage.settings,
         )
         pipeline.set_progress_bar_config(disable=True)
-        generated = pipeline(reference.frames[0], reference.poses.points[0], poses, steps=self.steps)
-        shown = np.linspace(0, len(chosen) - 1, self.frames).round().astype(int)
-        drawn = poses.draw(*generated.shape[1:3])
-        rows = [list(video[shown]) for video in (drawn, generated, clip.frames[chosen])]
-        sheet = tile(
-            [[reference.frames[0]] * len(shown), *rows], labels=["reference", "pose", "generated", "real"]
+        generated = pipeline(reference, points, poses, **self.sampling)
+        height, width = clip.frames.shape[1:3]
+        drawn = poses.draw(height, width, drawing=pipeline.config["drawing"])
+        return ClipFrames(reference, clip.frames, generated, drawn, poses.fps)
+
+    def _show(self, trainer: L.Trainer, clip_id: str, frames: ClipFrames) -> None:
+        step = trainer.global_step
+        path, sheet = self.folder / f"step_{step:06d}" / clip_id, frames.sheet()
+        write_image(path.with_name(f"{clip_id}.png"), sheet)
+        video = path.with_name(f"{clip_id}.mp4")
+        write_video(video, frames.side_by_side(), frames.fps, comment=AI_GENERATED)
+        if trainer.is_global_zero:
+            for logger in trainer.loggers:
+                log_media(logger, f"samples/{clip_id}", sheet, video, step)
+
+    def _log(self, trainer: L.Trainer, stage: Stage, failed: int) -> None:
+        """All ranks pass here at every validation, whatever befell them."""
+        reports = gather([(failed, self._metrics.available)])
+        failed = sum(one for one, _ in reports)
+        names = [name for name in self._metrics.available if all(name in those for _, those in reports)]
+        values = self._metrics.compute(names, stage.device)
+        self._metrics.reset()
+        if failed:
+            values = {name: torch.tensor(torch.nan) for name in values}
+        values["failed_clips"] = torch.tensor(float(failed))
+        stage.log_dict(
+            {f"val/{name}": value.to(stage.device) for name, value in values.items()}, sync_dist=True
         )
-        write_image(self.folder / f"{trainer.global_step:06d}.png", sheet)

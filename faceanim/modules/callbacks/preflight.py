@@ -1,0 +1,106 @@
+"""What would fail after an hour is tried in the first minute."""
+
+import logging
+import shutil
+import time
+from pathlib import Path
+
+import lightning as L
+import torch
+
+from faceanim.data.sample import ClipSample, PackedSample
+from faceanim.modules.footprint import adamw_bytes, trained
+from faceanim.modules.stage import Stage
+from faceanim.modules.strategies import is_sharded
+
+log = logging.getLogger(__name__)
+
+
+class Preflight(L.Callback):
+    """Before the first step: reads a batch, runs it forward and backward on every rank, and compares the memory (on
+    CUDA) and the disk space that the run will take with what there is. Changes nothing that the training sees.
+
+    folder: of the run. keep: how many checkpoints it keeps to go on from, beside the best. Prints one line; raises
+    ValueError, one line too, where the run would fail. Where gradients are sharded over ranks, the
+    batch is left to the first step.
+    """
+
+    def __init__(self, folder: str | Path, keep: int):
+        self.folder, self.keep = Path(folder), keep
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: Stage) -> None:
+        found = [self._disk(pl_module)]
+        if is_sharded(trainer):
+            log.info(
+                "pre-flight: %s shards the model, its first step is the test", type(trainer.strategy).__name__
+            )
+        else:
+            found = [*self._one_batch(trainer, pl_module), *found]
+        if trainer.is_global_zero:
+            print(f"pre-flight: {'; '.join(found)}", flush=True)
+
+    def _one_batch(self, trainer: L.Trainer, stage: Stage) -> list[str]:
+        trainer.datamodule.check(stage)
+        started = time.perf_counter()
+        batch = self._batch(trainer)
+        read = time.perf_counter()
+        found, expected = tuple(batch.reference_3HW.shape[-2:]), (stage.settings["image_size"],) * 2
+        if found != expected:
+            raise ValueError(
+                f"pre-flight: clips of {found[1]}x{found[0]} pixels, where model.image_size={expected[0]}: "
+                "prepare them with that size, or change the option"
+            )
+        device = trainer.strategy.root_device
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+        buffers = {name: buffer.clone() for name, buffer in stage.named_buffers()}
+        try:
+            with trainer.precision_plugin.train_step_context():
+                loss = stage.losses(batch, stage.seed).losses.mean()
+            torch.autograd.grad(loss, trained(stage))  # not backward(): that would talk to the other ranks
+        except torch.OutOfMemoryError as error:
+            raise ValueError(
+                f"pre-flight: the first batch does not fit into the memory of {device}: a smaller batch_size, "
+                "compute.gradient_checkpointing=true, optimizer=adamw_8bit, cached latents (README, memory)"
+            ) from error
+        for name, buffer in stage.named_buffers():
+            buffer.copy_(buffers[name])
+        if not loss.isfinite():
+            raise ValueError(f"pre-flight: the loss of samples {batch.number.tolist()} is {loss.item()}")
+        found = [
+            f"a batch of {len(batch.number)} from {len(trainer.datamodule.train_set.rows)} clips "
+            f"in {read - started:.1f} s, loss {loss.item():.3f} and its gradients in {time.perf_counter() - read:.1f} s"
+        ]
+        return found + ([self._memory(stage, device)] if device.type == "cuda" else [])
+
+    def _batch(self, trainer: L.Trainer) -> ClipSample:
+        data, rank = trainer.datamodule, trainer.global_rank
+        numbers = range(rank, data.batch_size * trainer.world_size, trainer.world_size)
+        packed = PackedSample.collate([data.train_set[number] for number in numbers])
+        return trainer.strategy.batch_to_device(packed)  # which unpacks it
+
+    def _memory(self, stage: Stage, device: torch.device) -> str:
+        needed = torch.cuda.max_memory_allocated(device) + adamw_bytes(trained(stage))
+        there = torch.cuda.get_device_properties(device).total_memory
+        torch.cuda.empty_cache()
+        found = f"about {needed / 1e9:.1f} of {there / 1e9:.1f} GB with AdamW's states"
+        if needed > there:
+            log.warning("pre-flight: %s: it will not fit but with a smaller optimiser", found)
+        return found
+
+    def _disk(self, stage: Stage) -> str:
+        """A checkpoint: what is carried, its average, AdamW's two moments."""
+        carried = sum(tensor.nbytes for tensor in stage.state_dict().values())
+        size = carried + 3 * sum(parameter.nbytes for parameter in trained(stage))
+        folder = next(
+            path for path in (self.folder.absolute(), *self.folder.absolute().parents) if path.is_dir()
+        )
+        free = shutil.disk_usage(folder).free
+        most = self.keep + 2  # the best one, and one that is being written
+        needed = most * size
+        if free < needed:
+            raise ValueError(
+                f"pre-flight: {self.folder} has {free / 1e9:.1f} GB free, {most} checkpoints of "
+                f"{size / 1e9:.1f} GB need {needed / 1e9:.1f} GB"
+            )
+        return f"{size / 1e9:.2f} GB a checkpoint, {free / 1e9:.0f} GB free"

@@ -1,0 +1,102 @@
+"""Identity similarity by hand, faces that were not found, and real people."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+import torch
+
+from faceanim.media.image import read_image
+from faceanim.metrics.face_embedding import FaceEmbedder
+from faceanim.metrics.functional.identity import identity_similarity
+from faceanim.metrics.identity import IdentitySimilarity
+from faceanim.pose.landmarks import landmarker
+from faceanim.pose.scaling import resize_within
+
+IMAGES = Path(__file__).resolve().parents[3] / "shared" / "data" / "images"
+
+
+@pytest.fixture(scope="module")
+def embed():
+    backend, embedder = landmarker("dlib"), FaceEmbedder()
+
+    def embed(image_HW3: np.ndarray) -> torch.Tensor:
+        points = backend.detect(image_HW3[None]).points
+        return torch.from_numpy(embedder.embed(image_HW3[None], points))
+
+    return embed
+
+
+def embeddings(n_frames: int, seed: int) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).normal(0, 0.1, (n_frames, 128)).astype(np.float32))
+
+
+def test_it_is_one_minus_the_distance():
+    a, b = embeddings(5, 0), embeddings(5, 1)
+    expected = [
+        1 - np.sqrt(sum((x - y) ** 2)) for x, y in zip(a.double().numpy(), b.double().numpy(), strict=True)
+    ]
+    np.testing.assert_allclose(identity_similarity(a, b).numpy(), expected, rtol=1e-6)
+    assert identity_similarity(a, a).tolist() == [1.0] * 5
+
+
+def test_lost_faces_are_counted_and_left_out_of_the_mean():
+    reference, generated = embeddings(6, 0), embeddings(6, 1)
+    reference[0] = torch.nan
+    generated[[0, 2, 3]] = torch.nan
+    metric = IdentitySimilarity()
+    metric.update(reference, generated)
+    found = metric.compute()
+    counts = [found[k].item() for k in found if k.startswith("frames")]
+    assert counts == [6, 1, 2]
+    expected = identity_similarity(reference, generated)[[1, 4, 5]].mean().item()
+    assert found["similarity"].item() == pytest.approx(expected)
+    metric.reset()
+    metric.update(reference[:1], generated[:1])
+    assert metric.compute()["similarity"].isnan()  # nothing to take a mean over: never 0
+
+
+def test_merging_ranks_with_an_odd_number_of_frames_counts_each_once():
+    a, b = embeddings(5, 0), embeddings(5, 1)
+    whole, one, other = IdentitySimilarity(), IdentitySimilarity(), IdentitySimilarity()
+    whole.update(a, b)
+    one.update(a[:3], b[:3])
+    other.update(a[3:], b[3:])
+    one.merge_state(other)
+    assert one.compute()["frames"] == 5
+    torch.testing.assert_close(one.compute()["similarity"], whole.compute()["similarity"], atol=1e-12, rtol=0)
+
+
+def test_wrong_shapes_say_what_was_expected():
+    with pytest.raises(ValueError, match=r"expected \(T, D\) twice, got \(5, 128\), \(4, 128\)"):
+        identity_similarity(embeddings(5, 0), embeddings(4, 0))
+    with pytest.raises(ValueError, match=r"landmarks of the faces: expected \(1, 68, 2\), got \(2, 68, 2\)"):
+        FaceEmbedder().embed(np.zeros((1, 64, 64, 3), np.uint8), np.zeros((2, 68, 2), np.float32))
+
+
+def test_a_frame_without_a_face_has_no_embedding(embed):
+    assert embed(np.full((96, 96, 3), 128, np.uint8)).isnan().all()
+
+
+def test_one_person_seen_otherwise_is_still_the_same(embed):
+    astronaut = skimage.data.astronaut()
+    noise = np.random.default_rng(0).normal(0, 20, astronaut.shape)
+    for other in (
+        np.ascontiguousarray(astronaut[:, ::-1]),
+        cv2.resize(astronaut, (160, 160), interpolation=cv2.INTER_AREA),
+        np.clip(astronaut + noise, 0, 255).astype(np.uint8),
+    ):
+        assert 0.4 < identity_similarity(embed(astronaut), embed(other)).item() < 1
+
+
+def test_two_people_are_not_the_same(embed):
+    paths = [IMAGES / name for name in ("hallo_1.jpg", "hallo_5.jpg")]
+    if not all(path.is_file() for path in paths):
+        pytest.skip("needs the photographs of ../shared/data/images")
+    people = [skimage.data.astronaut(), *(resize_within(read_image(path), (256, 640)) for path in paths)]
+    found = [embed(person) for person in people]
+    for i, one in enumerate(found):
+        for other in found[:i]:
+            assert identity_similarity(one, other).item() < 0.4

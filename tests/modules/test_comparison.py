@@ -1,0 +1,94 @@
+"""Runs side by side, from folders as train.py leaves them."""
+
+import csv
+from pathlib import Path
+
+import pytest
+import yaml
+
+from faceanim.modules.comparison import find_runs, read_runs
+from faceanim.modules.comparison_report import table, write_comparison
+from faceanim.modules.run_metrics import last_value
+
+
+def run(folder: Path, motion_frames: int, losses: list[float], of: int = 3, error: str | None = None) -> Path:
+    config = {
+        "stage": {"name": "appearance"},
+        "schedule": {"appearance": {"max_steps": of}, "temporal": {"max_steps": motion_frames}},
+        "trainer": {"max_steps": of},
+        "model": {"motion_frames": motion_frames, "reference_net": {"motion_frames": motion_frames}},
+        "run_dir": str(folder),
+    }
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    if losses:
+        lines = [f"{step},{loss},\n{step},,{loss / 2}\n" for step, loss in enumerate(losses)]
+        (folder / "metrics.csv").write_text("step,val/loss,train/loss\n" + "".join(lines))
+    if len(losses) == of:
+        (folder / "checkpoints").mkdir()
+        (folder / "checkpoints" / f"step-{of:06d}.ckpt").touch()
+    if error:
+        (folder / "error.txt").write_text(error)
+    return folder
+
+
+@pytest.fixture
+def sweep(tmp_path) -> Path:
+    run(tmp_path / "a", 0, [3.0, 1.0, 2.0])
+    run(tmp_path / "b", 2, [3.0, float("nan"), 1.5])
+    run(tmp_path / "c", 4, [3.0])
+    run(tmp_path / "d", 4, [], error="<no> memory")
+    return tmp_path
+
+
+def test_only_what_differs_is_shown_and_copies_of_an_option_once(sweep):
+    runs = read_runs(find_runs(str(sweep)))
+    assert [run.differing for run in runs] == [{"model.motion_frames": n} for n in (0, 2, 4, 4)]
+
+
+def test_a_number_stands_only_where_something_was_measured(sweep):
+    a, b, c, d = table(read_runs(find_runs(str(sweep))), "val/loss")
+    assert [row["state"] for row in (a, b, c, d)] == ["finished", "finished", "unfinished", "failed"]
+    assert (a["val/loss last"], a["val/loss best"], a["val/loss best at step"]) == (2.0, 1.0, 1)
+    assert (b["val/loss last"], b["val/loss best"], b["val/loss best at step"]) == (1.5, 1.5, 2)
+    assert (a["val/loss minus baseline"], b["val/loss minus baseline"]) == (0.0, -0.5)
+    assert c["val/loss minus baseline"] == "" and c["where or why"] == "about step 1 of 3"
+    assert {value for name, value in d.items() if "loss" in name or "seconds" in name} == {""}
+    again = table(read_runs(find_runs(str(sweep))), "val/loss", baseline="b")
+    assert again[0]["val/loss minus baseline"] == 0.5 and again[1]["baseline"] == "yes"
+
+
+def test_the_files_say_the_same_and_the_page_needs_no_other(sweep):
+    runs = read_runs(find_runs([str(sweep / name) for name in "abd"]))
+    written = write_comparison(sweep / "out", runs, "val/loss")
+    assert [path.name for path in written] == [f"comparison.{suffix}" for suffix in ("csv", "png", "html")]
+    with written[0].open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["run"] for row in rows] == ["a", "b", "d"] and rows[1]["val/loss last"] == "1.5"
+    page = written[2].read_text()
+    assert (
+        "&lt;no&gt; memory" in page
+        and "1 failed" in page
+        and 'src="data:image/png' in page
+        and "http" not in page
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"metric": "val/los"}, "metric=val/los"), ({"metric": "val/loss", "baseline": "z"}, "baseline=z")],
+)
+def test_what_there_is_not_is_refused(options, message, sweep):
+    with pytest.raises(ValueError, match=message):
+        table(read_runs(find_runs(str(sweep))), **options)
+    with pytest.raises(ValueError, match="no run in it"):
+        find_runs(str(run(sweep / "e", 0, []) / "..") + "/a/checkpoints")
+
+
+def test_a_search_gets_the_last_value_or_an_error(sweep):
+    assert last_value(sweep / "b", "val/loss") == 1.5
+    with pytest.raises(ValueError, match="optimized_metric=fid: expected one of"):
+        last_value(sweep / "b", "fid")
+    (sweep / "b" / "metrics.csv").write_text("step,val/loss\n0,nan\n")
+    with pytest.raises(ValueError, match="nan at step 0"):
+        last_value(sweep / "b", "val/loss")

@@ -1,0 +1,73 @@
+"""What several processes learn together is what one learns from the same samples."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from faceanim.modules.csv_log import read_rows
+from tests.prepared import run
+from tests.training import fit, losses, options, steps, two_ranks, whole
+
+# Weights that change in proportion to the gradients show float error as such; Adam's first steps would blow it up.
+SGD = [
+    "optimizer._target_=torch.optim.SGD",
+    "~optimizer.betas",
+    "optimizer.fused=false",
+    "optimizer.lr=0.05",
+    "lr_schedule._target_=diffusers.optimization.get_constant_schedule",
+    "~lr_schedule.num_warmup_steps",
+    "~lr_schedule.num_training_steps",
+    "schedule.appearance.ema_decay=0",
+]
+
+
+def changes(run_dir: Path, before: dict[str, torch.Tensor]) -> torch.Tensor:
+    after = whole(run_dir)
+    return torch.cat(
+        [(after[name] - before[name]).flatten() for name in after if after[name].is_floating_point()]
+    )
+
+
+@pytest.fixture(scope="module")
+def one_rank(demo_data, tmp_path_factory) -> tuple[Path, dict[str, torch.Tensor]]:
+    """A run of three steps with two samples each, and the weights that it started from."""
+    folder = tmp_path_factory.mktemp("one")
+    still = [*steps("appearance", 1), *SGD, "optimizer.lr=0", "optimizer.weight_decay=0"]
+    fit(demo_data, folder / "start", "appearance", *still)
+    batch = ["schedule.appearance.batch_size=2"]
+    fit(demo_data, folder / "run", "appearance", *steps("appearance", 3), *SGD, *batch)
+    return folder / "run", whole(folder / "start")
+
+
+@pytest.mark.parametrize("how", ["two ddp ranks", "two fsdp ranks", "accumulated"])
+def test_two_samples_are_one_batch_however_they_are_spread(how, demo_data, one_rank, tmp_path):
+    expected, start = one_rank
+    batch = ["schedule.appearance.batch_size=1"]
+    if how == "accumulated":
+        batch += ["trainer.accumulate_grad_batches=2"]
+        fit(demo_data, tmp_path, "appearance", *steps("appearance", 3), *SGD, *batch)
+    else:
+        batch += two_ranks(how.split()[1])
+        done = run(
+            "train.py", *options(demo_data, tmp_path, "appearance", *steps("appearance", 3), *SGD, *batch)
+        )
+        assert done.returncode == 0, done.stderr
+    a, b = changes(expected, start), changes(tmp_path, start)
+    assert a.norm() > 0.01
+    assert (a - b).norm() < 1e-4 * a.norm()
+    for one, two in zip(
+        read_rows(expected / "metrics.csv"), read_rows(tmp_path / "metrics.csv"), strict=True
+    ):
+        by_timestep = {name for row in (one, two) for name in row if name.startswith("train/loss_t")}
+        assert {name for name in by_timestep if one.get(name)} == {
+            name for name in by_timestep if two.get(name)
+        }
+        for name in by_timestep:
+            assert not one.get(name) or float(one[name]) == pytest.approx(float(two[name]), rel=1e-4)
+        assert by_timestep
+        samples, steps_done = (float(two[f"throughput/{what}_per_sec"]) for what in ("samples", "steps"))
+        assert samples == pytest.approx(2 * steps_done)
+    if how != "accumulated":  # there each row is the last micro-batch
+        for (_, one), (_, two) in zip(losses(expected), losses(tmp_path), strict=True):
+            assert one == pytest.approx(two, rel=1e-5)
