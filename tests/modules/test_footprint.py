@@ -1,5 +1,6 @@
 """What footprint predicts, against hand formulas, torch's own counters and the allocator of a real step."""
 
+import gc
 from contextlib import nullcontext
 from functools import cache
 
@@ -102,13 +103,14 @@ def test_a_fake_step_costs_what_the_real_step_costs(kind, checkpointing):
     assert cost.flops == counter.get_total_flops()
 
     # Kernels allocate inside, and the dispatcher's Python frames hold inputs a moment longer than C++ does: these made
-    # -0.5 to 1.7 percent on a 2-core AMD EPYC; once, among many other tests, -4.3, as reference cycles lived on.
+    # -0.5 to 3.4 percent on a 2-core AMD EPYC.
     real, prediction = allocator_peak(stage, batch), cost.gradients + cost.activations
-    assert abs(real - prediction) < 0.06 * prediction
+    assert abs(real - prediction) < 0.05 * prediction
 
 
 def allocator_peak(stage, batch) -> int:
     """Bytes that the CPU allocator holds at most during a step, with batch and gradients as Lightning has them."""
+    gc.collect()  # else what earlier tests left is freed during the step, and taken off its own
     with torch.profiler.profile(
         profile_memory=True, activities=[torch.profiler.ProfilerActivity.CPU]
     ) as profile:
