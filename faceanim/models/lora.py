@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import unset_fake_temporarily
 
 LAYERS = (".to_q", ".to_k", ".to_v", ".to_out.0")
 DOWN, UP = ".lora_A.default.weight", ".lora_B.default.weight"
@@ -16,6 +18,7 @@ def add_lora(model: nn.Module, rank: int, alpha: float) -> None:
     """
     try:
         from peft import LoraConfig, inject_adapter_in_model
+        from peft.tuners.lora import LoraLayer
     except ImportError as error:
         raise ValueError("lora.rank needs the package peft: pip install 'faceanim[lora]'") from error
     layers = [
@@ -28,7 +31,15 @@ def add_lora(model: nn.Module, rank: int, alpha: float) -> None:
             f"lora.rank={rank}: expected at least 1, and {len(layers)} attention layers to train"
         )
     model.requires_grad_(False)
-    inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=alpha, target_modules=layers), model)
+    with (
+        unset_fake_temporarily()
+    ):  # peft moves what it has filled, which fake tensors (scripts.model_card) refuse
+        inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=alpha, target_modules=layers), model)
+    for layer in model.modules():
+        if isinstance(layer, LoraLayer):
+            for factor in (layer.lora_A.default, layer.lora_B.default):
+                factor.weight = nn.Parameter(torch.empty_like(factor.weight))
+            layer.reset_lora_parameters("default", init_lora_weights=True)
 
 
 def plain_name(name: str) -> str:

@@ -34,6 +34,13 @@ def test_the_card_adds_up(command):
     assert motion[0] == motion[1] == everything[1] != everything[0]  # stage 2 trains them and nothing else
 
 
+def test_low_rank_updates_need_no_weights_either(command):
+    code, out, err = command("-m", "scripts.model_card", *SMALL, "frames=2", "lora.rank=2")
+    assert code == 0, err
+    trained = int(re.search(r"^\| all +\|.* ([\d,]+) \|$", out, re.M).group(1).replace(",", ""))
+    assert trained > 0 and figures(out, "gradients")[0] == pytest.approx(4 * trained / 1e6, abs=0.1)
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [("precision=fp8", "precision"), ("frames=40", "32 frames"), ("frames=0", "frames")],
