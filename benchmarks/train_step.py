@@ -44,20 +44,21 @@ build = partial(hydra.utils.instantiate, _convert_="all")
 
 
 class StepTimer(L.Callback):
-    """Wall time of each step: forward, backward, clipping and optimiser; fetching the batch is left out."""
+    """Wall and processor time of each step: forward, backward, clipping, optimiser; fetching the batch is left out."""
 
     def __init__(self, warmup: int):
-        self.warmup, self.seconds = warmup, []
+        self.warmup, self.seconds, self.processor_seconds = warmup, [], []
 
     def on_train_batch_start(
         self, trainer: L.Trainer, stage: L.LightningModule, batch: object, number: int
     ) -> None:
         if number == self.warmup and stage.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(stage.device)
-        self.start = self._now(stage)
+        self.start, self.processor_start = self._now(stage), time.process_time()
 
     def on_train_batch_end(self, trainer: L.Trainer, stage: L.LightningModule, *_: object) -> None:
         self.seconds.append(self._now(stage) - self.start)
+        self.processor_seconds.append(time.process_time() - self.processor_start)
 
     def _now(self, stage: L.LightningModule) -> float:
         if stage.device.type == "cuda":
@@ -110,6 +111,7 @@ def measure(cfg: DictConfig) -> dict:
         "device": torch.cuda.get_device_name(device) if cuda else f"CPU, {torch.get_num_threads()} threads",
         "torch": torch.__version__,
         "step_seconds": seconds,
+        "processor_seconds": statistics.median(timer.processor_seconds[cfg.warmup :]),
         "samples_per_second": cfg.batch / seconds,
         "peak_memory_bytes": torch.cuda.max_memory_allocated(device) if cuda else peak_resident(),
         "bare_process_bytes": 0 if cuda else before,
