@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import TypeVar
 
-from diffusers import DDIMScheduler, ModelMixin
+from diffusers import ModelMixin
 
 from faceanim.models.animation_model import AnimationModel
 from faceanim.models.codec import CODECS
 from faceanim.models.weights import load_into, read_json, read_tensors
+from faceanim.pipelines.schedulers import SAMPLERS
 
 INDEX = "model_index.json"
 WEIGHTS = "diffusion_pytorch_model.safetensors"  # absent where a component has no weights
-SCHEDULERS = {"DDIMScheduler": DDIMScheduler}
 P = TypeVar("P")
 
 
@@ -33,7 +33,8 @@ def read_pipeline(cls: type[P], folder: str | Path) -> P:
         kinds = {kind.__name__: kind for kind in AnimationModel.components[name]}
         networks[name] = _read_network(_named(kinds, components[name][1], folder), folder / name)
     codec = _read_network(_named(CODECS, components["codec"][1], folder), folder / "codec")
-    scheduler_class = _named(SCHEDULERS, components["scheduler"][1], folder)
+    schedulers = {kind.__name__: kind for kind in SAMPLERS.values()}
+    scheduler_class = _named(schedulers, components["scheduler"][1], folder)
     scheduler = scheduler_class.from_config(read_json(folder / "scheduler" / "scheduler_config.json"))
     return cls(**networks, codec=codec, scheduler=scheduler, **settings)
 
