@@ -145,9 +145,9 @@ class AnimationPipeline(DiffusionPipeline):
         plan = self.plan(len(poses), long_video)
         guidance = Guidance(guidance_scale, pose_guidance_scale)
         conditions = self.conditions(reference_image, reference_points, poses)
-        noise = partial(noise_of, seed, self._latent_shape(height, width))
+        noise = partial(noise_of, seed, self.latent_shape(height, width))
         latents = self.denoise(conditions, plan, noise, steps, guidance, seed, scheduler, drift or Drift())
-        return self._decoded(ahead(latents) if overlap_decoding else latents, decode_batch)
+        return self.decoded(ahead(latents) if overlap_decoding else latents, decode_batch)
 
     def plan(self, T: int, long_video: LongVideo | None = None) -> list[Segment]:
         """Which frames are denoised together, see ``LongVideo``."""
@@ -251,14 +251,16 @@ class AnimationPipeline(DiffusionPipeline):
         return self.denoising_net.project(read)
 
     @torch.no_grad()
-    def _decoded(self, latents: Iterator[Tensor], batch: int) -> Iterator[np.ndarray]:
+    def decoded(self, latents: Iterator[Tensor], batch: int) -> Iterator[np.ndarray]:
+        """Frames (at most ``batch``, H, W, 3) of latents (t, C, h, w), in order."""
         with self.residence.of(self.decoder):
             for latents_tChw in latents:
                 for part in balanced(len(latents_tChw), batch):
                     piece = latents_tChw[part.start : part.stop].to(self.dtype)
                     yield to_frames(self.decoder.decode(piece))
 
-    def _latent_shape(self, height: int, width: int) -> tuple[int, int, int]:
+    def latent_shape(self, height: int, width: int) -> tuple[int, int, int]:
+        """(C, h, w) of a frame of this size."""
         return self.codec.latent_channels, height // self.codec.downscale, width // self.codec.downscale
 
     def _check(self, height: int, width: int, steps: int, decode_batch: int) -> None:

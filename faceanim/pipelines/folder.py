@@ -31,8 +31,8 @@ def read_pipeline(cls: type[P], folder: str | Path) -> P:
     networks = {}
     for name in AnimationModel.components:
         kinds = {kind.__name__: kind for kind in AnimationModel.components[name]}
-        networks[name] = _read_network(_named(kinds, components[name][1], folder), folder / name)
-    codec = _read_network(_named(CODECS, components["codec"][1], folder), folder / "codec")
+        networks[name] = read_network(_named(kinds, components[name][1], folder), folder / name)
+    codec = read_network(_named(CODECS, components["codec"][1], folder), folder / "codec")
     schedulers = {kind.__name__: kind for kind in SAMPLERS.values()}
     scheduler_class = _named(schedulers, components["scheduler"][1], folder)
     scheduler = scheduler_class.from_config(read_json(folder / "scheduler" / "scheduler_config.json"))
@@ -54,7 +54,8 @@ def has_motion(folder: str | Path) -> bool:
     return bool(read_json(Path(folder) / INDEX).get("motion", True))
 
 
-def _read_network(kind: type[ModelMixin], folder: Path) -> ModelMixin:
+def read_network(kind: type[ModelMixin], folder: Path) -> ModelMixin:
+    """A component, built as its config.json says. Raises ValueError where anything is missing or does not fit."""
     config = {k: v for k, v in read_json(folder / "config.json").items() if not k.startswith("_")}
     try:
         network = kind(**config)
