@@ -1,7 +1,6 @@
 """An average head in three dimensions, and how one like it lies in a picture. T: frames; N: points.
 
-Axes: x to the picture's right, y down, z away from the camera, in centimetres; the origin lies inside the head, where it
-turns.
+Axes: x to the picture's right, y down, z away from the camera, in centimetres; the origin lies inside the head.
 """
 
 import cv2

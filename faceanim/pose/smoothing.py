@@ -13,8 +13,8 @@ _KEPT = [*RIGHT_EYE, *LEFT_EYE, *MOUTH]  # lips and blinks are as fast as the ji
 
 
 def smooth(poses: PoseSequence, seconds: float = 0.3) -> PoseSequence:
-    """Head motion, brows, nose and jaw smoothed (Savitzky and Golay, 1964: parabolas over `seconds`); lips and lids keep
-    what they do on the head, to the last bit, and move with it.
+    """Head motion, brows, nose and jaw smoothed (Savitzky and Golay, 1964: parabolas over `seconds`); lips and lids
+    keep what they do on the head, and move with it.
 
     Symmetric in time: no lag. seconds 0, or windows of less than five frames, change nothing. Frames without a face
     stay without one; at gaps the curve goes through their filling.
