@@ -8,6 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import Wav2Vec2Model
 
+from faceanim.models.weight_source import WeightSource
+from faceanim.models.weights import LoadReport, load_into, read_tensors
+
 
 def current_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """A state dict with the weight norm of wav2vec2's positional convolution as torch has named it since 2.0."""
@@ -18,6 +21,16 @@ def current_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
             name = name.replace(old, f".pos_conv_embed.conv.parametrizations.weight.{new}")
         renamed[name] = tensor
     return renamed
+
+
+def load_wav2vec2(encoder: Wav2Vec2Model, source: str | dict | WeightSource) -> LoadReport:
+    """Fill it from a released checkpoint (wav2vec2-base, -base-960h): every tensor of it, or ValueError. What such files
+    hold for pre-training or for letters is left."""
+    path = WeightSource.parse(source).fetch()
+    state = current_names(read_tensors(path))
+    if any(name.startswith("wav2vec2.") for name in state):
+        state = {n.removeprefix("wav2vec2."): t for n, t in state.items() if n.startswith("wav2vec2.")}
+    return load_into(encoder, state, path, may_miss=["masked_spec_embed"], part="wav2vec2")
 
 
 def wav2vec2_features(

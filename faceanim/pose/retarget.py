@@ -26,9 +26,7 @@ def retarget(
     """
     if mode not in get_args(Mode):
         raise ValueError(f"retarget: expected one of {', '.join(get_args(Mode))}, got {mode!r}")
-    points = np.asarray(reference_points, np.float64)
-    if points.shape != (68, 2) or not np.isfinite(points).all():
-        raise ValueError(f"retarget: expected (68, 2) finite points of the reference, got {points.shape}")
+    points = checked_reference(reference_points)
     if mode == "absolute":
         return poses.resized(width, height)
     motion, driver = read_motion(poses)
@@ -37,6 +35,16 @@ def retarget(
     matrix_2x2, shift_2 = _similarity(driver.points[_EYES_AND_NOSE], points[_EYES_AND_NOSE])
     moved = (poses.points @ matrix_2x2.T + shift_2).astype(np.float32)
     return replace(poses, points=moved, width=width, height=height)
+
+
+def checked_reference(points: np.ndarray) -> np.ndarray:
+    """The points as float64; ValueError where there is no face, or not of 68 points."""
+    points = np.asarray(points, np.float64)
+    if points.shape != (68, 2):
+        raise ValueError(f"reference: expected (68, 2) points of a face, got {points.shape}")
+    if not np.isfinite(points).all():
+        raise ValueError("reference: expected a face in the picture, got none")
+    return points
 
 
 def _similarity(from_Nx2: np.ndarray, to_Nx2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
