@@ -61,14 +61,16 @@ def motion_from_speech(
     n_frames = max(1, round(n_samples / RATE * fps))
     expression = _expression(features_CL, model, n_frames, fps)
     rng = np.random.default_rng(seed)
+    return replace(
+        idle(n_frames, fps, rng), expression=expression + close_eyes(blinks(n_frames, fps, rng))
+    )
+
+
+def idle(n_frames: int, fps: float, rng: np.random.Generator) -> FaceMotion:
+    """A head that is never quite still, from where it is at first, under a face that does nothing."""
     turn = np.stack([np.radians(degrees) * sway(n_frames, fps, rng) for degrees in _DEGREES], axis=-1)
     shift = np.stack([_CENTIMETRES * sway(n_frames, fps, rng) for _ in range(2)], axis=-1)
-    return replace(
-        FaceMotion.still(n_frames, fps),
-        turn=turn - turn[0],  # the first frame is the reference's
-        shift=shift - shift[0],
-        expression=expression + close_eyes(blinks(n_frames, fps, rng)),
-    )
+    return replace(FaceMotion.still(n_frames, fps), turn=turn - turn[0], shift=shift - shift[0])
 
 
 def expression_of(sound_N: np.ndarray, model: AudioToPose, n_frames: int, fps: float) -> np.ndarray:
