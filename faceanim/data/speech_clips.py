@@ -79,9 +79,13 @@ class SpeechClips(Dataset):
         ]
         of = f"speech and {frames} frames: {len(self.rows)} of {len(rows)} clips of split {split!r} in {folder}"
         if not self.rows:
-            raise ValueError(f"expected clips with {of}; data.module.least_correlation is {least_correlation:g}")
+            raise ValueError(
+                f"expected clips with {of}; data.module.least_correlation is {least_correlation:g}"
+            )
         log.info("%s", of)
-        self.order = ClipOrder([row.source for row in self.rows], len(self.rows) * samples_per_clip, seed, None)
+        self.order = ClipOrder(
+            [row.source for row in self.rows], len(self.rows) * samples_per_clip, seed, None
+        )
         self._clips: dict[str, SpeechClip] = {}
 
     def __len__(self) -> int:

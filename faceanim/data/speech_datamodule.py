@@ -31,7 +31,12 @@ class SpeechDataModule(L.LightningDataModule):
         val_batches: int = 2,
     ):
         super().__init__()
-        self.folder, self.batch_size, self.num_workers, self.val_batches = folder, batch_size, num_workers, val_batches
+        self.folder, self.batch_size, self.num_workers, self.val_batches = (
+            folder,
+            batch_size,
+            num_workers,
+            val_batches,
+        )
         both = {"context": context, "samples_per_clip": samples_per_clip, "bands": bands, "seed": seed}
         both |= {"least_correlation": least_correlation, "longest_lag": longest_lag}
         self.train_set = SpeechClips(folder, "train", frames, **both)

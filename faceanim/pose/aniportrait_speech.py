@@ -17,7 +17,9 @@ from faceanim.pose.speech import idle
 from faceanim.pose.topology import MEDIAPIPE_VERTICES
 
 _PIECE_SECONDS, _OVERLAP_SECONDS = 16.0, 1.0  # of speech at a time; 600 frames at most, whatever the rate
-_CAMERA = 50.0  # centimetres from the face to AniPortrait's camera: what a step towards it does to the face's size
+_CAMERA = (
+    50.0  # centimetres from the face to AniPortrait's camera: what a step towards it does to the face's size
+)
 _FLIP = np.diag([1.0, -1.0, -1.0])  # the mesh's axes (y up, z to the camera) to ours
 
 

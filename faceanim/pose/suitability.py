@@ -18,7 +18,10 @@ _GROWTH = (0.3, 1.0)  # log of the largest change of the driver's size
 _LOST = (0.05, 0.5)  # share of the driver's frames without a face
 _OUTSIDE = (0.05, 0.4)  # share of the points that the motion takes out of the picture
 _SMALL = (64.0, 24.0)  # pixels between the outer corners of the reference's eyes: fewer are worse
-_OPEN = (0.15, 0.5)  # the reference's lips: what lies behind closed ones is not in the picture, and vice versa
+_OPEN = (
+    0.15,
+    0.5,
+)  # the reference's lips: what lies behind closed ones is not in the picture, and vice versa
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,7 @@ class Suitability:
     reasons: tuple[str, ...]
 
 
-def suitability(
-    poses: PoseSequence, reference_points: np.ndarray, width: int, height: int
-) -> Suitability:
+def suitability(poses: PoseSequence, reference_points: np.ndarray, width: int, height: int) -> Suitability:
     """Of a driver for a reference picture of width x height with these (68, 2) points, retargeted as `relative`."""
     points = checked_reference(reference_points)
     reference = Head.of(points)

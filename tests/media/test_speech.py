@@ -24,7 +24,9 @@ def write_sound(path: Path, rate: int, layout: str, seconds: float = 1.5, loud: 
     tone = (8000 * np.sin(2 * np.pi * 440 * time)).astype(np.int16)
     mix = np.stack([tone if loud in (None, channel.name) else 0 * tone for channel in channels], axis=1)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("flac" if path.suffix == ".flac" else "pcm_s16le", rate=rate, layout=layout)
+        stream = container.add_stream(
+            "flac" if path.suffix == ".flac" else "pcm_s16le", rate=rate, layout=layout
+        )
         frame = av.AudioFrame.from_ndarray(mix.reshape(1, -1), format="s16", layout=layout)
         frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), 0
         fifo = av.AudioFifo()
