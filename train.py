@@ -58,7 +58,11 @@ def tools(cfg: DictConfig) -> dict[str, Any]:
         return {name: list(build(cfg[name]).values()) for name in ("logger", "callbacks")}
     once = {"max_steps": 1, "val_check_interval": 1, "limit_val_batches": 1, "accumulate_grad_batches": 1}
     off = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    return {"callbacks": [build(cfg.callbacks.preflight)] if "preflight" in cfg.callbacks else [], **once, **off}
+    return {
+        "callbacks": [build(cfg.callbacks.preflight)] if "preflight" in cfg.callbacks else [],
+        **once,
+        **off,
+    }
 
 
 if __name__ == "__main__":

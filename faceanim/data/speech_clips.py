@@ -48,10 +48,12 @@ class SpeechClip(NamedTuple):
 
 
 class SpeechClips(Dataset):
-    """The clips of a split that have sound and are long enough for `frames`; the others are left out, with a message.
+    """The clips of a split in which somebody is heard to speak, and that are long enough for `frames`; how many are left
+    out is logged.
 
-    context: seconds of sound around a window. samples_per_clip: windows an epoch. longest_lag: where mouth and sound
-    plainly move together (index.parquet), but not at once, and by no more than so many seconds, the sound is moved.
+    context: seconds of sound around a window. samples_per_clip: windows an epoch. least_correlation: of mouth and sound
+    (index.parquet: mouth_audio_correlation) in a clip that is taken; music has less. longest_lag: where they plainly move
+    together, but not at once, and by no more than so many seconds, the sound is moved.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class SpeechClips(Dataset):
         frames: int,
         context: float = 0.5,
         samples_per_clip: int = 16,
+        least_correlation: float = 0.15,
         longest_lag: float = 0.2,
         bands: int = 40,
         seed: int = 0,
@@ -69,14 +72,20 @@ class SpeechClips(Dataset):
         self.longest_lag, self.seed = longest_lag, seed
         self._log_mel = LogMel(bands)
         rows = [row for row in read_index(folder) if row.keep and row.split == split]
-        self.rows = [row for row in rows if row.audio_path and row.n_frames >= frames]
+        self.rows = [
+            row
+            for row in rows
+            if row.audio_path and row.n_frames >= frames and row.mouth_audio_correlation >= least_correlation
+        ]
+        of = f"speech and {frames} frames: {len(self.rows)} of {len(rows)} clips of split {split!r} in {folder}"
         if not self.rows:
             raise ValueError(
-                f"no clip of split {split!r} in {folder} has sound and {frames} frames, of {len(rows)} that there are"
+                f"expected clips with {of}; data.module.least_correlation is {least_correlation:g}"
             )
-        if len(self.rows) < len(rows):
-            log.info("%s: %d of %d clips have no sound or are too short", split, len(rows) - len(self.rows), len(rows))
-        self.order = ClipOrder([row.source for row in self.rows], len(self.rows) * samples_per_clip, seed, None)
+        log.info("%s", of)
+        self.order = ClipOrder(
+            [row.source for row in self.rows], len(self.rows) * samples_per_clip, seed, None
+        )
         self._clips: dict[str, SpeechClip] = {}
 
     def __len__(self) -> int:

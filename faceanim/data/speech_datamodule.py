@@ -23,6 +23,7 @@ class SpeechDataModule(L.LightningDataModule):
         num_workers: int = 0,
         context: float = 0.5,
         samples_per_clip: int = 16,
+        least_correlation: float = 0.15,
         longest_lag: float = 0.2,
         bands: int = 40,
         seed: int = 0,
@@ -30,9 +31,14 @@ class SpeechDataModule(L.LightningDataModule):
         val_batches: int = 2,
     ):
         super().__init__()
-        self.folder, self.batch_size, self.num_workers, self.val_batches = folder, batch_size, num_workers, val_batches
-        both = {"context": context, "samples_per_clip": samples_per_clip, "longest_lag": longest_lag}
-        both |= {"bands": bands, "seed": seed}
+        self.folder, self.batch_size, self.num_workers, self.val_batches = (
+            folder,
+            batch_size,
+            num_workers,
+            val_batches,
+        )
+        both = {"context": context, "samples_per_clip": samples_per_clip, "bands": bands, "seed": seed}
+        both |= {"least_correlation": least_correlation, "longest_lag": longest_lag}
         self.train_set = SpeechClips(folder, "train", frames, **both)
         self.val_set = SpeechClips(folder, val_split, frames, **both)
 

@@ -51,10 +51,10 @@ class Soundtrack:
 
     def _samples(self) -> Iterator[np.ndarray]:
         """(n, CHANNELS) pieces that join without gaps, from `start` to the last sample of the file."""
-        with _opened(self.path) as (container, stream):
+        with _opened(self.path) as (container, _):
             origin = _first_picture(container)
-            if origin is not None:
-                container.seek(0)
+        # Opened anew: after a seek to the beginning, AAC's first samples would be lost.
+        with _opened(self.path) as (container, stream):
             done = 0  # samples yielded
             place = expected = None  # sample number and second at which the next piece begins
             resampler = _resampler()

@@ -14,9 +14,7 @@ MAX_SECONDS = 3600.0
 _PIECE = 10 * RATE  # samples held at a time
 
 # Formats that hold sound. Playlists are left out: they make the reader open other files.
-_DEMUXERS = (
-    "wav,w64,aiff,au,caf,mp3,aac,flac,ogg,ac3,eac3,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,asf,flv"
-)
+_DEMUXERS = "wav,w64,aiff,au,caf,mp3,aac,flac,ogg,ac3,eac3,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,asf,flv"
 
 
 def iter_speech(path: str | Path, max_seconds: float = MAX_SECONDS) -> Iterator[np.ndarray]:
@@ -54,9 +52,7 @@ def read_speech(path: str | Path, max_seconds: float = MAX_SECONDS) -> np.ndarra
     return np.concatenate(list(iter_speech(path, max_seconds)))
 
 
-def _frames(
-    container: av.container.InputContainer, stream: av.AudioStream
-) -> Iterator[av.AudioFrame | None]:
+def _frames(container: av.container.InputContainer, stream: av.AudioStream) -> Iterator[av.AudioFrame | None]:
     yield from container.decode(stream)
     yield None  # lets the resampler give what it still holds
 

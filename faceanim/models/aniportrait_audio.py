@@ -67,9 +67,7 @@ class AudioToHead(nn.Module):
     def forward(self, sound_BN: Tensor, n_frames: int, manner_B: Tensor) -> Tensor:
         """manner_B: 0 to 99, one of the manners learnt. Returns (B, T, 6). ValueError beyond `max_frames`."""
         if n_frames > self.max_frames:
-            raise ValueError(
-                f"audio to head pose: expected at most {self.max_frames} frames, got {n_frames}"
-            )
+            raise ValueError(f"audio to head pose: expected at most {self.max_frames} frames, got {n_frames}")
         speech = wav2vec2_features(self.audio_encoder, sound_BN, n_frames, self.mean_of_layers)
         memory_BTD = self.in_fn(speech)
         manner_B1D = self.id_embed(manner_B)[:, None]

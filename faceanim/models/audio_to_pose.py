@@ -44,7 +44,9 @@ class AudioToPose(ModelMixin, ConfigMixin):
         if encoder not in ("mel", "wav2vec2"):
             raise ValueError(f"model.encoder: expected mel or wav2vec2, got {encoder!r}")
         self.log_mel = LogMel(bands)  # also for the profile of a recording, whatever the encoder
-        self.speech_encoder = Wav2Vec2Model(Wav2Vec2Config(**(wav2vec2 or {}))) if encoder == "wav2vec2" else None
+        self.speech_encoder = (
+            Wav2Vec2Model(Wav2Vec2Config(**(wav2vec2 or {}))) if encoder == "wav2vec2" else None
+        )
         channels = bands if self.speech_encoder is None else self.speech_encoder.config.hidden_size
         widths = [channels, *[width] * (len(dilations) - 1)]
         self.layers = nn.ModuleList(
@@ -71,7 +73,9 @@ class AudioToPose(ModelMixin, ConfigMixin):
         if self.speech_encoder is None:
             return normalised(self.log_mel(sound_BN), profile_BC)
         gain_B1 = torch.exp(-profile_BC.mean(dim=1, keepdim=True) / 2)  # power to amplitude
-        hidden = self.speech_encoder.feature_extractor(F.pad(gain_B1 * sound_BN, (200, 200)))  # centred on l / 50 s
+        hidden = self.speech_encoder.feature_extractor(
+            F.pad(gain_B1 * sound_BN, (200, 200))
+        )  # centred on l / 50 s
         hidden, _ = self.speech_encoder.feature_projection(hidden.transpose(1, 2))
         return transformer_states(self.speech_encoder, hidden).transpose(1, 2)
 
@@ -104,7 +108,9 @@ class AudioToPose(ModelMixin, ConfigMixin):
             checkpoint = read_checkpoint(path)
             card = checkpoint["faceanim"]
             if card.get("stage") != "audio_to_pose":
-                raise ValueError(f"{path}: expected a checkpoint of stage=audio_to_pose, got {card.get('stage')}")
+                raise ValueError(
+                    f"{path}: expected a checkpoint of stage=audio_to_pose, got {card.get('stage')}"
+                )
             config = card["model"]
             state = {name.removeprefix("model."): tensor for name, tensor in checkpoint["state_dict"].items()}
         elif (path / CONFIG).is_file():

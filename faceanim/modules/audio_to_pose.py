@@ -105,7 +105,9 @@ class AudioToPoseStage(L.LightningModule):
 
     def training_step(self, batch: SpeechSample, batch_idx: int) -> Tensor:
         mixed = np.random.SeedSequence([self.seed, int(batch.number[0])]).generate_state(1, np.uint64)[0]
-        torch.manual_seed(int(mixed) >> 1)  # dropout, by the samples: a resumed run draws what an uninterrupted one does
+        torch.manual_seed(
+            int(mixed) >> 1
+        )  # dropout, by the samples: a resumed run draws what an uninterrupted one does
         loss = self.losses(batch, self.seed, disturb=True)
         self.log("train/loss", loss, prog_bar=True, sync_dist=True, batch_size=len(batch.number))
         return loss
@@ -116,7 +118,9 @@ class AudioToPoseStage(L.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         data = self.trainer.datamodule
-        self.log_dict({f"val/{name}": value for name, value in scores(self.model, data).items()}, sync_dist=True)
+        self.log_dict(
+            {f"val/{name}": value for name, value in scores(self.model, data).items()}, sync_dist=True
+        )
 
     def configure_optimizers(self):
         optimizer = self.optimizer([p for p in self.parameters() if p.requires_grad])
@@ -169,7 +173,10 @@ class SpeechOrigin:
 
 
 def assemble(
-    module: Callable[..., AudioToPoseStage], parts: dict[str, Any], weights: dict[str, Any], init_from: str | None
+    module: Callable[..., AudioToPoseStage],
+    parts: dict[str, Any],
+    weights: dict[str, Any],
+    init_from: str | None,
 ) -> AudioToPoseStage:
     """module: the stage but for its network. parts: what conf/model/audio_to_pose.yaml builds. init_from: what
     ``AudioToPose.load`` reads; else weights["parts"]["wav2vec2"] fills that encoder, which is never trained."""
@@ -180,7 +187,9 @@ def assemble(
     elif network.speech_encoder is None:
         report = "audio_to_pose: random weights"
     elif source is None:
-        raise ValueError("model.network.encoder=wav2vec2 needs its weights: +weights.parts.wav2vec2=<file or folder>")
+        raise ValueError(
+            "model.network.encoder=wav2vec2 needs its weights: +weights.parts.wav2vec2=<file or folder>"
+        )
     else:
         report = load_wav2vec2(network.speech_encoder, source)
     return module(model=network, origin=SpeechOrigin(str(report)))

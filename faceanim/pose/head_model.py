@@ -97,7 +97,7 @@ def rotations(angles_T3: np.ndarray) -> np.ndarray:
     Positive: the face turns to the picture's right, looks down, tilts clockwise in the picture.
     """
     yaw, pitch, roll = np.asarray(angles_T3, np.float64).T
-    return _about(1, -yaw) @ _about(0, pitch) @ _about(2, roll)
+    return about(1, -yaw) @ about(0, pitch) @ about(2, roll)
 
 
 def angles(rotation_T33: np.ndarray) -> np.ndarray:
@@ -107,7 +107,7 @@ def angles(rotation_T33: np.ndarray) -> np.ndarray:
     return np.stack([np.arctan2(x, -z), np.arcsin(np.clip(y, -1, 1)), roll], axis=-1)
 
 
-def _about(axis: int, angle_T: np.ndarray) -> np.ndarray:
+def about(axis: int, angle_T: np.ndarray) -> np.ndarray:
     """Right-handed rotations (T, 3, 3) about a coordinate axis."""
     matrix = np.zeros((len(angle_T), 3, 3))
     first, second = (axis + 1) % 3, (axis + 2) % 3
@@ -135,7 +135,9 @@ def fit_head(points_T68x2: np.ndarray, shape_68x3: np.ndarray) -> tuple[np.ndarr
     model, weights = shape_68x3[_POINTS], _WEIGHTS / _WEIGHTS.sum()
     middle_T2, middle_3 = np.einsum("n,tnx->tx", weights, points), weights @ model
     shape_N3, root_N = model - middle_3, np.sqrt(weights)
-    affine_T32 = np.linalg.pinv(root_N[:, None] * shape_N3) @ (root_N[:, None] * (points - middle_T2[:, None]))
+    affine_T32 = np.linalg.pinv(root_N[:, None] * shape_N3) @ (
+        root_N[:, None] * (points - middle_T2[:, None])
+    )
     rotation = np.stack([_nearest(affine.T) for affine in affine_T32])
     for _ in range(_ROUNDS):
         seen = np.matmul(shape_N3, rotation.transpose(0, 2, 1))  # (T, N, 3), unscaled
@@ -144,7 +146,11 @@ def fit_head(points_T68x2: np.ndarray, shape_68x3: np.ndarray) -> tuple[np.ndarr
         residual = (points - middle_T2[:, None]) / scale[:, None, None] - seen[..., :2]
         zero = np.zeros_like(seen[..., 0])
         by_turn = np.stack(  # d(x, y) / d(rotation vector on the left): w x p
-            [np.stack([zero, seen[..., 2], -seen[..., 1]], -1), np.stack([-seen[..., 2], zero, seen[..., 0]], -1)], -2
+            [
+                np.stack([zero, seen[..., 2], -seen[..., 1]], -1),
+                np.stack([-seen[..., 2], zero, seen[..., 0]], -1),
+            ],
+            -2,
         )
         jacobian = np.concatenate([by_turn, seen[..., :2, None]], -1) * root_N[None, :, None, None]
         flat = jacobian.reshape(len(points), -1, 4)

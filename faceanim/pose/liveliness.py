@@ -22,7 +22,9 @@ def blinks_at(seconds: list[float], n_frames: int, fps: float) -> np.ndarray:
     time = np.arange(n_frames) / fps
     for begin in seconds:
         share = np.clip((time - begin) / _BLINK_SECONDS, 0, 1)
-        one = np.where(share < 1 / 3, np.sin(1.5 * np.pi * share), np.cos(0.75 * np.pi * (share - 1 / 3)) ** 2)
+        one = np.where(
+            share < 1 / 3, np.sin(1.5 * np.pi * share), np.cos(0.75 * np.pi * (share - 1 / 3)) ** 2
+        )
         peak = int(np.ceil((begin + _BLINK_SECONDS / 3) * fps))
         if peak < n_frames:
             one[peak] = 1.0  # at low rates too some frame shows closed eyes

@@ -14,7 +14,7 @@ from faceanim.pose.measures import eye_openness, lip_aperture
 from faceanim.pose.sequence import PoseSequence
 from faceanim.pose.topology import INNER_LIP_PAIRS, JAW, LEFT_EYE, MOUTH, RIGHT_EYE
 
-_CALM_SHARE = 0.03  # of the frames: their mean is the neutral face
+_AROUND = 2  # frames to either side of the calmest one: their mean is the neutral face, with less jitter
 _SHUT = 3.0  # an eye so many times narrower than an average one is taken for shut, and its usual opening for unknown
 _UPPER_SHARE = 0.2  # of the way to a closed mouth that the upper lip makes
 _CHIN_FOLLOWS = 0.6  # of the lower lip's way
@@ -37,7 +37,9 @@ class Head:
     def of(cls, points_68x2: np.ndarray) -> Self:
         """The face of one picture, as it is: `points` gives the same back."""
         rotation, scale, centre = (one[0] for one in fit_head(points_68x2[None], AVERAGE_HEAD_68x3))
-        flat = _straightened(points_68x2[None], rotation[None], scale[None], centre[None], AVERAGE_HEAD_68x3)[0]
+        flat = _straightened(points_68x2[None], rotation[None], scale[None], centre[None], AVERAGE_HEAD_68x3)[
+            0
+        ]
         return cls(np.column_stack([flat, AVERAGE_HEAD_68x3[:, 2]]), rotation, float(scale), centre)
 
     @property
@@ -108,19 +110,20 @@ class FaceMotion:
 def read_motion(poses: PoseSequence) -> tuple[FaceMotion, Head]:
     """Split a pose sequence into what the face does and whose it is; `show_motion` joins them again, exactly.
 
-    The neutral face is the mean of the calmest frames: lips closed, eyes open, head straight; the motion is relative
-    to where the head is in the calmest of all. ValueError where no frame has a face.
+    The neutral frame is the calmest: lips closed, eyes open, head straight. ValueError where no frame has a face.
     """
     found = poses.found
     if not found.any():
         raise ValueError(f"pose sequence: expected a face in at least one of {len(poses)} frames, got none")
     points = poses.points[found].astype(np.float64)
     rotation, scale, centre = fit_head(points, AVERAGE_HEAD_68x3)
-    calm = _calmest_first(points, rotation)[: max(1, round(_CALM_SHARE * len(points)))]
-    flat = _straightened(points[calm], rotation[calm], scale[calm], centre[calm], AVERAGE_HEAD_68x3).mean(axis=0)
+    k = _calmest(points, rotation)
+    calm = slice(max(0, k - _AROUND), k + _AROUND + 1)
+    flat = _straightened(points[calm], rotation[calm], scale[calm], centre[calm], AVERAGE_HEAD_68x3).mean(
+        axis=0
+    )
     shape = np.column_stack([flat, AVERAGE_HEAD_68x3[:, 2]])
     rotation, scale, centre = fit_head(points, shape)
-    k = calm[0]
     head = Head(shape, rotation[k], float(scale[k]), centre[k])
     expression = _straightened(points, rotation, scale, centre, shape) - shape[:, :2]
 
@@ -156,7 +159,10 @@ def show_motion(motion: FaceMotion, head: Head, width: int, height: int, source:
     rotation = rotations(angles(head.rotation[None]) + motion.turn[seen])
     points = np.full((len(motion), 68, 2), np.nan, np.float32)
     points[seen] = project(
-        shapes, rotation, head.scale * np.exp(motion.zoom[seen]), head.centre + head.scale * motion.shift[seen]
+        shapes,
+        rotation,
+        head.scale * np.exp(motion.zoom[seen]),
+        head.centre + head.scale * motion.shift[seen],
     )
     return PoseSequence(points, motion.confidence.astype(np.float32), motion.fps, width, height, source)
 
@@ -174,11 +180,11 @@ def _straightened(
     return np.linalg.solve(rotation_T33[:, :2, :2], (seen - by_depth).transpose(0, 2, 1)).transpose(0, 2, 1)
 
 
-def _calmest_first(points_T68x2: np.ndarray, rotation_T33: np.ndarray) -> np.ndarray:
-    """Frame numbers: closed lips, eyes as open as usual, face to the camera."""
+def _calmest(points_T68x2: np.ndarray, rotation_T33: np.ndarray) -> int:
+    """The frame with closed lips, eyes as open as usual, and the face to the camera."""
     openness = eye_openness(points_T68x2).mean(axis=1)
     away = np.arccos(np.clip(rotation_T33[:, 2, 2], -1, 1))  # of the face's axis from the camera's, radians
-    return np.argsort(2 * lip_aperture(points_T68x2) + np.abs(openness - np.median(openness)) + away, kind="stable")
+    return int(np.argmin(2 * lip_aperture(points_T68x2) + np.abs(openness - np.median(openness)) + away))
 
 
 def _between(expression_T68x2: np.ndarray, one_68x3: np.ndarray, other_68x3: np.ndarray) -> np.ndarray:

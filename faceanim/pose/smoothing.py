@@ -35,7 +35,9 @@ def _smoothed(motion: FaceMotion, window: int) -> FaceMotion:
     expression[:, _KEPT] = motion.expression[:, _KEPT]
     names = ("turn", "zoom", "shift")
     return replace(
-        motion, expression=expression, **{name: savitzky_golay(getattr(motion, name), window) for name in names}
+        motion,
+        expression=expression,
+        **{name: savitzky_golay(getattr(motion, name), window) for name in names},
     )
 
 

@@ -57,18 +57,20 @@ def motion_from_speech(
         raise ValueError(f"fps: expected a rate above 0 and at most 1000, got {fps}")
     features_CL, n_samples = sound_features(iter_speech(path, max_seconds), model)
     if n_samples < _SHORTEST * RATE:
-        raise ValueError(f"speech {path}: expected at least {_SHORTEST:g} s of sound, got {n_samples / RATE:.3f} s")
+        raise ValueError(
+            f"speech {path}: expected at least {_SHORTEST:g} s of sound, got {n_samples / RATE:.3f} s"
+        )
     n_frames = max(1, round(n_samples / RATE * fps))
     expression = _expression(features_CL, model, n_frames, fps)
     rng = np.random.default_rng(seed)
+    return replace(idle(n_frames, fps, rng), expression=expression + close_eyes(blinks(n_frames, fps, rng)))
+
+
+def idle(n_frames: int, fps: float, rng: np.random.Generator) -> FaceMotion:
+    """A head that is never quite still, from where it is at first, under a face that does nothing."""
     turn = np.stack([np.radians(degrees) * sway(n_frames, fps, rng) for degrees in _DEGREES], axis=-1)
     shift = np.stack([_CENTIMETRES * sway(n_frames, fps, rng) for _ in range(2)], axis=-1)
-    return replace(
-        FaceMotion.still(n_frames, fps),
-        turn=turn - turn[0],  # the first frame is the reference's
-        shift=shift - shift[0],
-        expression=expression + close_eyes(blinks(n_frames, fps, rng)),
-    )
+    return replace(FaceMotion.still(n_frames, fps), turn=turn - turn[0], shift=shift - shift[0])
 
 
 def expression_of(sound_N: np.ndarray, model: AudioToPose, n_frames: int, fps: float) -> np.ndarray:
@@ -130,7 +132,9 @@ def _expression(features_CL: torch.Tensor, model: AudioToPose, n_frames: int, fp
     step = max(1, round(_PIECE_SECONDS * fps))
     made = []
     for begin in range(0, n_frames, step):
-        place_T = torch.arange(begin, min(begin + step, n_frames), device=model.device) * (model.feature_rate / fps)
+        place_T = torch.arange(begin, min(begin + step, n_frames), device=model.device) * (
+            model.feature_rate / fps
+        )
         place_T = place_T.clamp(max=features_CL.shape[1] - 1)
         first = max(0, int(place_T[0]) - around)
         last = int(place_T[-1]) + 1 + around

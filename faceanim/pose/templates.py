@@ -45,7 +45,9 @@ def load_template(name: str, folder: str | Path = FOLDER) -> PoseSequence:
         return PoseSequence.load(name)
     names = template_names(folder)
     if name not in names:
-        raise ValueError(f"template: expected one of {', '.join(names)}, or the path of an .npz, got {name!r}")
+        raise ValueError(
+            f"template: expected one of {', '.join(names)}, or the path of an .npz, got {name!r}"
+        )
     return PoseSequence.load(Path(folder) / f"{name}.npz")
 
 

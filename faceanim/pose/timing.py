@@ -13,12 +13,12 @@ _BLEND_SECONDS = 0.25  # of a joint between two takes
 def resample(poses: PoseSequence, fps: float) -> PoseSequence:
     """The same motion at another rate: frame k shows what is shown k / fps seconds after the first one.
 
-    Linear between neighbours; the result ends with the last frame whose time is not after the last of `poses`. A frame
-    that lies between a face and none has none.
+    It lasts as long: round(seconds * fps) frames. Linear between neighbours, the last frame held to the end. A frame that
+    lies between a face and none has none.
     """
     if not 0 < fps <= 1000:
         raise ValueError(f"resample: expected fps above 0 and at most 1000, got {fps}")
-    n_frames = int(np.floor((len(poses) - 1) / poses.fps * fps + 1e-6)) + 1
+    n_frames = max(1, round(len(poses) / poses.fps * fps))
     place = np.minimum(np.arange(n_frames) * (poses.fps / fps), len(poses) - 1)
     place = np.where(np.abs(place - place.round()) < 1e-6, place.round(), place)
     before = np.floor(place).astype(int)

@@ -24,7 +24,9 @@ def opening(expression_T68x2: np.ndarray) -> np.ndarray:
 def lip_scores(made_T: np.ndarray, real_T: np.ndarray) -> LipScores:
     """Of two openings of the same frames."""
     if made_T.shape != real_T.shape:
-        raise ValueError(f"lip scores: expected openings of one length, got {made_T.shape} and {real_T.shape}")
+        raise ValueError(
+            f"lip scores: expected openings of one length, got {made_T.shape} and {real_T.shape}"
+        )
     still = made_T.std() < 1e-6 or real_T.std() < 1e-6
     correlation = 0.0 if still else float(np.corrcoef(made_T, real_T)[0, 1])
     return LipScores(float(np.abs(made_T - real_T).mean()), correlation)
