@@ -22,7 +22,10 @@ def mistake(error: ValueError, look: str, limits: Limits) -> str:
     text, what = str(error), _WHAT[look]
     rules = (
         (r"is empty|holds no (frames|samples)", f"This {what} is empty. Choose another file."),
-        (r"truncated|ends early", f"This {what} is incomplete, probably by a broken download. Choose another file."),
+        (
+            r"truncated|ends early",
+            f"This {what} is incomplete, probably by a broken download. Choose another file.",
+        ),
         (
             r"image .* is too large",
             f"This photo has too many pixels: at most {limits.photo_megapixels:g} million are taken. Make it smaller.",
@@ -44,8 +47,14 @@ def mistake(error: ValueError, look: str, limits: Limits) -> str:
             r"no face found in the",
             f"No face was found in this {what}. It should show one from the front, well lit and large enough.",
         ),
-        (r"face is not seen|face in at least half", "The face is hidden for too long in this video. Choose or cut another."),
-        (r"no (video|audio) stream|no sound", f"There is no {'picture' if look == 'video' else 'sound'} in this file. {_TRY[look]}"),
+        (
+            r"face is not seen|face in at least half",
+            "The face is hidden for too long in this video. Choose or cut another.",
+        ),
+        (
+            r"no (video|audio) stream|no sound",
+            f"There is no {'picture' if look == 'video' else 'sound'} in this file. {_TRY[look]}",
+        ),
         (r"changes its frame size", "This video changes its size in the middle. Choose another file."),
         (r"at least [\d.]+ s of sound", "This sound is too short. Choose another file."),
         (r"out of memory|too large", f"This {what} is too large for this platform. Choose a smaller one."),
@@ -66,7 +75,9 @@ def of_photo(points_68x2: np.ndarray, crop_pixels: int, size: int, n_faces: int)
     """Warnings, none of which forbids to go on."""
     words = []
     if n_faces > 1:
-        words.append(f"There are {n_faces} faces in this photo; the one in the frame is animated. Choose another below.")
+        words.append(
+            f"There are {n_faces} faces in this photo; the one in the frame is animated. Choose which below."
+        )
     if crop_pixels < _TINY * size:
         words.append(
             f"The face is small: {crop_pixels} pixels are blown up to {size}, so the video will look soft. A photo "
@@ -74,7 +85,9 @@ def of_photo(points_68x2: np.ndarray, crop_pixels: int, size: int, n_faces: int)
         )
     yaw, pitch, roll = head_angles(points_68x2[None])[0]
     if abs(yaw) > _TURNED[0]:
-        words.append(f"The head is turned to the side by about {abs(yaw):.0f} degrees. One from the front is better.")
+        words.append(
+            f"The head is turned to the side by about {abs(yaw):.0f} degrees. One from the front is better."
+        )
     if abs(pitch) > _TURNED[1]:
         words.append("The face looks up or down. One that looks straight into the camera is better.")
     if abs(roll) > _TURNED[2]:
@@ -87,7 +100,9 @@ def of_notes(notes: list[str]) -> list[str]:
     words = []
     for note in notes:
         if "no face" in note:
-            words.append("The face is hidden for moments in this video; these are filled in from before and after.")
+            words.append(
+                "The face is hidden for moments in this video; these are filled in from before and after."
+            )
     return list(dict.fromkeys(words))
 
 

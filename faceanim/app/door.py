@@ -19,7 +19,9 @@ Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-VISITOR = "x-faceanim-who"  # the header that tells what is behind the door who asks; from outside it is dropped
+VISITOR = (
+    "x-faceanim-who"  # the header that tells what is behind the door who asks; from outside it is dropped
+)
 _API = "/gradio_api"
 _FILE = f"{_API}/file="
 _UPLOAD = f"{_API}/upload"
@@ -117,7 +119,9 @@ class Door:
             raise Refused(411, "The upload has to say how long it is.")
         if int(length) > self.limits.upload_bytes + _MARGIN:
             most = self.limits.upload_bytes / 1e6
-            raise Refused(413, f"This file is too large: {int(length) / 1e6:.1f} MB, at most {most:g} MB are taken.")
+            raise Refused(
+                413, f"This file is too large: {int(length) / 1e6:.1f} MB, at most {most:g} MB are taken."
+            )
         if self.files.full:
             event("disk_full", visitor)
             raise Refused(507, "The platform's disk is full at the moment. Try again later.")
@@ -148,7 +152,9 @@ class Door:
             if {"path", "url", "stream_url"} & value.keys():
                 path = value.get("path")
                 if not isinstance(path, str) or not self.files.owned(path, visitor):
-                    raise Refused(403, "Only files that you uploaded here can be used, no addresses or paths.")
+                    raise Refused(
+                        403, "Only files that you uploaded here can be used, no addresses or paths."
+                    )
                 value["url"] = None
             for item in value.values():
                 self._check_files(item, visitor)

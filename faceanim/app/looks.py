@@ -1,5 +1,7 @@
 """What is known of a photograph and of what drives it, before anything is generated. H, W: pixels; F: faces."""
 
+import zipfile
+import zlib
 from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +11,7 @@ import numpy as np
 from faceanim.media.sound import Soundtrack
 from faceanim.pose.sequence import PoseSequence
 
-_MOST_SIDE = 8192  # pixels of an array that the other process wrote
+_MOST_BYTES = 2**26  # of the arrays that the other process wrote
 
 
 @dataclass(frozen=True)
@@ -48,17 +50,23 @@ def read_arrays(path: Path, shapes: dict[str, tuple[type, tuple[int | None, ...]
     shapes: (kind, shape) of each, None for any side. Raises RuntimeError for anything else.
     """
     try:
+        with zipfile.ZipFile(path) as archive:
+            n_bytes = sum(member.file_size for member in archive.infolist())
+        if n_bytes > _MOST_BYTES:
+            raise ValueError(f"{n_bytes} bytes")
         with np.load(path, allow_pickle=False) as content:
             arrays = {name: content[name] for name in shapes}
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise RuntimeError(f"{path.name}: expected {', '.join(shapes)}: {error}") from error
     for name, (kind, shape) in shapes.items():
         array = arrays[name]
         fits = array.ndim == len(shape) and all(
-            side in (n, None) and n <= _MOST_SIDE for side, n in zip(shape, array.shape, strict=True)
+            side in (n, None) for side, n in zip(shape, array.shape, strict=True)
         )
         if array.dtype != kind or not fits or (kind is np.float32 and not np.isfinite(array).all()):
-            raise RuntimeError(f"{path.name}: expected {name} {kind.__name__} {shape}, got {array.dtype} {array.shape}")
+            raise RuntimeError(
+                f"{path.name}: expected {name} {kind.__name__} {shape}, got {array.dtype} {array.shape}"
+            )
     return arrays
 
 

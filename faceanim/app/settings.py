@@ -3,8 +3,10 @@
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+STANDARD = "standard"  # the preset that is none: infer.py as it is
 
-@dataclass(frozen=True)
+
+@dataclass  # not frozen: OmegaConf could not fill it in
 class Limits:
     """What one visitor may ask for; everything is checked before it costs anything."""
 
@@ -29,7 +31,9 @@ class Limits:
     def __post_init__(self) -> None:
         for field in fields(self):
             if getattr(self, field.name) <= 0:
-                raise ValueError(f"limits.{field.name}: expected more than 0, got {getattr(self, field.name)}")
+                raise ValueError(
+                    f"limits.{field.name}: expected more than 0, got {getattr(self, field.name)}"
+                )
 
     @property
     def upload_bytes(self) -> int:

@@ -44,9 +44,7 @@ def look_at_photo(
     reference = find_reference(picture, finder, tuple(size), name="photo")
     framing = reference.framing
     shown = resize_within(picture, _SHOWN)
-    crop = np.array(
-        [framing.x, framing.y, framing.x + framing.width, framing.y + framing.height], np.float32
-    )
+    crop = np.array([framing.x, framing.y, framing.x + framing.width, framing.y + framing.height], np.float32)
     rectangles = np.concatenate([boxes_F4, crop[None]]).reshape(-1, 2)
     rectangles = rescale_points(rectangles, picture.shape[:2], shown.shape[:2]).reshape(-1, 4)
     np.savez(
@@ -72,7 +70,9 @@ def look_at_video(
     """Writes poses.npz as `infer.py` finds them, and sound.wav where there is sound."""
     info = video_info(path, int(megapixels * 1e6))
     if info.seconds is not None and info.seconds > seconds + 0.5:
-        raise ValueError(f"video {path} is too long: expected at most {seconds:g} s, got {info.seconds:.1f} s")
+        raise ValueError(
+            f"video {path} is too long: expected at most {seconds:g} s, got {info.seconds:.1f} s"
+        )
     motion = read_motion(finder, tuple(size), driving=path, fps=fps, max_frames=round(seconds * fps))
     motion.poses.save(out / "poses.npz")
     if motion.sound is not None:
@@ -95,9 +95,7 @@ def _keep_sound(track: sound.Soundtrack, out: Path, seconds: float) -> None:
     write_plain_wav(out / "sound.wav", samples_NC, sound.RATE)
 
 
-def _cut_out(
-    picture_HWC: np.ndarray, box: np.ndarray, finder: FaceLandmarker
-) -> tuple[np.ndarray, int, int]:
+def _cut_out(picture_HWC: np.ndarray, box: np.ndarray, finder: FaceLandmarker) -> tuple[np.ndarray, int, int]:
     """The part of the picture around a face in which that face is the one that is found, and where it begins."""
     height, width = picture_HWC.shape[:2]
     centre, side = (box[:2] + box[2:]) / 2, float(max(box[2:] - box[:2]))
@@ -107,7 +105,7 @@ def _cut_out(
         part = np.ascontiguousarray(picture_HWC[top:bottom, left:right])
         found = finder.detect(part[None])
         if found.found[0]:
-            middle = found.points[0].mean(axis=0) + (left, top)
+            middle = found.points[0].mean(axis=0) + np.array([left, top])
             if (np.abs(middle - centre) < side / 2).all():
                 return part, int(left), int(top)
     raise ValueError("no face found in the part of the photo that was chosen")

@@ -8,7 +8,6 @@ import time
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
-from typing import Any
 
 COOKIE = "faceanim_visitor"
 HEADER = "x-faceanim-visitor"  # for programs, which keep no cookies
@@ -40,10 +39,9 @@ def new_word() -> str:
 
 @dataclass
 class Visit:
-    """What a visitor has done so far. looks: of their uploads, by what was looked at. results: newest first."""
+    """results: the paths of this visitor's videos, newest first."""
 
-    looks: dict[Any, Any] = field(default_factory=dict)
-    results: list[Any] = field(default_factory=list)
+    results: list[Path] = field(default_factory=list)
     seen: float = field(default_factory=time.monotonic)
 
 
@@ -114,16 +112,16 @@ class Files:
         for path in gone:
             self.forget(path)
         for folder in self.folder.iterdir():
-            if folder.is_dir() and folder.stat().st_mtime < oldest and not any(folder.iterdir()):
+            waits_for_a_file = folder.stat().st_mtime > oldest - self.keep_seconds
+            if folder.is_dir() and not waits_for_a_file and not any(folder.iterdir()):
                 shutil.rmtree(folder, ignore_errors=True)
         left = time.monotonic() - (time.time() - oldest)
         with self._lock:
-            self._owners = {path: owner for path, owner in self._owners.items() if Path(path).exists()}
+            self._owners = {path: who for path, who in self._owners.items() if Path(path).parent.exists()}
             self._visits = {name: visit for name, visit in self._visits.items() if visit.seen > left}
             self._sessions = {name: who for name, who in self._sessions.items() if who[1] > left}
             for visit in self._visits.values():
-                visit.results = [result for result in visit.results if result.video.exists()]
-                visit.looks = {key: look for key, look in visit.looks.items() if Path(key[1]).exists()}
+                visit.results = [path for path in visit.results if path.exists()]
         return len(gone)
 
     def _all(self) -> list[Path]:
