@@ -135,7 +135,8 @@ class AnimationPipeline(DiffusionPipeline):
         size: (height, width) of the video, multiples of the codec's downscale; None: the trained square.
         guidance_scale, pose_guidance_scale: see ``Guidance``; 1 switches them off. seed: the noise of frame k depends
         on it and k alone. scheduler: ddim, dpm++, unipc or lcm; None: the one that the folder holds. long_video, drift:
-        see there. decode_batch: frames decoded at once; more is faster and takes more memory, the video is the same.
+        see there. decode_batch: frames decoded at once; more is faster, takes more memory, and may round a few values
+        to the next of 256.
         overlap_decoding: frames are denoised in a thread of their own while the caller decodes those before.
         Raises ValueError on sizes that do not fit, before anything is computed.
         """

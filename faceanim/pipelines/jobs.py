@@ -28,7 +28,7 @@ _BESIDE = {
 }
 # What changes neither the frames nor the file, or is hashed by its content.
 _NOT_HASHED = (
-    *("jobs", "output", "workers", "backend", "address", "dry_run", "device", "offload", "decode_batch"),
+    *("jobs", "output", "workers", "backend", "address", "dry_run", "device", "offload"),
     *("overlap_decoding", "pipeline", "decoder", "reference", "driving", "poses", "audio"),
 )
 
