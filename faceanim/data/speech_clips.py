@@ -27,8 +27,8 @@ _TRUSTED = 0.3  # correlation of sound and mouth from which a clip's measured la
 
 
 class SpeechSample(NamedTuple):
-    """sound_N: at RATE, with `context` seconds before the first frame and after the last. place_T: seconds of the frames
-    in it. expression: (T, 68, 2), see ``FaceMotion``. profile_C: of the whole recording."""
+    """sound_N: at RATE, with `context` seconds before the first frame and after the last. place_T: seconds of the
+    frames in it. expression: (T, 68, 2), see ``FaceMotion``. profile_C: of the whole recording."""
 
     number: int
     clip_id: str
@@ -48,12 +48,12 @@ class SpeechClip(NamedTuple):
 
 
 class SpeechClips(Dataset):
-    """The clips of a split in which somebody is heard to speak, and that are long enough for `frames`; how many are left
-    out is logged.
+    """The clips of a split in which somebody is heard to speak, and that are long enough for `frames`; how many these
+    are is logged.
 
     context: seconds of sound around a window. samples_per_clip: windows an epoch. least_correlation: of mouth and sound
-    (index.parquet: mouth_audio_correlation) in a clip that is taken; music has less. longest_lag: where they plainly move
-    together, but not at once, and by no more than so many seconds, the sound is moved.
+    (index.parquet: mouth_audio_correlation) in a clip that is taken; music has less. longest_lag: where they plainly
+    move together, but not at once, and by no more than so many seconds, the sound is moved.
     """
 
     def __init__(

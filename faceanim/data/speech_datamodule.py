@@ -12,8 +12,8 @@ from faceanim.data.speech_clips import SpeechClips, SpeechSample
 
 
 class SpeechDataModule(L.LightningDataModule):
-    """Batches for ``trainer.max_steps`` steps. batch_size: windows per rank. val_split, val_batches: what the validation
-    loss is taken on. Other options: see ``SpeechClips``."""
+    """Batches for ``trainer.max_steps`` steps. batch_size: windows per rank. val_split, val_batches: what the
+    validation loss is taken on. Other options: see ``SpeechClips``."""
 
     def __init__(
         self,

@@ -14,14 +14,16 @@ MAX_SECONDS = 3600.0
 _PIECE = 10 * RATE  # samples held at a time
 
 # Formats that hold sound. Playlists are left out: they make the reader open other files.
-_DEMUXERS = "wav,w64,aiff,au,caf,mp3,aac,flac,ogg,ac3,eac3,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,asf,flv"
+_DEMUXERS = (
+    "wav,w64,aiff,au,caf,mp3,aac,flac,ogg,ac3,eac3,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,asf,flv"
+)
 
 
 def iter_speech(path: str | Path, max_seconds: float = MAX_SECONDS) -> Iterator[np.ndarray]:
-    """Yield the first audio stream as mono float32 pieces (N,) of RATE samples a second, in order, from its first sample.
+    """Yield the first audio stream from its first sample on, as mono float32 pieces (N,) of RATE samples a second.
 
-    Any sample rate; channels are mixed as FFmpeg does it (5.1: the centre counts most). `MediaError`, one line, for what
-    is missing, empty, broken or not sound, and for what is longer than `max_seconds`, as soon as that is known.
+    Any sample rate; channels are mixed as FFmpeg does it (5.1: the centre counts most). `MediaError`, one line, for
+    what is missing, empty, broken or not sound, and for what is longer than `max_seconds`, as soon as that is known.
     """
     with _opened(path) as (container, stream):
         declared = container.duration / av.time_base if container.duration else 0.0

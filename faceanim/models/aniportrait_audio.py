@@ -36,8 +36,8 @@ class AudioToMesh(nn.Module):
 
 
 class AudioToHead(nn.Module):
-    """Speech to the head's motion, frame by frame from its own output: x, y, z degrees (turned about x first) and x, y, z
-    centimetres, relative to the start.
+    """Speech to the head's motion, frame by frame from its own output: x, y, z degrees (turned about x first) and
+    x, y, z centimetres, relative to the start.
 
     Each frame attends to all before it, less to farther ones (ALiBi, Press et al., 2022), and to its own moment of the
     speech. Keys and values of past frames are kept: the same numbers, in a quarter of the time.

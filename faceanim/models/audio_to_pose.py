@@ -22,8 +22,8 @@ _KERNEL = 5
 
 
 class AudioToPose(ModelMixin, ConfigMixin):
-    """Features of the sound, dilated convolutions over them with residual connections, and a linear layer at the moments
-    that the video's frames are shown.
+    """Features of the sound, dilated convolutions over them with residual connections, and a linear layer at the
+    moments that the video's frames are shown.
 
     encoder: mel, the sound's log-mel bands, which need no weights; or wav2vec2, its hidden states, 50 a second.
     dilations: of one convolution of five taps each. wav2vec2: options of transformers' Wav2Vec2Config.

@@ -24,8 +24,8 @@ def current_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def load_wav2vec2(encoder: Wav2Vec2Model, source: str | dict | WeightSource) -> LoadReport:
-    """Fill it from a released checkpoint (wav2vec2-base, -base-960h): every tensor of it, or ValueError. What such files
-    hold for pre-training or for letters is left."""
+    """Fill it from a released checkpoint (wav2vec2-base, -base-960h): every tensor of it, or ValueError. What such
+    files hold for pre-training or for letters is left."""
     path = WeightSource.parse(source).fetch()
     state = current_names(read_tensors(path))
     if any(name.startswith("wav2vec2.") for name in state):
@@ -39,7 +39,7 @@ def wav2vec2_features(
     """Hidden states (B, T, D) for `n_frames` frames that share the whole sound evenly.
 
     The convolutions' output is resampled to the frames, ends on ends, before it is projected; so the transformer sees
-    one token a frame. mean_of_layers: the mean of the transformer's input and all its layers' outputs instead of the last.
+    one token a frame. mean_of_layers: the mean of the transformer's input and all layers' outputs instead of the last.
     """
     if encoder.config.do_stable_layer_norm or encoder.config.add_adapter:
         raise ValueError("wav2vec2: expected the base layout (post-norm, no adapter), got another")

@@ -32,9 +32,9 @@ class SpeechObjective:
     """The loss, and what the sound is changed by so that few speakers are not learnt by heart.
 
     Squared errors in centimetres: of the points (mouth: the weight of the lips; lids: none, they blink when they like),
-    of their motion from frame to frame, of the lips' opening. noise, tilt, gain: standard deviations of what is added to
-    the normalised bands: to each, rising over them, to all alike. silence: share of samples that become silence, whose
-    face is the neutral one.
+    of their motion from frame to frame, of the lips' opening. noise, tilt, gain: standard deviations of what is added
+    to the normalised bands: to each, rising over them, to all alike. silence: share of samples that become silence,
+    whose face is the neutral one.
     """
 
     mouth: float = 2.0

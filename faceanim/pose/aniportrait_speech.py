@@ -36,8 +36,8 @@ def motion_from_mesh_model(
     """round(duration * fps) frames of what a face does that says this; blinks are drawn from `seed`.
 
     The mesh's 468 vertices become 68 points; how they move in depth is left out. head: moves the head, in the learnt
-    manner of this number (0 to 99); None: the head idles as in ``motion_from_speech``. Long speech is computed in pieces
-    that fade into each other.
+    manner of this number (0 to 99); None: the head idles as in ``motion_from_speech``. Long speech is computed in
+    pieces that fade into each other.
     """
     sound = read_speech(path, max_seconds)
     sound = (sound - sound.mean()) / np.sqrt(sound.var() + 1e-7)  # as wav2vec2 was trained

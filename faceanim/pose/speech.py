@@ -38,8 +38,8 @@ def poses_from_speech(
     """The person of a reference picture of width x height, whose face has these (68, 2) points, saying what is heard.
 
     round(duration * fps) frames, the first at the sound's first sample. Lips, jaw and brows are the model's; the head
-    moves, and the eyes blink, as in `head`, a template or a video's poses, which is gone through there and back as often
-    as it takes; without one, by itself, drawn from `seed`.
+    moves, and the eyes blink, as in `head`, a template or a video's poses, which is gone through there and back as
+    often as it takes; without one, by itself, drawn from `seed`.
     """
     reference = Head.of(checked_reference(reference_points))
     motion = motion_from_speech(path, model, fps, seed, max_seconds)

@@ -13,8 +13,8 @@ _BLEND_SECONDS = 0.25  # of a joint between two takes
 def resample(poses: PoseSequence, fps: float) -> PoseSequence:
     """The same motion at another rate: frame k shows what is shown k / fps seconds after the first one.
 
-    It lasts as long: round(seconds * fps) frames. Linear between neighbours, the last frame held to the end. A frame that
-    lies between a face and none has none.
+    It lasts as long: round(seconds * fps) frames. Linear between neighbours, the last frame held to the end. A frame
+    that lies between a face and none has none.
     """
     if not 0 < fps <= 1000:
         raise ValueError(f"resample: expected fps above 0 and at most 1000, got {fps}")

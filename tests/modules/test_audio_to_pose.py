@@ -59,7 +59,7 @@ def test_a_run_its_checkpoint_and_a_folder_are_one_model(trained, tmp_path):
     from_run.save_pretrained(tmp_path / "saved")
     for path in (trained / "checkpoints" / "last.ckpt", tmp_path / "saved"):
         assert equal(dict(AudioToPose.load(path).state_dict()), dict(from_run.state_dict()))
-    with pytest.raises(ValueError, match="no speech model in .*nowhere"):
+    with pytest.raises(ValueError, match=r"no speech model in .*nowhere"):
         AudioToPose.load(tmp_path / "nowhere")
 
 

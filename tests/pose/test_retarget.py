@@ -59,7 +59,7 @@ def test_motion_is_kept_from_every_driver_to_every_other_person(people):
 
 
 def test_the_shape_is_the_references_and_nothing_of_the_drivers(people):
-    """In the driver's neutral frame; jaw, brows, nose, eyes. What is left is the jitter of the driver's landmarks there:
+    """In the driver's neutral frame; jaw, brows, nose, eyes. What is left is the jitter of the driver's landmarks:
     measured, 8 to 17% of the difference between the two people, and 2 to 6% of a face's measures."""
     for driver, reference in permutations(people, 2):
         points = people[reference].points[0].astype(np.float64)
