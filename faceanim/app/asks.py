@@ -4,7 +4,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from faceanim.app.studio import SOURCES, Told, Wish
+from faceanim.app.reading import SOURCES, Told
+from faceanim.app.studio import Wish
 
 _MOST_SEED = 2**31 - 1
 _MOST_STEPS = 100

@@ -1,5 +1,6 @@
 """The page: three steps and a result. What happens is in studio.py."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -9,7 +10,8 @@ import gradio as gr
 
 from faceanim.app import asks, pictures
 from faceanim.app.door import VISITOR
-from faceanim.app.studio import FPS, Made, Studio, Told
+from faceanim.app.reading import Told
+from faceanim.app.studio import Made, Studio
 from faceanim.pose.templates import template_names
 
 TITLE = "Animate a face"
@@ -51,7 +53,7 @@ def build(studio: Studio, mask: dict) -> gr.Blocks:
         if file is None:
             return "", hidden
         try:
-            look = await studio.photo(_who(request), asks.file_of(file))
+            look = await studio.reader.photo(_who(request), asks.file_of(file))
         except Told as told:
             return pictures.alert(str(told)), hidden
         choices = [(f"Face {k}", k) for k in range(1, len(look.boxes) + 1)]
@@ -60,7 +62,7 @@ def build(studio: Studio, mask: dict) -> gr.Blocks:
 
     async def look_at_face(file: Any, face: Any, request: gr.Request) -> Any:
         try:
-            look = await studio.photo(_who(request), asks.file_of(file), asks.face_of(face))
+            look = await studio.reader.photo(_who(request), asks.file_of(file), asks.face_of(face))
         except Told as told:
             return pictures.alert(str(told))
         return pictures.photo_view(look, mask)
@@ -71,16 +73,20 @@ def build(studio: Studio, mask: dict) -> gr.Blocks:
             if value is None:
                 return (gr.skip() if source == "speech" else ""), gr.skip()
             try:
-                look = await studio.motion(
+                look = await studio.reader.motion(
                     visitor, source, value if source == "template" else asks.file_of(value)
                 )
             except Told as told:
                 return pictures.alert(str(told)), gr.skip()
+            poses = look.poses
             if photo is not None:
                 with suppress(Told):  # the photo's own view tells
-                    warnings = studio.suits(await studio.photo(visitor, asks.file_of(photo)), look)
+                    seen = await studio.reader.photo(visitor, asks.file_of(photo))
+                    warnings = studio.suits(seen, look)
+                    poses = await asyncio.to_thread(studio.fitted, seen, look, 0)
             most = round(min(look.seconds, limits.result_seconds), 1)
-            return pictures.motion_view(look, warnings), gr.Slider(maximum=most, value=most)
+            view = await asyncio.to_thread(pictures.motion_view, look, poses, warnings)
+            return view, gr.Slider(maximum=most, value=most)
 
         return look_at_motion
 
@@ -114,7 +120,7 @@ def build(studio: Studio, mask: dict) -> gr.Blocks:
             async for step in studio.animate(visitor, wish):
                 if isinstance(step, Made):
                     made = gr.Group(visible=True), str(step.video), str(step.columns), step.command
-                    yield pictures.told(_done(step)), *made, _gallery(studio, visitor), *over
+                    yield pictures.told(step.words), *made, _gallery(studio, visitor), *over
                 else:
                     yield pictures.progress_view(step, studio.wait_words(step)), *same, *running
         except Told as told:
@@ -143,7 +149,7 @@ def build(studio: Studio, mask: dict) -> gr.Blocks:
             wish = asks.wish_of(photo, face, source, values, preset, seconds, seed, steps, label)
             async for step in studio.animate(_who(request), wish):
                 if isinstance(step, Made):
-                    yield str(step.video), str(step.columns), step.command, _done(step)
+                    yield str(step.video), str(step.columns), step.command, step.words
                 else:
                     words = studio.wait_words(step) if step.state == "waiting" else f"{step.share:.0%}"
                     yield None, None, "", words
@@ -204,7 +210,7 @@ def build(studio: Studio, mask: dict) -> gr.Blocks:
                     [(name.capitalize(), name) for name in presets], value=presets[0], label="Quality"
                 )
                 seconds = gr.Slider(
-                    round(1 / FPS, 2),
+                    0.1,
                     limits.result_seconds,
                     value=limits.result_seconds,
                     step=0.1,
@@ -317,12 +323,6 @@ def build(studio: Studio, mask: dict) -> gr.Blocks:
             api_name="animate",
         )
     return page
-
-
-def _done(made: Made) -> str:
-    return (
-        f"Done: {made.n_frames} frames, {made.n_frames / FPS:.1f} s of video, made in {made.seconds:.0f} s."
-    )
 
 
 def _gallery(studio: Studio, visitor: str) -> Any:

@@ -45,13 +45,13 @@ def photo_view(look: PhotoLook, mask: dict) -> str:
     return f'<div class="fa-row">{row}</div>{notes(look.warnings)}'
 
 
-def motion_view(look: MotionLook, warnings: Sequence[str] = ()) -> str:
-    """The poses as a small video; of speech, which has none yet, only how long it is."""
+def motion_view(look: MotionLook, poses: PoseSequence | None, warnings: Sequence[str] = ()) -> str:
+    """The poses as a small video; of speech without a photograph, which has none yet, only how long it is."""
     name = look.name.replace("_", " ").capitalize() if look.source == "template" else look.name
     words = f"{escape(name)}: {look.seconds:.1f} seconds"
     if look.sound is not None:
         words += ", with sound"
-    film = pose_video(look.poses) if look.poses is not None else ""
+    film = pose_video(poses) if poses is not None else ""
     caption = f"<figcaption>{words}</figcaption>"
     return f'<figure class="fa-poses">{film}{caption}</figure>{notes([*look.warnings, *warnings])}'
 

@@ -24,6 +24,10 @@ def is_plain_wav(path: Path, channels: int, rate: int) -> bool:
         return n_bytes >= 0 and file.read(_HEADER.size) == _header(n_bytes, channels, rate)
 
 
+def n_samples(path: Path, channels: int) -> int:
+    return (path.stat().st_size - _HEADER.size) // (4 * channels)
+
+
 def _header(n_bytes: int, channels: int, rate: int) -> bytes:
     frame = 4 * channels
     sizes = (b"RIFF", n_bytes + 36, b"WAVE", b"fmt ", 16, _FLOAT, channels, rate, rate * frame, frame, 32)

@@ -72,12 +72,12 @@ def application(
     @asynccontextmanager
     async def life(app: FastAPI):
         studio.devices.start()
-        studio.sandbox.warm()
+        studio.reader.sandbox.warm()
         tidying = asyncio.create_task(_keep_tidy(files))
         event("started", host=settings.host, port=settings.port, devices=studio.devices.names)
         yield
         tidying.cancel()
-        await studio.sandbox.close()
+        await studio.reader.sandbox.close()
         event("ended")
 
     app = FastAPI(lifespan=life, docs_url=None, redoc_url=None, openapi_url=None)
