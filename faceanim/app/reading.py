@@ -66,8 +66,13 @@ class Reader:
         self._kept.put(key, look)
         return look
 
-    async def motion(self, visitor: str, source: str, value: str | Path | None) -> MotionLook:
-        """What drives. Raises Told for what cannot."""
+    async def motion(
+        self, visitor: str, source: str, value: str | Path | None, max_frames: int | None = None
+    ) -> MotionLook:
+        """What drives. Raises Told for what cannot.
+
+        max_frames: of a video, read no more; where the head goes later then does not matter for how it is cropped.
+        """
         if source not in SOURCES:
             raise Told(f"The motion comes from one of {', '.join(SOURCES)}.")
         if source == "template":
@@ -83,7 +88,7 @@ class Reader:
         path = self._upload(
             visitor, value, f"Choose a {'video' if source == 'video' else 'sound file'} first."
         )
-        key = (visitor, source, str(path))
+        key = (visitor, source, str(path), max_frames)
         if isinstance(look := self._kept.get(key), MotionLook):
             return look
         limits = self.limits
@@ -92,6 +97,7 @@ class Reader:
                 "size": list(self.size),
                 "fps": self.fps,
                 "seconds": limits.video_seconds,
+                "max_frames": max_frames,
                 "megapixels": limits.video_megapixels,
             }
             async with _Looking(self, visitor, path, source, limits.video_megabytes, task) as (answer, out):

@@ -127,7 +127,11 @@ class Studio:
         longest = self.settings.limits.result_seconds
         seconds = min(wish.seconds or len(poses) / self.fps, longest)
         n_frames = min(max(1, round(seconds * self.fps)), len(poses))
-        options, changed = self._options(wish, n_frames if n_frames < len(poses) else None)
+        shortened = n_frames < len(poses)
+        if wish.source == "video" and shortened:
+            motion = await self.reader.motion(visitor, wish.source, wish.value, n_frames)
+            poses = await asyncio.to_thread(self.fitted, photo, motion, wish.seed)
+        options, changed = self._options(wish, n_frames if shortened else None)
         job = Job(
             visitor,
             photo.image,

@@ -65,6 +65,7 @@ def look_at_video(
     size: list[int],
     fps: float,
     seconds: float,
+    max_frames: int | None,
     megapixels: float,
 ) -> dict[str, Any]:
     """Writes poses.npz as `infer.py` finds them, and sound.wav where there is sound."""
@@ -73,7 +74,8 @@ def look_at_video(
         raise ValueError(
             f"video {path} is too long: expected at most {seconds:g} s, got {info.seconds:.1f} s"
         )
-    motion = read_motion(finder, tuple(size), driving=path, fps=fps, max_frames=round(seconds * fps))
+    max_frames = max_frames or round(seconds * fps)
+    motion = read_motion(finder, tuple(size), driving=path, fps=fps, max_frames=max_frames)
     motion.poses.save(out / "poses.npz")
     if motion.sound is not None:
         _keep_sound(motion.sound, out, len(motion.poses) / fps)

@@ -16,10 +16,10 @@ _MOST_VISITS = 10_000
 
 
 def visitor_of(headers: dict[str, str], address: str) -> str | None:
-    """The visitor behind a request, None for a browser that has no word yet.
+    """The visitor behind a request, None for a word in HEADER that is none.
 
-    headers: lower-case names. Programs show a word of their own in HEADER; those that do not are told apart by
-    address alone.
+    headers: lower-case names. Programs show a word of their own in HEADER; those that do not, and browsers that have no
+    cookie yet, are told apart by address alone.
     """
     word = headers.get(HEADER)
     if word is not None:
