@@ -8,7 +8,6 @@ from typing import Any
 
 import yaml
 
-from faceanim.markdown import table
 from faceanim.models.weights import read_json
 
 CARD, PROVENANCE, CONFIG = "README.md", "provenance.json", "training.yaml"
@@ -71,20 +70,20 @@ def _text(content: dict[str, Any], license: str, has_config: bool) -> str:
         (f"data, {split}", f"{d['clips']} clips, sha256 {d['sha256'][:16]}") for split, d in data.items()
     ]
     metrics = [(name, f"{value:.4g}") for name, value in content["metrics"]["values"].items()]
-    scores = (
-        f"{content['metrics']['of']}:\n\n{table(('metric', 'value'), metrics)}"
-        if metrics
-        else "None is known."
-    )
+    scores = f"{content['metrics']['of']}:\n\n{_list(metrics)}" if metrics else "None is known."
     config = f" The run's settings are in `{CONFIG}`." if has_config else ""
     return (
         "# Animation pipeline\n\nMade with faceanim: one photograph and a pose sequence in, a video out. Load it with "
         "`AnimationPipeline.from_pretrained`.\n\n"
-        f"## Origin\n\n{table(('what', 'which'), rows)}\n\nAll of it is in `{PROVENANCE}`.{config}\n\n"
+        f"## Origin\n\n{_list(rows)}\n\nAll of it is in `{PROVENANCE}`.{config}\n\n"
         f"## Metrics\n\n{scores}\n\n## Terms\n\nWeights: {license}. {TERMS}\n\n## Use\n\n"
         "It makes videos of people doing what they never did: animate only people who agreed to it, and say that a "
         "video is generated wherever it is shown.\n"
     )
+
+
+def _list(pairs: list[tuple[str, str]]) -> str:
+    return "\n".join(f"- {name}: {value}" for name, value in pairs)
 
 
 def _validation(path: Path) -> dict[str, Any]:

@@ -19,14 +19,6 @@ from faceanim.pipelines.moore_layout import IMAGE_ENCODER, VAE, write_moore
 from tests.conftest import tiny_model, tiny_scheduler, wake
 from tests.pipelines.test_animation_pipeline import animate, pipeline
 from tests.pipelines.test_golden import GOLDEN
-from tests.training import fit, steps
-
-
-@pytest.fixture(scope="module")
-def run_dir(demo_data, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run") / "mine"
-    fit(demo_data, folder, "appearance", *steps("appearance", 1, sample_every=1), "callbacks.samples.clips=1")
-    return folder
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -48,16 +40,16 @@ def test_half_precision_on_disk_is_the_rounded_pipeline_bit_for_bit(dtype, tmp_p
     assert size < 0.6 * whole
 
 
-def test_the_card_says_where_weights_come_from_and_names_no_path(command, run_dir, tmp_path):
+def test_the_card_says_where_weights_come_from_and_names_no_path(command, appearance_run, tmp_path):
     metrics = {"metrics": {"nme": {"generated": {"value": 0.25}}, "psnr": {"generated": {"value": None}}}}
     (tmp_path / "metrics.json").write_text(json.dumps(metrics))
     options = (f"metrics={tmp_path / 'metrics.json'}", "license='CC BY-NC 4.0'", "dtype=float16")
     code, _, err = command(
-        "-m", "scripts.export_pipeline", f"checkpoint={run_dir}", f"output={tmp_path / 'p'}", *options
+        "-m", "scripts.export_pipeline", f"checkpoint={appearance_run}", f"output={tmp_path / 'p'}", *options
     )
     assert code == 0, err
     card = (tmp_path / "p" / "README.md").read_text()
-    for word in ("appearance, 1", "| run ", "mine", "CC BY-NC 4.0", "0.25", "clips, sha256"):
+    for word in ("appearance, 3", "- run: mine", "CC BY-NC 4.0", "0.25", "clips, sha256"):
         assert word in card, word
     provenance = json.loads((tmp_path / "p" / "provenance.json").read_text())
     assert provenance["code"]["torch"].split("+")[0] == torch.__version__.split("+")[0]
@@ -65,12 +57,12 @@ def test_the_card_says_where_weights_come_from_and_names_no_path(command, run_di
     settings = yaml.safe_load((tmp_path / "p" / "training.yaml").read_text())
     assert settings["data"]["folder"] and "/" not in settings["data"]["folder"]
     for file in ("README.md", "provenance.json", "training.yaml"):
-        assert str(run_dir.parent) not in (tmp_path / "p" / file).read_text()
+        assert str(appearance_run.parent) not in (tmp_path / "p" / file).read_text()
     assert AnimationPipeline.from_pretrained(tmp_path / "p").config["motion"] is False
 
 
-def test_without_metrics_the_card_has_the_last_validations(run_dir, tmp_path):
-    folder = export_pipeline(run_dir, tmp_path / "p")
+def test_without_metrics_the_card_has_the_last_validations(appearance_run, tmp_path):
+    folder = export_pipeline(appearance_run, tmp_path / "p")
     values = json.loads((folder / "provenance.json").read_text())["metrics"]["values"]
     assert "val/loss" in values and "The run's last validation" in (folder / "README.md").read_text()
 
@@ -89,13 +81,13 @@ def test_without_metrics_the_card_has_the_last_validations(run_dir, tmp_path):
         ({"denoising_step": "onnx", "dtype": "float16"}, "expected dtype=float32 with it, got torch.float16"),
     ],
 )
-def test_what_cannot_be_exported_says_why_and_leaves_nothing(run_dir, tmp_path, options, expected):
+def test_what_cannot_be_exported_says_why_and_leaves_nothing(appearance_run, tmp_path, options, expected):
     with pytest.raises(ValueError, match=expected):
-        export_pipeline(run_dir, tmp_path / "p", **options)
+        export_pipeline(appearance_run, tmp_path / "p", **options)
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "README.md").touch()
     with pytest.raises(ValueError, match="exists and is not a pipeline folder"):
-        export_pipeline(run_dir, tmp_path)
+        export_pipeline(appearance_run, tmp_path)
 
 
 def moore_pipeline() -> AnimationPipeline:
