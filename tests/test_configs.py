@@ -110,6 +110,8 @@ def test_a_mistake_is_one_line_and_exit_code_2(words, word, command, tmp_path):
         ["-m", "scripts.make_template"],
         ["-m", "scripts.prepare_celebvhq_hdtf"],
         ["-m", "benchmarks.data"],
+        ["-m", "benchmarks.inference"],
+        ["-m", "benchmarks.drift"],
     ],
 )
 def test_help_explains(words, command):

@@ -106,6 +106,11 @@ class AnimationPipeline(DiffusionPipeline):
         """The device that computes; under offloading another one than where the networks wait."""
         return self.residence.device or self.device
 
+    @property
+    def precision(self) -> torch.dtype:
+        """Of the networks; what is sampled stays in float32, or float64 as the noise is."""
+        return self.denoising_net.dtype
+
     def __call__(self, *args, **kwargs) -> np.ndarray:
         """All frames at once, uint8 (T, H, W, 3); arguments as ``stream``."""
         return np.concatenate(list(self.stream(*args, **kwargs)))
@@ -164,7 +169,7 @@ class AnimationPipeline(DiffusionPipeline):
         self, reference_image: np.ndarray, reference_points: np.ndarray, poses: PoseSequence
     ) -> Conditions:
         """Encodes what ``stream`` takes, checked before."""
-        image = to_signed(reference_image[None], self.where, self.dtype)
+        image = to_signed(reference_image[None], self.where, self.precision)
         with self.residence.of(self.image_encoder):
             tokens = self.image_encoder(image)
         with self.residence.of(self.codec):
@@ -257,7 +262,7 @@ class AnimationPipeline(DiffusionPipeline):
         with self.residence.of(self.decoder):
             for latents_tChw in latents:
                 for part in balanced(len(latents_tChw), batch):
-                    piece = latents_tChw[part.start : part.stop].to(self.dtype)
+                    piece = latents_tChw[part.start : part.stop].to(self.precision)
                     yield to_frames(self.decoder.decode(piece))
 
     def latent_shape(self, height: int, width: int) -> tuple[int, int, int]:

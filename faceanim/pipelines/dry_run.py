@@ -37,7 +37,7 @@ def describe(
             f"{len(poses) / poses.fps:.1f} s; sound: {sound}",
             f"denoising {joined}{len(windows)} windows of {max(map(len, windows))} frames at most, "
             f"{options.steps} steps, {options.guidance().forwards} forwards a step",
-            f"device    {device_name(pipe.where)}, {str(pipe.dtype).removeprefix('torch.')}",
+            f"device    {device_name(pipe.where)}, {str(pipe.precision).removeprefix('torch.')}",
             f"expected  {_clock(seconds)}, {gigabytes:.1f} GB of {kind}",
         )
     )

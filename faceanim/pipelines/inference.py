@@ -102,7 +102,7 @@ def _frames(
     pieces = pipe.stream(reference.image_HWC, reference.points, motion.poses, size=size, **options.sampling())
     t = 0
     for piece_THWC in pieces:
-        drawn_THWC = motion.poses[t : t + len(piece_THWC)].draw(*size)
+        drawn_THWC = motion.poses[t : t + len(piece_THWC)].draw(*size, drawing=pipe.config["drawing"])
         for pose_HWC, generated_HWC in zip(drawn_THWC, piece_THWC, strict=True):
             yield [reference.image_HWC, pose_HWC, generated_HWC] + ([next(real)] if real else [])
         t += len(piece_THWC)
