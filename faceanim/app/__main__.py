@@ -7,7 +7,7 @@ from faceanim.app.settings import STANDARD, AppSettings
 from faceanim.cli import application
 from faceanim.pipelines.options import InferenceOptions
 
-_GIVEN = ["output=animation.mp4", "reference=photo.png", "driving=video.mp4"]  # every video's own
+_GIVEN = ["output=animation.mp4", "reference=photo.png", "audio=speech.wav"]  # every video's own
 
 
 @application(config_name="app")

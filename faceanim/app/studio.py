@@ -15,8 +15,8 @@ from faceanim.app.looks import MotionLook, PhotoLook
 from faceanim.app.reading import Reader, Told
 from faceanim.app.settings import STANDARD, AppSettings
 from faceanim.app.visitors import Files
+from faceanim.pipelines.driving import Motion, read_motion, retargeted
 from faceanim.pipelines.options import InferenceOptions
-from faceanim.pose.drive import speech_poses, template_poses
 from faceanim.pose.sequence import PoseSequence
 from faceanim.pose.suitability import suitability
 
@@ -74,7 +74,7 @@ class Studio:
 
     def __init__(self, settings: AppSettings, presets: dict[str, InferenceOptions], files: Files) -> None:
         self.settings, self.presets, self.files = settings, presets, files
-        usual = next(iter(presets.values()))
+        self._usual = usual = next(iter(presets.values()))
         for name, needed in _NEEDED.items():
             if getattr(usual, name) != needed:
                 raise ValueError(
@@ -84,21 +84,27 @@ class Studio:
             raise ValueError("options: expected a rate for fps, got null")
         side = image_size(settings.pipeline)
         self.fps = usual.fps
-        self.speaks = (Path(settings.pipeline) / "audio_to_pose").is_dir()
+        self.speaks = usual.speech is not None or (Path(settings.pipeline) / "audio_to_pose").is_dir()
         self.line = Line(settings.limits.waiting)
         self.devices = Devices(settings.devices, usual, self.line)
         self.reader = Reader(files, settings.limits, usual.landmarks, (side, side), self.fps, self.speaks)
 
     def fitted(self, photo: PhotoLook, motion: MotionLook, seed: int) -> PoseSequence:
         """The motion as the person in the photograph makes it, by what `infer.py` calls too."""
-        side = len(photo.image)
-        if motion.source == "template":
-            return template_poses(motion.name, photo.points, side, self.fps)
-        if motion.speech is not None:
-            return speech_poses(
-                motion.speech, None, self.settings.pipeline, photo.points, side, self.fps, seed=seed
-            )
-        return motion.poses
+        size, options = photo.image.shape[:2], self._usual
+        if motion.poses is not None and motion.source == "video":
+            return retargeted(Motion(motion.poses), photo.points, size, options.retarget).poses
+        drives = {"audio": motion.speech} if motion.speech is not None else {"template": motion.name}
+        return read_motion(
+            None,
+            size,
+            **drives,
+            fps=self.fps,
+            reference_points=photo.points,
+            pipeline=self.settings.pipeline,
+            speech=options.speech,
+            seed=seed,
+        ).poses
 
     def suits(self, photo: PhotoLook, motion: MotionLook) -> list[str]:
         """Warnings of a driver that this photograph will hardly follow."""

@@ -5,7 +5,7 @@ T: frames; H, W: pixels; C: RGB.
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from faceanim.media.video import TimedFrame, average_rate, iter_video, video_inf
 from faceanim.pipelines.framing import Framing, frame_head
 from faceanim.pose.gaps import fill_gaps
 from faceanim.pose.landmarks import FaceLandmarker, Landmarks
+from faceanim.pose.retarget import Mode, retarget
 from faceanim.pose.sequence import PoseSequence
 
 _CHUNK = 16  # frames held in memory at a time
@@ -57,20 +58,52 @@ def read_motion(
     fps: float | None = None,
     max_frames: int | None = None,
     crop: bool = True,
+    reference_points: np.ndarray | None = None,
+    mode: Mode = "absolute",
+    pipeline: str | Path = "",
+    speech: str | Path | None = None,
+    seed: int = 0,
 ) -> Motion:
     """The motion that one of driving, poses, template and audio gives: the one place where they become poses.
 
-    size: (height, width) of the video. Raises ValueError for none or several of the four, and for what cannot drive.
+    size: (height, width) of the video. reference_points: (68, 2) of the reference at this size; only driving and poses
+    under mode="absolute" do without. With audio, template moves the head; speech, pipeline, seed: see
+    ``speech_poses``. Raises ValueError for none or several of the four, and for what cannot drive.
     """
-    given = {"driving": driving, "poses": poses, "template": template, "audio": audio}
-    chosen = [name for name, value in given.items() if value is not None]
-    if len(chosen) != 1:
-        raise ValueError(f"expected exactly one of {', '.join(given)}, got {' and '.join(chosen) or 'none'}")
+    check_one(driving=driving, poses=poses, template=template, audio=audio)
+    if audio is not None or template is not None:  # imports torch, which what follows does without
+        from faceanim.pose.drive import speech_poses, template_poses
+    if audio is not None:
+        spoken = speech_poses(
+            audio, speech, pipeline, reference_points, size, fps, max_frames, template, seed
+        )
+        return Motion(spoken, sound=Soundtrack(Path(audio)))
+    if template is not None:
+        return Motion(template_poses(template, reference_points, size, fps, max_frames))
     if driving is not None:
-        return motion_from_video(driving, landmarker, fps, max_frames, crop, size)
-    if poses is not None:
-        return motion_from_poses(poses, max_frames, size)
-    raise ValueError(f"{chosen[0]}=: not available in this version")
+        motion = motion_from_video(driving, landmarker, fps, max_frames, crop, size)
+    else:
+        motion = motion_from_poses(poses, max_frames, size)
+    return retargeted(motion, reference_points, size, mode)
+
+
+def check_one(**given: object) -> None:
+    """ValueError unless one of driving, poses, template and audio is not None, or template beside audio."""
+    chosen = [name for name, value in given.items() if value is not None]
+    if len(chosen) != 1 and chosen != ["template", "audio"]:
+        raise ValueError(
+            f"expected exactly one of driving, poses, template and audio, got {' and '.join(chosen) or 'none'}"
+        )
+
+
+def retargeted(
+    motion: Motion, reference_points: np.ndarray | None, size: tuple[int, int], mode: Mode
+) -> Motion:
+    """The motion on the reference's face, see ``retarget``; absolute leaves it as it is."""
+    if mode == "absolute":
+        return motion
+    height, width = size
+    return replace(motion, poses=retarget(motion.poses, reference_points, width, height, mode))
 
 
 def read_reference(

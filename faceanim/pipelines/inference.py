@@ -17,6 +17,8 @@ from faceanim.pipelines.dry_run import describe
 from faceanim.pipelines.options import DRIVEN_BY, InferenceOptions
 from faceanim.pose.landmarks import landmarker
 
+_OF_MOTION = ("fps", "max_frames", "crop", "pipeline", "speech", "seed")
+
 
 class Animator:
     """A pipeline and a landmark backend, loaded once, for any number of videos."""
@@ -40,7 +42,9 @@ class Animator:
         motion = read_motion(
             self.landmarker,
             size,
-            **{name: getattr(options, name) for name in (*DRIVEN_BY, "fps", "max_frames", "crop")},
+            **{name: getattr(options, name) for name in (*DRIVEN_BY, *_OF_MOTION)},
+            reference_points=reference.points,
+            mode=options.retarget,
         )
         if options.dry_run:
             return describe(self.pipeline, reference, motion, options, size)

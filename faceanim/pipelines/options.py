@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from faceanim.media.frame_writers import check_name
 from faceanim.pipelines.compute import PRECISIONS
 from faceanim.pipelines.drift import Drift
+from faceanim.pipelines.driving import check_one
 from faceanim.pipelines.guidance import Guidance
 from faceanim.pipelines.long_video import LongVideo
 from faceanim.pipelines.schedulers import SAMPLERS
+from faceanim.pose.retarget import Mode
 
 DRIVEN_BY = ("driving", "poses", "template", "audio")
 
@@ -25,6 +27,8 @@ class InferenceOptions:
     poses: str | None
     audio: str | None
     template: str | None
+    speech: str | None
+    retarget: str
     jobs: str | None
     crop: bool
     height: int | None
@@ -87,6 +91,8 @@ class InferenceOptions:
             raise ValueError("cuda_graphs=true: expected compile=true with it, got compile=false")
         if self.paste_back and self.side_by_side:
             raise ValueError("paste_back=true: expected side_by_side=false with it, got side_by_side=true")
+        if self.retarget not in get_args(Mode):
+            raise ValueError(f"retarget: expected one of {', '.join(get_args(Mode))}, got {self.retarget!r}")
         if self.backend not in ("processes", "ray"):
             raise ValueError(f"backend: expected processes or ray, got {self.backend!r}")
         if self.workers is not None and self.workers < 1:
@@ -100,10 +106,9 @@ class InferenceOptions:
     def _check_one(self) -> None:
         if self.reference is None:
             raise ValueError("missing option: reference=<image> (--help explains)")
-        chosen = [name for name in DRIVEN_BY if getattr(self, name) is not None]
-        if len(chosen) != 1:
-            got = " and ".join(chosen) or "none"
-            raise ValueError(f"expected exactly one of driving, poses, template and audio, got {got}")
+        check_one(**{name: getattr(self, name) for name in DRIVEN_BY})
+        if self.speech is not None and self.audio is None:
+            raise ValueError("speech=: is the model for audio=<file>, which is not given")
 
     def sampling(self) -> dict[str, Any]:
         """The keyword arguments of ``AnimationPipeline.stream`` that are chosen here; but for the size."""

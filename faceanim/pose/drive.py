@@ -13,15 +13,20 @@ from faceanim.pose.timing import resample
 
 
 def template_poses(
-    name: str, reference_points: np.ndarray, size: int, fps: float | None = None, max_frames: int | None = None
+    name: str,
+    reference_points: np.ndarray,
+    size: tuple[int, int],
+    fps: float | None = None,
+    max_frames: int | None = None,
 ) -> PoseSequence:
-    """A template (its name, or the path of an .npz) on the face of a square reference picture of `size` pixels.
+    """A template (its name, or the path of an .npz) on the face of a reference picture of `size`, (height, width).
 
     fps: None keeps the template's own rate. max_frames: at most so many.
     """
     poses = load_template(name)
     poses = poses if fps is None else resample(poses, fps)
-    return retarget(poses[:max_frames], reference_points, size, size)
+    height, width = size
+    return retarget(poses[:max_frames], reference_points, width, height)
 
 
 def speech_poses(
@@ -29,13 +34,14 @@ def speech_poses(
     model: str | Path | None,
     pipeline: str | Path,
     reference_points: np.ndarray,
-    size: int,
+    size: tuple[int, int],
     fps: float | None = None,
     max_frames: int | None = None,
     template: str | None = None,
     seed: int = 0,
 ) -> PoseSequence:
-    """Speech on the face of a square reference picture of `size` pixels, with a template's head motion if one is named.
+    """Speech on the face of a reference picture of `size`, (height, width), with a template's head motion if one is
+    named.
 
     model: see ``AudioToPose.load``; None: the folder audio_to_pose of the pipeline folder. fps: None is 24.
     """
@@ -45,7 +51,8 @@ def speech_poses(
             f"audio=: {pipeline} holds no speech model: speech=<run folder of stage=audio_to_pose, or its checkpoint>"
         )
     head = None if template is None else load_template(template)
+    height, width = size
     poses = poses_from_speech(
-        path, AudioToPose.load(folder), reference_points, size, size, fps or 24.0, head=head, seed=seed
+        path, AudioToPose.load(folder), reference_points, width, height, fps or 24.0, head=head, seed=seed
     )
     return poses[:max_frames]

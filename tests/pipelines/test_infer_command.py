@@ -17,9 +17,10 @@ from faceanim.cli import CONF_FOLDER
 from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.audio import write_wav
 from faceanim.media.image import read_image, write_image
-from faceanim.media.sound import Soundtrack
+from faceanim.media.sound import Soundtrack, has_sound
 from faceanim.media.video import read_video
 from faceanim.media.video_writer import VideoWriter, write_video
+from faceanim.models.audio_to_pose import AudioToPose
 from faceanim.models.codec import TinyCodec
 from faceanim.pipelines.driving import motion_from_poses, motion_from_video
 from faceanim.pipelines.options import InferenceOptions
@@ -136,6 +137,10 @@ def chosen(**changes) -> InferenceOptions:
     [
         ({"driving": None}, "exactly one of driving, poses, template and audio, got none"),
         ({"poses": "a.npz"}, "got driving and poses"),
+        ({"audio": "speech.wav"}, "got driving and audio"),
+        ({"template": "nodding"}, "got driving and template"),
+        ({"speech": "run"}, "speech=: is the model for audio"),
+        ({"retarget": "same"}, "retarget: expected one of absolute, aligned, relative, got 'same'"),
         ({"reference": None}, "missing option: reference"),
         ({"output": "out.avi"}, "output: expected a name that ends in .mp4 or .gif, or a folder"),
         ({"sheet": "sheet.jpg"}, "sheet: expected a name that ends in .png, got sheet.jpg"),
@@ -256,3 +261,23 @@ def test_motion_without_any_face_or_in_a_frame_that_is_not_square_is_refused(tmp
     PoseSequence(points * np.nan, np.ones(2, np.float32), 24.0, 64, 64).save(tmp_path / "empty.npz")
     with pytest.raises(ValueError, match="no face in any of 2 frames of the poses"):
         motion_from_poses(tmp_path / "empty.npz")
+
+
+def test_a_template_drives_and_a_driver_may_be_retargeted(infer, driving, tmp_path):
+    code, out, err = infer("template=nodding", "max_frames=3", "fps=12", "height=64", "width=96")
+    assert code == 0 and "3 frames of 96x64 at 12 fps" in out, err
+    code, _, err = infer("template=dancing")
+    assert code == 2 and "expected one of blinking" in err, err
+    code, _, err = infer(f"driving={driving}", "max_frames=2", "retarget=relative")
+    assert code == 0, err
+
+
+def test_speech_drives_and_is_heard(infer, tmp_path):
+    write_wav(tmp_path / "a.wav", np.random.default_rng(0).normal(0, 0.1, 8000).astype(np.float32), 16_000)
+    code, _, err = infer(f"audio={tmp_path / 'a.wav'}")
+    assert code == 2 and "holds no speech model: speech=<run folder" in err, err
+    AudioToPose(width=8).save_pretrained(tmp_path / "speech")
+    options = (f"audio={tmp_path / 'a.wav'}", f"speech={tmp_path / 'speech'}", "template=listening")
+    code, out, err = infer(*options, "fps=10")
+    assert code == 0 and "5 frames of 64x64 at 10 fps" in out, err
+    assert has_sound(tmp_path / "out.mp4")
