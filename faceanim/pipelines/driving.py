@@ -14,10 +14,10 @@ import numpy as np
 from faceanim.data.cropping import Crop, apply_crop, stabilised_square_crop
 from faceanim.media.image import read_image
 from faceanim.media.video import TimedFrame, average_rate, iter_video, video_info
-from faceanim.pose.drive import speech_poses, template_poses
+from faceanim.pose.drive import fitted, speech_poses, template_poses
 from faceanim.pose.gaps import fill_gaps
 from faceanim.pose.landmarks import FaceLandmarker, Landmarks
-from faceanim.pose.retarget import Mode, retarget
+from faceanim.pose.retarget import Mode
 from faceanim.pose.sequence import PoseSequence
 
 _CHUNK = 16  # frames held in memory at a time
@@ -122,10 +122,9 @@ def motion_from_speech(
 
 def retargeted(motion: Motion, reference: Reference, mode: Mode) -> Motion:
     """The motion of a video or of saved poses on the reference's face; `absolute` leaves it as it is."""
-    size = len(reference.image_HWC)
     if mode == "absolute":
         return motion
-    return replace(motion, poses=retarget(motion.poses, reference.points, size, size, mode))
+    return replace(motion, poses=fitted(motion.poses, reference.points, len(reference.image_HWC), mode))
 
 
 def _square(name: str, points_T68x2: np.ndarray, width: int, height: int, crop: bool) -> Crop:
