@@ -17,7 +17,7 @@ from faceanim.media.video import TimedFrame, average_rate, iter_video, video_inf
 from faceanim.pipelines.framing import Framing, frame_head
 from faceanim.pose.gaps import fill_gaps
 from faceanim.pose.landmarks import FaceLandmarker, Landmarks
-from faceanim.pose.retarget import Mode, retarget
+from faceanim.pose.retarget import Mode
 from faceanim.pose.sequence import PoseSequence
 
 _CHUNK = 16  # frames held in memory at a time
@@ -102,8 +102,9 @@ def retargeted(
     """The motion on the reference's face, see ``retarget``; absolute leaves it as it is."""
     if mode == "absolute":
         return motion
-    height, width = size
-    return replace(motion, poses=retarget(motion.poses, reference_points, width, height, mode))
+    from faceanim.pose.drive import fitted
+
+    return replace(motion, poses=fitted(motion.poses, reference_points, size, mode))
 
 
 def read_reference(
