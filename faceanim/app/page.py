@@ -91,9 +91,7 @@ def build(studio: Studio, mask: dict) -> gr.Blocks:
         return look_at_motion
 
     async def example_photo(request: gr.Request) -> str:
-        place = studio.files.new_place(_who(request), Path(studio.settings.photo).name)
-        place.write_bytes(Path(studio.settings.photo).read_bytes())
-        return str(place)
+        return str(studio.example(_who(request)))
 
     async def generate(
         photo: Any,

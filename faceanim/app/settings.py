@@ -67,5 +67,5 @@ class AppSettings:
             raise ValueError("devices: expected at least one, such as [auto], got none")
         for name in ("photo", "users"):
             path = getattr(self, name)
-            if path is not None and not Path(path).is_file():
+            if path not in (None, "demo") and not Path(path).is_file():
                 raise ValueError(f"{name}={path}: no such file")

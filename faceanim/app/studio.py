@@ -15,6 +15,9 @@ from faceanim.app.looks import MotionLook, PhotoLook
 from faceanim.app.reading import Reader, Told
 from faceanim.app.settings import STANDARD, AppSettings
 from faceanim.app.visitors import Files
+from faceanim.data.demo_clip import demo_clip_path
+from faceanim.media.image import write_image
+from faceanim.media.video import iter_video
 from faceanim.pipelines.driving import Motion, read_motion, retargeted
 from faceanim.pipelines.options import InferenceOptions
 from faceanim.pose.sequence import PoseSequence
@@ -88,6 +91,18 @@ class Studio:
         self.line = Line(settings.limits.waiting)
         self.devices = Devices(settings.devices, usual, self.line)
         self.reader = Reader(files, settings.limits, usual.landmarks, (side, side), self.fps, self.speaks)
+
+    def example(self, visitor: str) -> Path | None:
+        """A copy of the example photograph for this visitor; None where none is offered."""
+        photo = self.settings.photo
+        if photo is None:
+            return None
+        place = self.files.new_place(visitor, "example.png" if photo == "demo" else Path(photo).name)
+        if photo == "demo":
+            write_image(place, next(iter_video(demo_clip_path())).image_HWC)
+        else:
+            place.write_bytes(Path(photo).read_bytes())
+        return place
 
     def fitted(self, photo: PhotoLook, motion: MotionLook, seed: int) -> PoseSequence:
         """The motion as the person in the photograph makes it, by what `infer.py` calls too."""
