@@ -5,7 +5,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 PY := $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format clean-demo
+.PHONY: help demo app test test-all lint format clean-demo
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -18,6 +18,18 @@ $(READY): pyproject.toml
 
 demo: $(READY)  ## prepare a real clip, train both stages, export, evaluate, animate: outputs/demo
 	$(PY) -m scripts.demo
+
+# The demo's pipeline; before `make demo` its starting point: stage 1 alone, in a minute.
+APP := outputs/app
+APP_PIPELINE = $(firstword $(wildcard outputs/demo/pipeline) $(APP)/pipeline)
+$(APP)/pipeline: | $(READY)
+	$(PY) -m scripts.prepare_celebvhq_hdtf raw=demo output=$(APP)/data size=128 fps=null split_by=time holdout=0.2 crf=8
+	$(PY) train.py experiment=demo stage=appearance data.folder=$(APP)/data run_dir=$(APP)/appearance \
+		schedule.appearance.max_steps=1 callbacks.samples.at_start=false
+	$(PY) -m scripts.export_pipeline checkpoint=$(APP)/appearance/checkpoints/last.ckpt output=$@
+
+app: $(READY) $(if $(wildcard outputs/demo/pipeline),,$(APP)/pipeline)  ## the platform on http://127.0.0.1:7860, with the demo's model
+	$(PY) -m faceanim.app pipeline=$(APP_PIPELINE) photo=demo
 
 test: $(READY)  ## the test suite
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not slow and not gpu"

@@ -10,11 +10,9 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import DictConfig, OmegaConf
 
 from faceanim.cli import application
-from faceanim.models.animation_model import AnimationModel
 from faceanim.modules.run import open_run
 from faceanim.modules.run_metrics import last_value
 from faceanim.modules.strategies import check_accelerator, check_strategy
-from faceanim.pipelines.origin import initialise
 
 build = partial(hydra.utils.instantiate, _convert_="all")  # plain lists and dicts behind the entry point
 
@@ -30,17 +28,12 @@ def main(cfg: DictConfig) -> float | None:
     L.seed_everything(cfg.seed, verbose=False)
 
     datamodule = build(cfg.data.module)
-    parts = build(cfg.model)
-    model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
-    weights, train_encoder = build(cfg.weights), cfg.model.train_image_encoder
-    origin = initialise(model, parts["codec"], weights, cfg.init_from, cfg.stage.name, train_encoder)
-    stage = build(cfg.stage.module)(
-        model=model, codec=parts["codec"], scheduler=parts["scheduler"], origin=origin
+    stage = build(cfg.stage.assemble)(
+        build(cfg.stage.module), build(cfg.model), build(cfg.weights), cfg.init_from
     )
-    stage.compute(**cfg.compute)
 
     say = print if trainer.is_global_zero else lambda text: None
-    say(origin.report)
+    say(stage.origin.report)
     try:
         trainer.fit(stage, datamodule, ckpt_path=checkpoint, weights_only=True)
     except SIGTERMException:
@@ -65,7 +58,11 @@ def tools(cfg: DictConfig) -> dict[str, Any]:
         return {name: list(build(cfg[name]).values()) for name in ("logger", "callbacks")}
     once = {"max_steps": 1, "val_check_interval": 1, "limit_val_batches": 1, "accumulate_grad_batches": 1}
     off = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    return {"callbacks": [build(cfg.callbacks.preflight)], **once, **off}
+    return {
+        "callbacks": [build(cfg.callbacks.preflight)] if "preflight" in cfg.callbacks else [],
+        **once,
+        **off,
+    }
 
 
 if __name__ == "__main__":

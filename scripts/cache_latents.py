@@ -13,7 +13,7 @@ from faceanim.cli import application
 from faceanim.data.clips import load_clip, read_index
 from faceanim.data.latents import LatentCache
 from faceanim.models.animation_model import AnimationModel
-from faceanim.pipelines.animation_pipeline import to_tensor
+from faceanim.pipelines.conditions import to_signed
 from faceanim.pipelines.device import choose_device
 from faceanim.pipelines.origin import initialise
 
@@ -51,7 +51,7 @@ def encode(
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
     """Yield latents, and image tokens if there is an encoder, of `batch_size` frames at a time."""
     for start in range(0, len(frames_NHW3), batch_size):
-        images_N3HW = to_tensor(frames_NHW3[start : start + batch_size], device)
+        images_N3HW = to_signed(frames_NHW3[start : start + batch_size], device)
         yield codec.encode(images_N3HW), None if image_encoder is None else image_encoder(images_N3HW)
 
 

@@ -1,6 +1,6 @@
 """From a training checkpoint to a pipeline folder: python -m scripts.export_pipeline checkpoint=... output=..."""
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from faceanim.cli import application
 from faceanim.pipelines.export import export_pipeline
@@ -8,7 +8,7 @@ from faceanim.pipelines.export import export_pipeline
 
 @application(config_name="export")
 def main(cfg: DictConfig) -> None:
-    folder = export_pipeline(cfg.checkpoint, cfg.output, cfg.init_from)
+    folder = export_pipeline(**OmegaConf.to_container(cfg, resolve=True))
     print(f"pipeline folder: {folder}")
 
 

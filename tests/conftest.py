@@ -17,6 +17,7 @@ from faceanim.models.pose_guider import PoseGuider
 from faceanim.models.reference_net import ReferenceNet
 from tests.no_network import sitecustomize
 from tests.prepared import ROOT, prepare
+from tests.speech_data import prepare_speech
 
 
 @pytest.fixture(autouse=True)
@@ -77,6 +78,12 @@ def wake(module: torch.nn.Module, seed: int = 1) -> None:
 def demo_data(tmp_path_factory):
     """The demo clip at 32x32, prepared by the real command: 96 frames to train on, 24 held out."""
     return prepare(tmp_path_factory.mktemp("demo") / "data")
+
+
+@pytest.fixture(scope="session")
+def speech_data(tmp_path_factory):
+    """Three people who speak, prepared by the real command; skips where there are no sample clips."""
+    return prepare_speech(tmp_path_factory.mktemp("speech"))
 
 
 @pytest.fixture

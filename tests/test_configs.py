@@ -13,8 +13,15 @@ from tests.prepared import run
 ON_CPU = ["trainer.accelerator=cpu", "trainer.devices=1", "trainer.precision=32-true"]
 
 
+OF_SPEECH = {"speech", "audio_to_pose"}  # stage=audio_to_pose brings them along
+
+
+def choices(group: str) -> list[str]:
+    return sorted({path.stem for path in (CONF_FOLDER / group).glob("*.yaml")} - OF_SPEECH)
+
+
 @pytest.mark.parametrize("stage", ["appearance", "temporal"])
-@pytest.mark.parametrize("experiment", sorted(p.stem for p in (CONF_FOLDER / "experiment").glob("*.yaml")))
+@pytest.mark.parametrize("experiment", choices("experiment"))
 def test_every_experiment_composes_for_both_stages(experiment, stage):
     with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
         cfg = compose("train", [f"experiment={experiment}", f"stage={stage}", "run_dir=x"])
@@ -23,7 +30,16 @@ def test_every_experiment_composes_for_both_stages(experiment, stage):
     assert cfg.data.module.rules.motion_frames == cfg.model.reference_net.motion_frames
 
 
-@pytest.mark.parametrize("name", sorted(p.stem for p in (CONF_FOLDER / "trainer").glob("*.yaml")))
+def test_the_stage_of_speech_brings_its_own_model_data_callbacks_and_experiment():
+    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
+        cfg = compose("train", ["stage=audio_to_pose", "data.folder=x", "run_dir=x", "trainer=gpu"])
+    assert cfg.trainer.max_steps == cfg.schedule.audio_to_pose.max_steps
+    assert set(cfg.schedule) == {"audio_to_pose"} and "samples" not in cfg.callbacks
+    network = instantiate(cfg.model, _convert_="all")["network"]
+    assert cfg.data.module.bands == network.config.bands
+
+
+@pytest.mark.parametrize("name", choices("trainer"))
 def test_every_trainer_is_built_where_its_devices_are(name):
     if "deepspeed" in name:
         pytest.importorskip("deepspeed")
@@ -44,7 +60,7 @@ def test_loggers_combine_and_metrics_csv_is_always_written(choice, tmp_path):
     assert not list(tmp_path.iterdir())  # nothing is written before the run is known to be this one
 
 
-@pytest.mark.parametrize("name", sorted(p.stem for p in (CONF_FOLDER / "model").glob("*.yaml")))
+@pytest.mark.parametrize("name", choices("model"))
 def test_every_model_can_be_built_and_fits_its_codec(name):
     with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
         cfg = compose("train", [f"model={name}", "run_dir=x"])
@@ -91,8 +107,11 @@ def test_a_mistake_is_one_line_and_exit_code_2(words, word, command, tmp_path):
         ["-m", "scripts.demo"],
         ["-m", "scripts.cache_latents"],
         ["-m", "scripts.export_pipeline"],
+        ["-m", "scripts.make_template"],
         ["-m", "scripts.prepare_celebvhq_hdtf"],
         ["-m", "benchmarks.data"],
+        ["-m", "benchmarks.inference"],
+        ["-m", "benchmarks.drift"],
     ],
 )
 def test_help_explains(words, command):

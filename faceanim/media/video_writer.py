@@ -1,6 +1,6 @@
 """Write H.264 videos that every reader decodes to the same frames. T: frames; H, W: pixels; C: RGB."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
 
 from faceanim.media.files import atomic_path
+from faceanim.media.sound import BLOCK, RATE, Soundtrack
 
 AI_GENERATED = "AI-generated with faceanim: not a recording of real events"  # the comment of such videos
 
@@ -22,7 +23,7 @@ class VideoWriter:
     H.264, yuv420p, BT.709, constant rate, closed groups of `gop` frames and no B-frames, so that frame k is
     found by its number in any decoder. One encoder thread: the bytes do not depend on the number of cores.
     fps: frames per second. width, height: pixels, even. crf: 0 (lossless) to 51; about 17 looks lossless.
-    comment: goes into the file's metadata.
+    comment: goes into the file's metadata. sound: becomes its AAC track, in step with the frames and as long as they.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class VideoWriter:
         crf: float = 17,
         gop: int = 12,
         comment: str = "",
+        sound: Soundtrack | None = None,
     ) -> None:
         self.path = Path(path)
         if self.path.suffix.lower() != ".mp4":
@@ -51,7 +53,7 @@ class VideoWriter:
             raise ValueError(f"cannot write video {path}: expected a gop of 1 frame or more, got {gop}")
         self.rate = Fraction(fps).limit_denominator(1001)  # 1001: exact for 30000/1001 and its like
         self.width, self.height, self.crf, self.gop = width, height, crf, gop
-        self.comment = comment
+        self.comment, self.sound = comment, sound
         self.n_frames = 0
         self._stack = ExitStack()
 
@@ -75,6 +77,8 @@ class VideoWriter:
                 "tune": "fastdecode",  # training decodes a clip a thousand times: a third sooner, 12% more bytes
                 "x264-params": f"open-gop=0:scenecut=0:keyint={self.gop}:min-keyint={self.gop}",
             }
+            if self.sound is not None:
+                self._stack.callback(self._start_sound().close)
         except BaseException as error:
             if not self._stack.__exit__(type(error), error, error.__traceback__):
                 raise
@@ -99,6 +103,27 @@ class VideoWriter:
         for packet in self._stream.encode(frame):
             self._container.mux(packet)
         self.n_frames += 1
+        if self.sound is not None:
+            self._write_sound(until=round(self.n_frames / self.rate * RATE))
+
+    def _start_sound(self) -> Iterator[np.ndarray]:
+        """Adds the AAC track; returns the blocks that it is fed with."""
+        self._audio = self._container.add_stream("aac", rate=RATE, layout="stereo")
+        self._audio.bit_rate = 192_000
+        self._blocks, self._n_samples = self.sound.blocks(), 0
+        return self._blocks
+
+    def _write_sound(self, until: int, end: bool = False) -> None:
+        """Encodes the samples up to number `until`; but for the end, whole blocks only."""
+        while until - self._n_samples >= (1 if end else BLOCK):
+            block = next(self._blocks)[: until - self._n_samples]
+            frame = av.AudioFrame.from_ndarray(
+                np.ascontiguousarray(block.reshape(1, -1)), format="flt", layout="stereo"
+            )
+            frame.sample_rate, frame.pts, frame.time_base = RATE, self._n_samples, Fraction(1, RATE)
+            for packet in self._audio.encode(frame):
+                self._container.mux(packet)
+            self._n_samples += len(block)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -110,6 +135,10 @@ class VideoWriter:
                 raise ValueError(f"cannot write video {self.path}: no frames were given")
             for packet in self._stream.encode(None):
                 self._container.mux(packet)
+            if self.sound is not None:
+                self._write_sound(round(self.n_frames / self.rate * RATE), end=True)
+                for packet in self._audio.encode(None):
+                    self._container.mux(packet)
 
 
 def write_video(

@@ -78,7 +78,8 @@ def _zigzag(p: int) -> list[int]:
 class VAECodec(ModelMixin, ConfigMixin):
     """Stable Diffusion's VAE (Rombach et al., 2022). Defaults are the sizes of sd-vae-ft-mse.
 
-    Encoding takes the posterior's mean; the latents are multiplied by the VAE's own ``scaling_factor``.
+    Encoding takes the posterior's mean, picture by picture: all at once would need more memory than a training step.
+    Decoding takes at once what it is given. The latents are multiplied by the VAE's own ``scaling_factor``.
     """
 
     @register_to_config
@@ -99,12 +100,12 @@ class VAECodec(ModelMixin, ConfigMixin):
             layers_per_block=layers_per_block,
             norm_num_groups=norm_num_groups,
         )
-        self.vae.enable_slicing()  # picture by picture: all at once would need more memory than a training step
         self.latent_channels = latent_channels
         self.downscale = 2 ** (levels - 1)
 
     def encode(self, x_N3HW: Tensor) -> Tensor:
-        return self.vae.encode(x_N3HW).latent_dist.mean * self.vae.config.scaling_factor
+        means = [self.vae.encode(x_13HW).latent_dist.mean for x_13HW in x_N3HW.split(1)]
+        return torch.cat(means) * self.vae.config.scaling_factor
 
     def decode(self, latents_NChw: Tensor) -> Tensor:
         return self.vae.decode(latents_NChw / self.vae.config.scaling_factor).sample

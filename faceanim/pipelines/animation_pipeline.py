@@ -1,18 +1,18 @@
 """AnimationPipeline: one photograph and a pose sequence in, frames out. Inference only.
 
-Shape letters: T frames, n motion frames, C latent channels, H W pixels, h w latent size.
+Shape letters: T frames, t frames of one window, n motion frames, C latent channels, H W pixels, h w latent size.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import DDIMScheduler, DiffusionPipeline
+from diffusers import DiffusionPipeline, SchedulerMixin
 from torch import Tensor
 
-from faceanim.models.animation_model import AnimationModel, Face
+from faceanim.models.animation_model import AnimationModel
 from faceanim.models.codec import Codec
 from faceanim.models.denoising_net import DenoisingNet
 from faceanim.models.face_locator import FaceLocator
@@ -21,20 +21,38 @@ from faceanim.models.motion_frames import MotionFrames
 from faceanim.models.pose_guider import PoseGuider
 from faceanim.models.reference_attention import ReferenceFeatures
 from faceanim.models.reference_net import ReferenceNet
+from faceanim.pipelines.ahead import ahead
+from faceanim.pipelines.conditions import (
+    Conditions,
+    check_inputs,
+    face_of,
+    pose_images_of,
+    to_frames,
+    to_signed,
+)
+from faceanim.pipelines.drift import Drift
 from faceanim.pipelines.folder import read_pipeline
-from faceanim.pipelines.sampling import sample
-from faceanim.pose.draw import Drawing, draw_pose
-from faceanim.pose.face_mask import face_mask
-from faceanim.pose.scaling import rescale_points
+from faceanim.pipelines.guidance import Guidance
+from faceanim.pipelines.long_video import LongVideo, Segment, balanced
+from faceanim.pipelines.noise import generator_of, noise_of
+from faceanim.pipelines.residence import Residence
+from faceanim.pipelines.sampling import Block, Predict, block_frames, sample, sample_in_blocks
+from faceanim.pipelines.schedulers import build_sampler
+from faceanim.pose.draw import Drawing
 from faceanim.pose.sequence import PoseSequence
+
+Noise = Callable[[range], Tensor]
 
 
 class AnimationPipeline(DiffusionPipeline):
     """The networks, the codec and the scheduler that they were trained with.
 
-    image_size: side of the square frames in pixels. chunk_frames: frames denoised at once; at most what the
-    motion modules can see. motion: False for a model whose motion modules are untrained (after stage 1).
-    mask, drawing: options of ``face_mask`` and ``draw_pose``, as in training.
+    image_size: side of the square frames that the networks were trained on, in pixels. chunk_frames: frames denoised
+    at once; at most what the motion modules can see. motion: False for a model whose motion modules are untrained
+    (after stage 1). mask, drawing: options of ``face_mask`` and ``draw_pose``, as in training.
+
+    decoder: what decodes the latents, the codec unless another one for the same latents (``TinyCodec``: TAESD) is set.
+    residence: which network lies on the device when (see ``Residence``).
     """
 
     def __init__(
@@ -45,7 +63,7 @@ class AnimationPipeline(DiffusionPipeline):
         face_locator: FaceLocator,
         image_encoder: ImageEncoder,
         codec: Codec,
-        scheduler: DDIMScheduler,
+        scheduler: SchedulerMixin,
         image_size: int = 512,
         chunk_frames: int = 24,
         motion: bool = True,
@@ -75,11 +93,23 @@ class AnimationPipeline(DiffusionPipeline):
         )
         denoising_net.enable_motion(motion)
         self.model = AnimationModel(reference_net, denoising_net, pose_guider, face_locator, image_encoder)
+        self.decoder = self.codec
+        self.residence = Residence()
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> "AnimationPipeline":
         """Loads a pipeline folder, strictly and without importing anything that it names."""
         return read_pipeline(cls, folder)
+
+    @property
+    def where(self) -> torch.device:
+        """The device that computes; under offloading another one than where the networks wait."""
+        return self.residence.device or self.device
+
+    @property
+    def precision(self) -> torch.dtype:
+        """Of the networks; what is sampled stays in float32, or float64 as the noise is."""
+        return self.denoising_net.dtype
 
     def __call__(self, *args, **kwargs) -> np.ndarray:
         """All frames at once, uint8 (T, H, W, 3); arguments as ``stream``."""
@@ -94,92 +124,156 @@ class AnimationPipeline(DiffusionPipeline):
         steps: int = 20,
         guidance_scale: float = 1.0,
         seed: int = 0,
+        *,
+        size: tuple[int, int] | None = None,
+        pose_guidance_scale: float = 1.0,
+        scheduler: str | None = None,
+        long_video: LongVideo | None = None,
+        drift: Drift | None = None,
+        decode_batch: int = 4,
+        overlap_decoding: bool = False,
     ) -> Iterator[np.ndarray]:
-        """Yields the video chunk by chunk; each chunk's last frames are the next one's motion frames.
+        """Yields the video in pieces of at most ``decode_batch`` frames, in order; memory does not grow with T.
 
-        reference_image: uint8 (H, W, 3), cropped to the model's size. reference_points: its 68 landmarks, pixels.
-        poses: any frame size, scaled to the model's; every frame needs a face (``faceanim.pose.gaps.fill_gaps``).
-        guidance_scale: 1 switches classifier-free guidance off. Raises ValueError on sizes that do not fit.
+        reference_image: uint8 (H, W, 3), cropped to the video's size. reference_points: its 68 landmarks, pixels.
+        poses: any frame size of the video's shape, scaled to it; every frame needs a face (``faceanim.pose.gaps``).
+        size: (height, width) of the video, multiples of the codec's downscale; None: the trained square.
+        guidance_scale, pose_guidance_scale: see ``Guidance``; 1 switches them off. seed: the noise of frame k depends
+        on it and k alone. scheduler: ddim, dpm++, unipc or lcm; None: the one that the folder holds. long_video, drift:
+        see there. decode_batch: frames decoded at once; more is faster, takes more memory, and may round a few values
+        to the next of 256.
+        overlap_decoding: frames are denoised in a thread of their own while the caller decodes those before.
+        Raises ValueError on sizes that do not fit, before anything is computed.
         """
-        size = self.config["image_size"]
-        if reference_image.shape != (size, size, 3) or reference_image.dtype != np.uint8:
-            raise ValueError(
-                f"reference image: expected uint8 ({size}, {size}, 3), "
-                f"got {reference_image.dtype} {reference_image.shape}"
-            )
-        if not np.isfinite(reference_points).all():
-            raise ValueError("reference image: no face found, its landmarks are missing")
-        if not poses.found.all():
-            raise ValueError(f"poses: {int((~poses.found).sum())} of {len(poses)} frames have no face")
-        image = to_tensor(reference_image[None], self.device)
-        face = self._face(image, reference_points, poses)
-        tokens = self.model.image_encoder(image)
-        latents_1Chw = self.codec.encode(image)
-        previous: Tensor | None = None
-        with self.progress_bar(total=steps * -(-len(poses) // self.config["chunk_frames"])) as bar:
-            for number, start in enumerate(range(0, len(poses), self.config["chunk_frames"])):
-                chunk = poses[start : start + self.config["chunk_frames"]]
-                motion = self._motion_frames(previous, latents_1Chw)
-                reference = self.model.read_reference(latents_1Chw, motion, tokens)
-                reference = self.denoising_net.project(reference)
-                features = self.model.guide(self._pose_images(chunk, size), face)
-                predict = partial(self._predict, tokens, reference, features, guidance_scale)
-                generator = torch.Generator().manual_seed(seed * 100_003 + number)
-                noise = torch.randn((1, len(chunk), *latents_1Chw.shape[1:]), generator=generator)
-                for latents in sample(predict, self.scheduler, noise.to(self.device), steps):  # noqa: B007
-                    bar.update()
-                previous = latents[0] if previous is None else torch.cat([previous, latents[0]])[-64:]
-                yield to_frames(self.codec.decode(latents[0]))
+        height, width = size or (self.config["image_size"],) * 2
+        self._check(height, width, steps, decode_batch)
+        check_inputs(reference_image, reference_points, poses, height, width)
+        plan = self.plan(len(poses), long_video)
+        guidance = Guidance(guidance_scale, pose_guidance_scale)
+        conditions = self.conditions(reference_image, reference_points, poses)
+        noise = partial(noise_of, seed, self.latent_shape(height, width))
+        latents = self.denoise(conditions, plan, noise, steps, guidance, seed, scheduler, drift or Drift())
+        return self.decoded(ahead(latents) if overlap_decoding else latents, decode_batch)
 
-    def _predict(
+    def plan(self, T: int, long_video: LongVideo | None = None) -> list[Segment]:
+        """Which frames are denoised together, see ``LongVideo``."""
+        long_video = long_video or LongVideo()
+        limit = self.denoising_net.config.max_frames
+        if long_video.window is not None and not 1 <= long_video.window <= limit:
+            raise ValueError(f"window: expected 1 to {limit} frames, got {long_video.window}")
+        n = self.reference_net.config.motion_frames
+        return long_video.segments(T, self.config["chunk_frames"], n)
+
+    @torch.no_grad()
+    def conditions(
+        self, reference_image: np.ndarray, reference_points: np.ndarray, poses: PoseSequence
+    ) -> Conditions:
+        """Encodes what ``stream`` takes, checked before."""
+        image = to_signed(reference_image[None], self.where, self.precision)
+        with self.residence.of(self.image_encoder):
+            tokens = self.image_encoder(image)
+        with self.residence.of(self.codec):
+            latents = self.codec.encode(image)
+        settings = {"drawing": self.config["drawing"]}
+        face = face_of(image, reference_points, poses, self.config["mask"], **settings)
+        return Conditions(latents, tokens, face, len(poses), pose_images_of(poses, image, **settings))
+
+    @torch.no_grad()
+    def denoise(
         self,
-        tokens_1LD: Tensor,
-        reference: ReferenceFeatures,
-        features: list[Tensor],
-        guidance_scale: float,
-        latents_1TChw: Tensor,
-        t_B: Tensor,
-        frames: list[int],
-    ) -> Tensor:
-        """The prediction with classifier-free guidance (Ho & Salimans, 2022, arXiv:2207.12598, eq. 6).
+        conditions: Conditions,
+        plan: list[Segment],
+        noise: Noise,
+        steps: int,
+        guidance: Guidance,
+        seed: int = 0,
+        scheduler: str | None = None,
+        drift: Drift = Drift(),  # noqa: B008
+    ) -> Iterator[Tensor]:
+        """Yields latents (t, C, h, w) of consecutive frames, as soon as they are finished.
 
-        The unconditional half has no image embedding and no reference, but keeps the pose.
+        noise: range of frame numbers -> (1, t, C, h, w) that these frames start from. The remaining arguments are
+        those of ``stream``.
         """
-        here = [f[:, frames] for f in features]
-        conditional = self.model.denoising_net(latents_1TChw, t_B, tokens_1LD, reference, here)
-        if guidance_scale == 1.0:
-            return conditional
-        zeros = torch.zeros_like(tokens_1LD)
-        unconditional = self.model.denoising_net(latents_1TChw, t_B, zeros, None, here)
-        return unconditional + guidance_scale * (conditional - unconditional)
+        n = self.reference_net.config.motion_frames
+        last: Tensor | None = None  # the n frames before, or fewer
+        features = None
+        total = steps * sum(len(segment.windows) for segment in plan)
+        at_work = self.residence.of(self.denoising_net, self.pose_guider, self.face_locator)
+        with self.progress_bar(total=total) as bar, at_work:
+            for segment in plan:
+                motion = None
+                if segment.motion and last is not None and len(last) == n:
+                    generator = generator_of(seed, segment.frames.start, "motion")
+                    motion = drift.noised(last, generator)
+                if features is None or motion is not None:
+                    features = self._read_reference(conditions, motion)
+                predict = guidance.predictor(self.model, conditions, features, segment.frames.start)
 
-    def _face(self, image_13HW: Tensor, points_68x2: np.ndarray, poses: PoseSequence) -> Face:
-        """The reference's face; its mask may cover all that is driven (``region: clip``)."""
-        size = self.config["image_size"]
-        driven = rescale_points(poses.points, (poses.height, poses.width), (size, size))
-        mask = face_mask(np.concatenate([points_68x2[None], driven]), size, size, **self.config["mask"])
-        drawn = draw_pose(points_68x2[None], size, size, drawing=self.config["drawing"])
-        pose = torch.from_numpy(drawn).permute(0, 3, 1, 2).float() / 255
-        return Face(image_13HW, torch.from_numpy(mask)[None, None].to(self.device), pose.to(self.device))
+                def counted(*args, predict=predict) -> Tensor:
+                    prediction = predict(*args)
+                    bar.update()
+                    return prediction
 
-    def _motion_frames(self, previous_TChw: Tensor | None, like_1Chw: Tensor) -> MotionFrames | None:
-        n = self.model.reference_net.config.motion_frames
-        if n == 0 or previous_TChw is None or len(previous_TChw) < n:
-            return None
-        valid = torch.ones(1, n, dtype=torch.bool, device=like_1Chw.device)
-        return MotionFrames(previous_TChw[-n:][None], valid)
+                for latents in self._segment(segment, counted, noise, steps, seed, scheduler):
+                    latents = drift.matched(latents, conditions.reference_1Chw.to(latents))
+                    if n:
+                        last = (latents if last is None else torch.cat([last, latents]))[-n:]
+                    yield latents
 
-    def _pose_images(self, poses: PoseSequence, size: int) -> Tensor:
-        drawn = poses.draw(size, size, drawing=self.config["drawing"])
-        return torch.from_numpy(drawn).to(self.device).permute(0, 3, 1, 2)[None].float() / 255
+    def _segment(
+        self, segment: Segment, predict: Predict, noise: Noise, steps: int, seed: int, name: str | None
+    ) -> Iterator[Tensor]:
+        """A segment's latents (t, C, h, w), block after block where its windows come in order."""
+        frames, windows = segment.frames, segment.windows
+        if len(windows) == 1 or windows[-1][-1] < windows[-1][0]:  # one window, or a closed loop
+            sampler = build_sampler(name, self.scheduler)
+            start = noise(frames).to(self.where)
+            generator = generator_of(seed, frames.start, "sampler")
+            for latents in sample(predict, sampler, start, steps, windows, generator):  # noqa: B007
+                pass
+            yield latents[0]
+            return
 
+        def blocks() -> Iterator[Block]:
+            for inside in block_frames(windows):
+                sampler = build_sampler(name, self.scheduler)
+                sampler.set_timesteps(steps, device=self.where)
+                there = range(frames.start + inside.start, frames.start + inside.stop)
+                generator = generator_of(seed, there.start, "sampler")
+                yield Block(inside, noise(there).to(self.where), sampler, generator)
 
-def to_tensor(frames_THW3: np.ndarray, device: torch.device) -> Tensor:
-    """uint8 frames -> (T, 3, H, W) in [-1, 1]."""
-    return torch.from_numpy(frames_THW3).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+        for block in sample_in_blocks(predict, blocks(), steps, windows):
+            yield block.latents_BtChw[0]
 
+    def _read_reference(self, conditions: Conditions, motion_nChw: Tensor | None) -> ReferenceFeatures:
+        """The reference's keys and values: once a video, or once a segment that has motion frames."""
+        motion = None
+        if motion_nChw is not None:
+            valid = torch.ones(1, len(motion_nChw), dtype=torch.bool, device=self.where)
+            motion = MotionFrames(motion_nChw[None].to(conditions.reference_1Chw), valid)
+        with self.residence.of(self.reference_net):
+            read = self.model.read_reference(conditions.reference_1Chw, motion, conditions.tokens_1LD)
+        return self.denoising_net.project(read)
 
-def to_frames(images_T3HW: Tensor) -> np.ndarray:
-    """(T, 3, H, W) in about [-1, 1] -> uint8 frames (T, H, W, 3)."""
-    pixels = (images_T3HW.float().clamp(-1, 1) + 1) * 127.5
-    return pixels.round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    @torch.no_grad()
+    def decoded(self, latents: Iterator[Tensor], batch: int) -> Iterator[np.ndarray]:
+        """Frames (at most ``batch``, H, W, 3) of latents (t, C, h, w), in order."""
+        with self.residence.of(self.decoder):
+            for latents_tChw in latents:
+                for part in balanced(len(latents_tChw), batch):
+                    piece = latents_tChw[part.start : part.stop].to(self.precision)
+                    yield to_frames(self.decoder.decode(piece))
+
+    def latent_shape(self, height: int, width: int) -> tuple[int, int, int]:
+        """(C, h, w) of a frame of this size."""
+        return self.codec.latent_channels, height // self.codec.downscale, width // self.codec.downscale
+
+    def _check(self, height: int, width: int, steps: int, decode_batch: int) -> None:
+        multiple = self.codec.downscale
+        if min(height, width) < multiple or height % multiple or width % multiple:
+            raise ValueError(f"size: expected multiples of {multiple} pixels, got {width}x{height}")
+        if steps < 1:
+            raise ValueError(f"steps: expected 1 or more, got {steps}")
+        if decode_batch < 1:
+            raise ValueError(f"decode_batch: expected 1 frame or more, got {decode_batch}")

@@ -1,21 +1,23 @@
-"""From what the user hands over to what the pipeline takes: a square face, and the motion of one.
+"""From what the user hands over to what the pipeline takes: a face that fills the frame, and the motion of one.
 
 T: frames; H, W: pixels; C: RGB.
 """
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from faceanim.data.cropping import Crop, apply_crop, stabilised_square_crop
 from faceanim.media.image import read_image
+from faceanim.media.sound import Soundtrack, has_sound
 from faceanim.media.video import TimedFrame, average_rate, iter_video, video_info
+from faceanim.pipelines.framing import Framing, frame_head
 from faceanim.pose.gaps import fill_gaps
 from faceanim.pose.landmarks import FaceLandmarker, Landmarks
+from faceanim.pose.retarget import Mode
 from faceanim.pose.sequence import PoseSequence
 
 _CHUNK = 16  # frames held in memory at a time
@@ -26,31 +28,110 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Reference:
-    """The person to animate. image_HWC: uint8, square. points: (68, 2) landmarks in pixels of it."""
+    """The person to animate. image_HWC: uint8, of the video's size. points: (68, 2) landmarks in pixels of it.
+    picture_HWC: all of the photograph. framing: where in it the image lies."""
 
     image_HWC: np.ndarray
     points: np.ndarray
+    picture_HWC: np.ndarray
+    framing: Framing
 
 
 @dataclass(frozen=True)
 class Motion:
-    """What drives. poses: a face in every frame of a square picture. real_frames: yields the driving video's
-    frames, cropped and resized alike (size, size, 3); None where only poses were given."""
+    """What drives. poses: a face in every frame of a picture of the video's shape. real_frames: yields the driving
+    video's frames, cropped and resized alike (H, W, 3); None where there are none. sound: what is heard with it."""
 
     poses: PoseSequence
-    real_frames: Callable[[int], Iterator[np.ndarray]] | None = None
+    real_frames: Callable[[], Iterator[np.ndarray]] | None = None
+    sound: Soundtrack | None = None
 
 
-def read_reference(path: str | Path, landmarker: FaceLandmarker, size: int, crop: bool) -> Reference:
-    """The reference photograph at `size` pixels; crop: cut to the head, else it has to be square already."""
-    image_HWC = read_image(path)
-    height, width = image_HWC.shape[:2]
-    found = landmarker.detect(image_HWC[None])
+def read_motion(
+    landmarker: FaceLandmarker,
+    size: tuple[int, int],
+    *,
+    driving: str | Path | None = None,
+    poses: str | Path | None = None,
+    template: str | None = None,
+    audio: str | Path | None = None,
+    fps: float | None = None,
+    max_frames: int | None = None,
+    crop: bool = True,
+    reference_points: np.ndarray | None = None,
+    mode: Mode = "absolute",
+    pipeline: str | Path = "",
+    speech: str | Path | None = None,
+    seed: int = 0,
+) -> Motion:
+    """The motion that one of driving, poses, template and audio gives: the one place where they become poses.
+
+    size: (height, width) of the video. reference_points: (68, 2) of the reference at this size; only driving and poses
+    under mode="absolute" do without. With audio, template moves the head; speech, pipeline, seed: see
+    ``speech_poses``. Raises ValueError for none or several of the four, and for what cannot drive.
+    """
+    check_one(driving=driving, poses=poses, template=template, audio=audio)
+    if audio is not None or template is not None:  # imports torch, which what follows does without
+        from faceanim.pose.drive import speech_poses, template_poses
+    if audio is not None:
+        spoken = speech_poses(
+            audio, speech, pipeline, reference_points, size, fps, max_frames, template, seed
+        )
+        return Motion(spoken, sound=Soundtrack(Path(audio)))
+    if template is not None:
+        return Motion(template_poses(template, reference_points, size, fps, max_frames))
+    if driving is not None:
+        motion = motion_from_video(driving, landmarker, fps, max_frames, crop, size)
+    else:
+        motion = motion_from_poses(poses, max_frames, size)
+    return retargeted(motion, reference_points, size, mode)
+
+
+def check_one(**given: object) -> None:
+    """ValueError unless one of driving, poses, template and audio is not None, or template beside audio."""
+    chosen = [name for name, value in given.items() if value is not None]
+    if len(chosen) != 1 and chosen != ["template", "audio"]:
+        raise ValueError(
+            f"expected exactly one of driving, poses, template and audio, got {' and '.join(chosen) or 'none'}"
+        )
+
+
+def retargeted(
+    motion: Motion, reference_points: np.ndarray | None, size: tuple[int, int], mode: Mode
+) -> Motion:
+    """The motion on the reference's face, see ``retarget``; absolute leaves it as it is."""
+    if mode == "absolute":
+        return motion
+    from faceanim.pose.drive import fitted
+
+    return replace(motion, poses=fitted(motion.poses, reference_points, size, mode))
+
+
+def read_reference(
+    path: str | Path, landmarker: FaceLandmarker, size: tuple[int, int], crop: bool
+) -> Reference:
+    """The reference photograph; crop: cut to the head, else it has to have the video's shape already.
+
+    Of several faces the largest is animated. Raises ValueError where there is none.
+    """
+    return find_reference(read_image(path), landmarker, size, crop, f"reference image {path}")
+
+
+def find_reference(
+    picture_HWC: np.ndarray,
+    landmarker: FaceLandmarker,
+    size: tuple[int, int],
+    crop: bool = True,
+    name: str = "reference image",
+) -> Reference:
+    """As `read_reference`, of a uint8 RGB picture in memory."""
+    height, width = picture_HWC.shape[:2]
+    found = landmarker.detect(picture_HWC[None])
     if not found.found.all():
-        raise ValueError(f"no face found in the reference image {path}")
-    square = _square(f"reference image {path}", found.points, width, height, crop)
-    points = _poses(found, 1.0, width, height, str(path)).crop(*square, size).points[0]
-    return Reference(apply_crop(image_HWC[None], square, size)[0], points)
+        raise ValueError(f"no face found in the {name}")
+    framing = frame_head(name, found.points, width, height, size, crop)
+    points = framing.poses(_poses(found, 1.0, width, height, name)).points[0]
+    return Reference(framing.cut(picture_HWC), points, picture_HWC, framing)
 
 
 def motion_from_video(
@@ -59,11 +140,12 @@ def motion_from_video(
     fps: float | None = None,
     max_frames: int | None = None,
     crop: bool = True,
+    size: tuple[int, int] = (512, 512),
 ) -> Motion:
     """The motion of the face in a video, resampled to `fps` (None: its own rate), its first frames at most.
 
-    crop: one square around the head for the whole video; else it has to be square already. Frames without a
-    face are filled from their neighbours, with a warning; ValueError where more than half of them are lost.
+    crop: one rectangle around the head for the whole video; else it has to have the shape of `size` already. Frames
+    without a face are filled from their neighbours, with a warning; ValueError where more than half of them are lost.
     """
     pieces, seconds, height, width = [], 0.0, 0, 0
     for chunk in _chunks(_frames(path, fps, max_frames)):
@@ -74,32 +156,27 @@ def motion_from_video(
     if not found.found.any():
         raise ValueError(f"no face found in any of {len(found)} frames of the driving video {path}")
     rate = fps or average_rate(seconds, len(found), video_info(path).fps)
-    square = _square(f"driving video {path}", found.points, width, height, crop)
-    poses = _filled(_poses(found, rate, width, height, str(path)), f"driving video {path}")
+    name = f"driving video {path}"
+    framing = frame_head(name, found.points, width, height, size, crop)
+    poses = _filled(_poses(found, rate, width, height, str(path)), name)
 
-    def real_frames(size: int) -> Iterator[np.ndarray]:
+    def real_frames() -> Iterator[np.ndarray]:
         for frame in _frames(path, fps, max_frames):
-            yield apply_crop(frame.image_HWC[None], square, size)[0]
+            yield framing.cut(frame.image_HWC)
 
-    return Motion(poses.crop(*square, square.size), real_frames)
+    return Motion(framing.poses(poses), real_frames, Soundtrack(Path(path)) if has_sound(path) else None)
 
 
-def motion_from_poses(path: str | Path, max_frames: int | None = None) -> Motion:
-    """A saved pose sequence of a square frame, at its own rate; gaps are filled as in `motion_from_video`."""
+def motion_from_poses(
+    path: str | Path, max_frames: int | None = None, size: tuple[int, int] = (512, 512)
+) -> Motion:
+    """A saved pose sequence at its own rate, of a frame of the video's shape; gaps are filled as in
+    `motion_from_video`."""
     poses = PoseSequence.load(path)[:max_frames]
-    if poses.width != poses.height:
-        raise ValueError(f"poses {path}: expected a square frame, got {poses.width}x{poses.height}")
     if not poses.found.any():
         raise ValueError(f"no face in any of {len(poses)} frames of the poses {path}")
-    return Motion(_filled(poses, f"poses {path}"))
-
-
-def _square(name: str, points_T68x2: np.ndarray, width: int, height: int, crop: bool) -> Crop:
-    if crop:
-        return stabilised_square_crop(points_T68x2, width, height)
-    if width != height:
-        raise ValueError(f"{name}: expected a square picture with crop=false, got {width}x{height}")
-    return Crop(0, 0, width)
+    framing = frame_head(f"poses {path}", poses.points, poses.width, poses.height, size, crop=False)
+    return Motion(framing.poses(_filled(poses, f"poses {path}")))
 
 
 def _filled(poses: PoseSequence, name: str) -> PoseSequence:

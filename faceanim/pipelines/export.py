@@ -1,14 +1,24 @@
-"""From a training checkpoint to a pipeline folder."""
+"""From a training checkpoint to a pipeline folder, in our layout or a public one."""
 
 import shutil
 import uuid
 from pathlib import Path
+from typing import Literal, get_args
 
-from faceanim.media.files import write_json
+import torch
+
 from faceanim.models.animation_model import AnimationModel
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
+from faceanim.pipelines.card import provenance, write_card
 from faceanim.pipelines.checkpoint_folder import newest_checkpoint
+from faceanim.pipelines.denoising_step import StepFormat, export_step
+from faceanim.pipelines.folder import INDEX
+from faceanim.pipelines.moore_layout import INDEX as MOORE_INDEX
+from faceanim.pipelines.moore_layout import write_moore
 from faceanim.pipelines.origin import Checkpoint, open_checkpoint
+
+Layout = Literal["diffusers", "moore"]
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
 def pipeline_from_checkpoint(path: str | Path, init_from: str | None = None) -> AnimationPipeline:
@@ -16,34 +26,58 @@ def pipeline_from_checkpoint(path: str | Path, init_from: str | None = None) -> 
     return _pipeline(open_checkpoint(path, init_from))
 
 
-def export_pipeline(checkpoint: str | Path, output: str | Path, init_from: str | None = None) -> Path:
-    """Writes ``output`` whole or not at all; an older pipeline folder there is replaced.
+def export_pipeline(
+    checkpoint: str | Path,
+    output: str | Path,
+    init_from: str | None = None,
+    *,
+    dtype: str = "float32",
+    layout: Layout = "diffusers",
+    license: str = "not stated",
+    metrics: str | Path | None = None,
+    denoising_step: StepFormat | None = None,
+) -> Path:
+    """Writes ``output`` whole or not at all; an older folder of the same kind there is replaced.
 
     checkpoint: a file, or a run folder, which stands for its newest whole one. init_from: as ``open_checkpoint``.
-    Beside the components stands ``provenance.json``: version, stage, step and source checkpoint.
+    dtype: of the stored weights; buffers stay as they are. layout: ours is that of diffusers; "moore" see
+    ``write_moore``. license: the terms of the weights, for the card. metrics: see ``provenance``. denoising_step: also
+    write the denoising UNet's step, see ``export_step``.
     """
     output, checkpoint = Path(output), newest_checkpoint(checkpoint) or Path(checkpoint)
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
+    if layout not in get_args(Layout):
+        raise ValueError(f"layout: expected one of {', '.join(get_args(Layout))}, got {layout!r}")
     opened = open_checkpoint(checkpoint, init_from)
-    if output.exists() and not (output / "model_index.json").is_file():
+    if output.exists() and not any((output / name).is_file() for name in (INDEX, MOORE_INDEX)):
         raise ValueError(f"output={output} exists and is not a pipeline folder")
+    run_dir = Path(checkpoint).absolute().parent.parent
+    content = provenance(opened.card, opened.step, run_dir, metrics)
+    pipe = cast_weights(_pipeline(opened), DTYPES[dtype])
     temporary = output.with_name(f".{output.name}.{uuid.uuid4().hex[:8]}")
     try:
-        _pipeline(opened).save_pretrained(temporary)
-        write_json(
-            temporary / "provenance.json",
-            {
-                "faceanim": opened.card["version"],
-                "stage": opened.card["stage"],
-                "step": opened.step,
-                "run": Path(checkpoint).absolute().parent.parent.name,
-            },
-        )
+        if layout == "moore":
+            write_moore(pipe, temporary)
+        else:
+            pipe.save_pretrained(temporary)
+        if denoising_step is not None:
+            export_step(pipe, temporary, denoising_step)
+        write_card(temporary, content, run_dir, license)
         if output.exists():
             shutil.rmtree(output)
         temporary.rename(output)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return output
+
+
+def cast_weights(pipe: AnimationPipeline, dtype: torch.dtype) -> AnimationPipeline:
+    """Rounds the parameters to ``dtype``; position tables and statistics of norms, which are buffers, keep theirs."""
+    for network in (*pipe.model.children(), pipe.codec):
+        for parameter in network.parameters():
+            parameter.data = parameter.data.to(dtype)
+    return pipe
 
 
 def _pipeline(checkpoint: Checkpoint) -> AnimationPipeline:

@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import TypeVar
 
-from diffusers import DDIMScheduler, ModelMixin
+from diffusers import ModelMixin
 
 from faceanim.models.animation_model import AnimationModel
 from faceanim.models.codec import CODECS
 from faceanim.models.weights import load_into, read_json, read_tensors
+from faceanim.pipelines.schedulers import SAMPLERS
 
 INDEX = "model_index.json"
 WEIGHTS = "diffusion_pytorch_model.safetensors"  # absent where a component has no weights
-SCHEDULERS = {"DDIMScheduler": DDIMScheduler}
 P = TypeVar("P")
 
 
@@ -31,9 +31,10 @@ def read_pipeline(cls: type[P], folder: str | Path) -> P:
     networks = {}
     for name in AnimationModel.components:
         kinds = {kind.__name__: kind for kind in AnimationModel.components[name]}
-        networks[name] = _read_network(_named(kinds, components[name][1], folder), folder / name)
-    codec = _read_network(_named(CODECS, components["codec"][1], folder), folder / "codec")
-    scheduler_class = _named(SCHEDULERS, components["scheduler"][1], folder)
+        networks[name] = read_network(_named(kinds, components[name][1], folder), folder / name)
+    codec = read_network(_named(CODECS, components["codec"][1], folder), folder / "codec")
+    schedulers = {kind.__name__: kind for kind in SAMPLERS.values()}
+    scheduler_class = _named(schedulers, components["scheduler"][1], folder)
     scheduler = scheduler_class.from_config(read_json(folder / "scheduler" / "scheduler_config.json"))
     return cls(**networks, codec=codec, scheduler=scheduler, **settings)
 
@@ -53,7 +54,8 @@ def has_motion(folder: str | Path) -> bool:
     return bool(read_json(Path(folder) / INDEX).get("motion", True))
 
 
-def _read_network(kind: type[ModelMixin], folder: Path) -> ModelMixin:
+def read_network(kind: type[ModelMixin], folder: Path) -> ModelMixin:
+    """A component, built as its config.json says. Raises ValueError where anything is missing or does not fit."""
     config = {k: v for k, v in read_json(folder / "config.json").items() if not k.startswith("_")}
     try:
         network = kind(**config)

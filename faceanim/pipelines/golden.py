@@ -19,17 +19,19 @@ from diffusers import DDIMScheduler
 from PIL import Image
 from torch import Tensor, nn
 
-from faceanim.models.animation_model import AnimationModel
+from faceanim.models.animation_model import AnimationModel, Face
 from faceanim.models.codec import VAECodec
 from faceanim.models.denoising_net import DenoisingNet
 from faceanim.models.face_locator import FaceLocator
 from faceanim.models.image_encoder import ImageEncoder
 from faceanim.models.multi_scale_pose_guider import FixedBatchNorm, MultiScalePoseGuider
 from faceanim.models.pose_guider import PoseGuider
-from faceanim.models.reference_attention import ReferenceFeatures
 from faceanim.models.reference_net import ReferenceNet
 from faceanim.models.weights import LoadReport, load_parts, read_json, read_tensors
-from faceanim.pipelines.sampling import sample
+from faceanim.pipelines.animation_pipeline import AnimationPipeline
+from faceanim.pipelines.conditions import Conditions
+from faceanim.pipelines.guidance import Guidance
+from faceanim.pipelines.long_video import LongVideo
 
 FILES = {  # part of the model -> its file
     "reference_net": "reference_unet",
@@ -152,7 +154,7 @@ class GoldenFolder:
         yield f"{batch}.d.guided", _guided(unconditional, conditional, self.config["e"]["guidance_scale"])
 
     def _loop(self, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
-        settings, x = self.config["e"], _of(self.inputs, "e", dtype)
+        x = _of(self.inputs, "e", dtype)
         noise_BTChw = x["init_latents"].transpose(1, 2)
         picture = Image.fromarray(x["ref_image_u8"].byte().numpy())
         tokens = self.model.image_encoder(_tensor(picture, dtype))
@@ -163,35 +165,39 @@ class GoldenFolder:
         latents = self.codec.encode(_tensor(picture.resize((W, H), Image.Resampling.LANCZOS), dtype))
         yield "e.ref_image_latents", latents
         yield "e.alphas_cumprod", self.scheduler.alphas_cumprod
-        reference = self.model.denoising_net.project(self.model.read_reference(latents, None, tokens))
+        face = Face(torch.zeros_like(pose_BT3HW[:, 0]), pose_BT3HW[:, 0, :1], x.get("ref_pose_u8"))
+        conditions = Conditions(
+            latents, tokens, face, pose_BT3HW.shape[1], lambda frames: pose_BT3HW[:, frames]
+        )
         for suffix in ("", "_pg_trainmode_asis") if self._multi_scale else ("",):
             self._batch_statistics(suffix != "")
-            guides = [self._pose_features(pose_BT3HW[:, window], x) for window in settings["windows"]]
+            final = self._sample(conditions, noise_BTChw)
             self._batch_statistics(False)
-            final = self._sample(noise_BTChw, tokens, reference, guides, settings)
             yield f"e.final_latents{suffix}", final.transpose(1, 2)
             if suffix == "":
-                yield "e.timesteps", self.scheduler.timesteps
+                yield "e.timesteps", self._timesteps()
                 video = (self.codec.decode(final[0]) / 2 + 0.5).clamp(0, 1)
                 yield "e.video_f16", video.transpose(0, 1)[None]
 
-    def _sample(
-        self,
-        noise_BTChw: Tensor,
-        tokens: Tensor,
-        reference: ReferenceFeatures,
-        guides: list[list[Tensor]],
-        settings: dict,
-    ) -> Tensor:
-        net, windows = self.model.denoising_net, settings["windows"]
+    def _sample(self, conditions: Conditions, noise_BTChw: Tensor) -> Tensor:
+        """The pipeline's own loop, over the windows that the public one takes."""
+        settings = self.config["e"]
+        networks = {name: getattr(self.model, name) for name in AnimationModel.components}
+        pipe = AnimationPipeline(
+            **networks, codec=self.codec, scheduler=self.scheduler, chunk_frames=settings["context_frames"]
+        )
+        pipe.set_progress_bar_config(disable=True)
+        windows = LongVideo("context_window", overlap=settings["context_overlap"], closed_loop=True)
+        plan = pipe.plan(conditions.n_frames, windows)
+        if [segment.windows for segment in plan] != [settings["windows"]]:
+            raise ValueError(f"{self.folder}: expected windows {settings['windows']}, got {plan}")
+        guidance = Guidance(settings["guidance_scale"])
+        blocks = pipe.denoise(conditions, plan, lambda frames: noise_BTChw, settings["steps"], guidance)
+        return torch.cat(list(blocks))[None]
 
-        def predict(latents_BtChw: Tensor, t: Tensor, frames: list[int]) -> Tensor:
-            features = guides[windows.index(frames)]
-            conditional = net(latents_BtChw, t, tokens, reference, features)
-            unconditional = net(latents_BtChw, t, torch.zeros_like(tokens), None, features)
-            return _guided(unconditional, conditional, settings["guidance_scale"])
-
-        return list(sample(predict, self.scheduler, noise_BTChw, settings["steps"], windows))[-1]
+    def _timesteps(self) -> Tensor:
+        self.scheduler.set_timesteps(self.config["e"]["steps"])
+        return self.scheduler.timesteps
 
     @property
     def _multi_scale(self) -> bool:

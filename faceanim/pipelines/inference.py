@@ -1,107 +1,112 @@
 """From files to a file: what `infer.py` does. H, W: pixels; C: RGB."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
+from faceanim.media.frame_writers import frame_writer
 from faceanim.media.image import write_image
+from faceanim.media.label import Label
 from faceanim.media.sheet import evenly_spaced, side_by_side, tile
-from faceanim.media.video_writer import AI_GENERATED, VideoWriter
+from faceanim.media.video_writer import AI_GENERATED
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
+from faceanim.pipelines.compute import prepare
 from faceanim.pipelines.device import choose_device
-from faceanim.pipelines.driving import Motion, Reference, motion_from_poses, motion_from_video, read_reference
+from faceanim.pipelines.driving import Motion, Reference, read_motion, read_reference
+from faceanim.pipelines.dry_run import describe
+from faceanim.pipelines.options import DRIVEN_BY, InferenceOptions
 from faceanim.pose.landmarks import landmarker
 
+_OF_MOTION = ("fps", "max_frames", "crop", "pipeline", "speech", "seed")
 
-@dataclass(frozen=True)
-class InferenceOptions:
-    """What can be chosen; the values stand in conf/infer.yaml, where each is explained."""
 
-    pipeline: str
-    reference: str
-    output: str
-    driving: str | None
-    poses: str | None
-    audio: str | None
-    template: str | None
-    crop: bool
-    fps: float | None
-    max_frames: int | None
-    steps: int
-    guidance_scale: float
-    seed: int
-    landmarks: str
-    device: str
-    side_by_side: bool
-    sheet: str | None
+class Animator:
+    """A pipeline and a landmark backend, loaded once, for any number of videos."""
 
-    def __post_init__(self) -> None:
-        for name in ("audio", "template"):
-            if getattr(self, name) is not None:
-                raise ValueError(f"{name}=: this version animates from driving=<video> or poses=<npz> only")
-        if (self.driving is None) == (self.poses is None):
-            given = "neither" if self.driving is None else "both"
-            raise ValueError(f"expected exactly one of driving=<video> and poses=<npz>, got {given}")
-        if self.fps is not None and not 0 < self.fps <= 1000:
-            raise ValueError(f"fps: expected a rate above 0 and at most 1000, or null, got {self.fps}")
-        if self.max_frames is not None and self.max_frames < 1:
-            raise ValueError(f"max_frames: expected 1 or more, or null, got {self.max_frames}")
-        if self.steps < 1:
-            raise ValueError(f"steps: expected 1 or more, got {self.steps}")
-        if Path(self.output).suffix.lower() != ".mp4":
-            raise ValueError(f"output: expected a name that ends in .mp4, got {self.output}")
-        if self.sheet is not None and Path(self.sheet).suffix.lower() != ".png":
-            raise ValueError(f"sheet: expected a name that ends in .png, got {self.sheet}")
+    def __init__(self, options: InferenceOptions) -> None:
+        device = choose_device(options.device)
+        names = ("precision", "channels_last", "compile", "cuda_graphs", "offload", "decoder")
+        self.pipeline = prepare(
+            AnimationPipeline.from_pretrained(options.pipeline),
+            device,
+            **{name: getattr(options, name) for name in names},
+        )
+        self.landmarker = landmarker(options.landmarks, str(device))
+
+    def animate(self, options: InferenceOptions) -> str:
+        """Animates the reference as the options say and writes the video, which appears whole or not at all; or, in a
+        dry run, only looks. Returns what was done in a line, or the plan in several."""
+        trained = (self.pipeline.config["image_size"],) * 2
+        size = trained if options.height is None else (options.height, options.width)
+        reference = read_reference(options.reference, self.landmarker, size, options.crop)
+        motion = read_motion(
+            self.landmarker,
+            size,
+            **{name: getattr(options, name) for name in (*DRIVEN_BY, *_OF_MOTION)},
+            reference_points=reference.points,
+            mode=options.retarget,
+        )
+        if options.dry_run:
+            return describe(self.pipeline, reference, motion, options, size)
+        return _write(self.pipeline, reference, motion, options, size)
 
 
 def animate(options: InferenceOptions) -> None:
-    """Animate the reference as the options say and write the video; it appears whole or not at all."""
-    device = choose_device(options.device)
-    pipeline = AnimationPipeline.from_pretrained(options.pipeline).to(device)
-    pipeline.set_progress_bar_config(disable=None)  # None: silent where nobody looks
-    size = pipeline.config["image_size"]
-    backend = landmarker(options.landmarks, str(device))
-    reference = read_reference(options.reference, backend, size, options.crop)
-    if options.driving is not None:
-        motion = motion_from_video(options.driving, backend, options.fps, options.max_frames, options.crop)
-    else:
-        motion = motion_from_poses(options.poses, options.max_frames)
+    """One video, or with `jobs` many."""
+    if options.jobs is not None:
+        from faceanim.pipelines.jobs import run_jobs  # which starts Animators of its own
 
+        run_jobs(options)
+        return
+    print(Animator(options).animate(options))
+
+
+def _write(
+    pipe: AnimationPipeline,
+    reference: Reference,
+    motion: Motion,
+    options: InferenceOptions,
+    size: tuple[int, int],
+) -> str:
     labels = ["reference", "pose", "generated"] + (["real"] if motion.real_frames else [])
-    n_frames, n_columns = len(motion.poses), len(labels) if options.side_by_side else 1
+    n_frames, fps = len(motion.poses), motion.poses.fps
+    height, width = size
+    if options.side_by_side:
+        width *= len(labels)
+    if options.paste_back:  # H.264 wants even sides
+        height, width = (side // 2 * 2 for side in reference.picture_HWC.shape[:2])
+    label = Label(options.label, height, width) if options.label else None
+    comment = AI_GENERATED if options.mark else ""
+    sound = motion.sound if options.sound else None
     wanted = evenly_spaced(n_frames)
     shown: list[list[np.ndarray]] = [[] for _ in labels]
-    width, fps = n_columns * size, motion.poses.fps
-    with VideoWriter(options.output, fps, width, height=size, comment=AI_GENERATED) as writer:
-        for t, pictures in enumerate(_frames(pipeline, reference, motion, options)):
-            writer.write(side_by_side(pictures) if options.side_by_side else pictures[2])
+    with frame_writer(options.output, fps, width, height, comment, sound) as writer:
+        for t, pictures in enumerate(_frames(pipe, reference, motion, options, size)):
+            frame = side_by_side(pictures) if options.side_by_side else pictures[2]
+            if options.paste_back:
+                frame = reference.framing.paste(frame, reference.picture_HWC)[:height, :width]
+            writer.write(label.over(frame) if label else frame)
             if t in wanted:
                 for row, picture_HWC in zip(shown, pictures, strict=True):
                     row.append(picture_HWC)
     if options.sheet is not None:
         write_image(options.sheet, tile(shown, labels))
-    print(f"{options.output}: {n_frames} frames of {width}x{size} at {fps:g} fps")
+    return f"{options.output}: {n_frames} frames of {width}x{height} at {fps:g} fps"
 
 
 def _frames(
-    pipeline: AnimationPipeline, reference: Reference, motion: Motion, options: InferenceOptions
+    pipe: AnimationPipeline,
+    reference: Reference,
+    motion: Motion,
+    options: InferenceOptions,
+    size: tuple[int, int],
 ) -> Iterator[list[np.ndarray]]:
     """Yield, frame by frame, [reference, pose, generated] and, from a driving video, the real frame."""
-    size = pipeline.config["image_size"]
-    real = motion.real_frames(size) if motion.real_frames else None
-    chunks = pipeline.stream(
-        reference.image_HWC,
-        reference.points,
-        motion.poses,
-        steps=options.steps,
-        guidance_scale=options.guidance_scale,
-        seed=options.seed,
-    )
+    real = motion.real_frames() if motion.real_frames else None
+    pieces = pipe.stream(reference.image_HWC, reference.points, motion.poses, size=size, **options.sampling())
     t = 0
-    for chunk_THWC in chunks:
-        drawn_THWC = motion.poses[t : t + len(chunk_THWC)].draw(size, size)
-        for pose_HWC, generated_HWC in zip(drawn_THWC, chunk_THWC, strict=True):
+    for piece_THWC in pieces:
+        drawn_THWC = motion.poses[t : t + len(piece_THWC)].draw(*size, drawing=pipe.config["drawing"])
+        for pose_HWC, generated_HWC in zip(drawn_THWC, piece_THWC, strict=True):
             yield [reference.image_HWC, pose_HWC, generated_HWC] + ([next(real)] if real else [])
-        t += len(chunk_THWC)
+        t += len(piece_THWC)

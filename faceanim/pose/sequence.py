@@ -74,6 +74,11 @@ class PoseSequence:
         points = rescale_points(self.points - corner, (crop_size, crop_size), (size, size))
         return replace(self, points=points, width=size, height=size)
 
+    def resized(self, width: int, height: int) -> Self:
+        """The same motion in a frame of another size."""
+        points = rescale_points(self.points, (self.height, self.width), (height, width))
+        return replace(self, points=points, width=width, height=height)
+
     def draw(
         self, height: int, width: int, thickness: int | None = None, drawing: Drawing = "full"
     ) -> np.ndarray:

@@ -50,6 +50,8 @@ CHIN = 8
 NOSE_TIP = 30
 NOSE_BASE = 33
 UPPER_LIP = 51
+INNER_LIP_PAIRS = ((61, 67), (62, 66), (63, 65))  # upper, lower
+EYELIDS = ((37, 41), (38, 40), (43, 47), (44, 46))  # upper, lower; two of the right eye, two of the left
 
 # Where each of the 68 points lies on MediaPipe's face mesh (478 vertices): on a vertex, or halfway between two.
 # The pairs were chosen, mirrored left to right, by their distance from dlib's points in fourteen videos.

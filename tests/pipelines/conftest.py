@@ -15,6 +15,7 @@ from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pose.landmarks import landmarker
 from faceanim.pose.sequence import PoseSequence
 from tests.conftest import tiny_codec, tiny_model, tiny_scheduler, wake
+from tests.training import fit, steps
 
 SIZE = 64
 
@@ -33,6 +34,14 @@ def pipeline_folder(tmp_path_factory) -> Path:
     )
     folder = tmp_path_factory.mktemp("pipeline")
     pipeline.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def appearance_run(demo_data, tmp_path_factory) -> Path:
+    """The run folder of three steps of stage 1, with a validation at the end."""
+    folder = tmp_path_factory.mktemp("run") / "mine"
+    fit(demo_data, folder, "appearance", *steps("appearance", 3, sample_every=3), "callbacks.samples.clips=1")
     return folder
 
 

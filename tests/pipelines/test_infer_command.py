@@ -1,19 +1,29 @@
 """python infer.py, end to end with a tiny pipeline of random weights."""
 
+import re
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
 import decord
 import numpy as np
 import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
+from faceanim.cli import CONF_FOLDER
 from faceanim.data.demo_clip import demo_clip_path
+from faceanim.media.audio import write_wav
 from faceanim.media.image import read_image, write_image
+from faceanim.media.sound import Soundtrack, has_sound
 from faceanim.media.video import read_video
-from faceanim.media.video_writer import write_video
+from faceanim.media.video_writer import VideoWriter, write_video
+from faceanim.models.audio_to_pose import AudioToPose
+from faceanim.models.codec import TinyCodec
 from faceanim.pipelines.driving import motion_from_poses, motion_from_video
-from faceanim.pipelines.inference import InferenceOptions
+from faceanim.pipelines.options import InferenceOptions
 from faceanim.pose.landmarks import landmarker
 from faceanim.pose.sequence import PoseSequence
 
@@ -115,49 +125,65 @@ def test_without_crop_both_have_to_be_square(infer, driving, demo_frames, tmp_pa
     assert described(tmp_path / "out.mp4") == (3, 4 * 64, 64, 24)
 
 
+def chosen(**changes) -> InferenceOptions:
+    """conf/infer.yaml with these changes."""
+    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
+        cfg = compose("infer", ["pipeline=p", "reference=r.png", "output=o.mp4", "driving=d.mp4"])
+    return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(InferenceOptions), cfg, changes))
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"driving": None}, "exactly one of driving=<video> and poses=<npz>, got neither"),
-        ({"poses": "a.npz"}, "got both"),
-        ({"audio": "speech.wav"}, "audio=: this version animates from driving=<video> or poses=<npz> only"),
-        ({"template": "smile"}, "template=: this version"),
-        ({"output": "out.avi"}, "output: expected a name that ends in .mp4, got out.avi"),
+        ({"driving": None}, "exactly one of driving, poses, template and audio, got none"),
+        ({"poses": "a.npz"}, "got driving and poses"),
+        ({"audio": "speech.wav"}, "got driving and audio"),
+        ({"template": "nodding"}, "got driving and template"),
+        ({"speech": "run"}, "speech=: is the model for audio"),
+        ({"retarget": "same"}, "retarget: expected one of absolute, aligned, relative, got 'same'"),
+        ({"reference": None}, "missing option: reference"),
+        ({"output": "out.avi"}, "output: expected a name that ends in .mp4 or .gif, or a folder"),
         ({"sheet": "sheet.jpg"}, "sheet: expected a name that ends in .png, got sheet.jpg"),
-        ({"fps": 0.0}, "fps: expected a rate above 0"),
+        ({"fps": 0.0}, "fps: expected more than 0"),
+        ({"fps": 2000.0}, "fps: expected a rate above 0 and at most 1000"),
         ({"steps": 0}, "steps: expected 1 or more, got 0"),
-        ({"max_frames": 0}, "max_frames: expected 1 or more, or null, got 0"),
+        ({"decode_batch": 0}, "decode_batch: expected 1 or more, got 0"),
+        ({"seed": -1}, "seed: expected 0 or more, got -1"),
+        ({"max_frames": 0}, "max_frames: expected more than 0, or null, got 0"),
+        ({"height": 64}, "height, width: expected both or none, got 64 and None"),
+        ({"scheduler": "euler"}, "scheduler: expected one of ddim, dpm"),
+        ({"precision": "int8"}, "precision: expected auto, float32, bfloat16, float16, got 'int8'"),
+        ({"cuda_graphs": True}, "cuda_graphs=true: expected compile=true"),
+        ({"paste_back": True, "side_by_side": True}, "paste_back=true: expected side_by_side=false"),
+        ({"long_video": "loops"}, "long_video: expected one of motion_frames, context_window, both"),
+        ({"overlap": -1}, "overlap: expected 0 or more"),
+        ({"window": 4, "overlap": 4}, "overlap: expected 0 or more and less than the window, got 4"),
+        ({"segment": 0}, "segment: expected 1 frame or more"),
+        ({"closed_loop": True}, "closed_loop: expected long_video=context_window"),
+        ({"colour_match": 1.5}, "colour_match: expected 0 to 1, got 1.5"),
+        ({"motion_noise": -1.0}, "motion_noise: expected 0 or more"),
+        ({"workers": 0}, "workers: expected 1 or more"),
+        ({"backend": "slurm"}, "backend: expected processes or ray, got 'slurm'"),
     ],
 )
 def test_wrong_options_are_found_before_anything_is_loaded(change, expected):
-    right = {
-        "pipeline": "p",
-        "reference": "r.png",
-        "output": "o.mp4",
-        "driving": "d.mp4",
-        "poses": None,
-        "audio": None,
-        "template": None,
-        "crop": True,
-        "fps": 24.0,
-        "max_frames": None,
-        "steps": 20,
-        "guidance_scale": 1.0,
-        "seed": 0,
-        "landmarks": "dlib",
-        "device": "auto",
-        "side_by_side": False,
-        "sheet": None,
-    }
-    InferenceOptions(**right)
-    with pytest.raises(ValueError, match=expected):
-        InferenceOptions(**right | change)
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        chosen(**change)
+
+
+@pytest.mark.parametrize("name", ["quality", "fast", "preview"])
+def test_presets_choose_the_sampling_and_options_go_before_them(name):
+    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
+        given = ["pipeline=p", "reference=r", "output=o.mp4", "driving=d", f"preset={name}"]
+        preset, changed = compose("infer", given), compose("infer", [*given, "steps=7"])
+    assert preset.steps == {"quality": 30, "fast": 12, "preview": 6}[name] and changed.steps == 7
+    assert changed.guidance_scale == preset.guidance_scale == (1.0 if name == "preview" else 3.5)
 
 
 def test_a_wrong_input_is_one_line_and_leaves_no_file(infer, driving, tmp_path):
     write_image(tmp_path / "grey.png", np.full((96, 96, 3), 128, np.uint8))
     wrong = {
-        "template=smile": "template=: this version animates from driving",
+        "poses=x.npz": "expected exactly one of driving, poses, template and audio, got driving and poses",
         "colour=red": "colour",
         "steps=many": "steps",
         "pipeline=nowhere": "nowhere",
@@ -170,14 +196,88 @@ def test_a_wrong_input_is_one_line_and_leaves_no_file(infer, driving, tmp_path):
     assert not (tmp_path / "out.mp4").exists()
 
 
+def test_a_whole_photograph_with_sound_and_label(infer, photograph, demo_frames, tmp_path):
+    """The driving video's clicks are heard on time, the photograph's corners are its own, the label is seen."""
+    write_wav(tmp_path / "a.wav", np.where(np.arange(8000) % 4000 < 100, 0.8, 0).astype(np.float32), 16_000)
+    with VideoWriter(tmp_path / "d.mp4", 12, 192, 144, sound=Soundtrack(tmp_path / "a.wav")) as writer:
+        for frame in demo_frames[:12:2]:
+            writer.write(frame)
+    options = ("paste_back=true", "label=AI-generated", "overlap_decoding=false", "fps=null")
+    code, out, err = infer(f"driving={tmp_path / 'd.mp4'}", *options)
+    assert code == 0, err
+    assert described(tmp_path / "out.mp4") == (6, 192, 144, 12) and "6 frames of 192x144" in out
+    frame, photo = read_video(tmp_path / "out.mp4").frames_THWC[3].astype(int), read_image(photograph)
+    assert np.abs(frame[:20, :20] - photo[:20, :20]).mean() < 4  # outside of the head
+    assert np.abs(frame[60:90, 80:120] - photo[60:90, 80:120]).mean() > 10  # inside, noise of random weights
+    assert np.abs(frame[-10:, :40] - photo[-10:, :40]).mean() > 15  # the label
+    blocks = list(islice(Soundtrack(tmp_path / "out.mp4").blocks(), 23))
+    loud = np.flatnonzero(np.abs(np.concatenate(blocks)[:, 0]) > 0.25)
+    np.testing.assert_allclose(loud[np.diff(loud, prepend=-9999) > 999] / 48_000, [0, 0.25], atol=3e-3)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert "AI-generated" in container.metadata["comment"]
+
+
+def test_marks_and_sound_can_be_left_out_and_frames_written_as_files(infer, driving, tmp_path):
+    code, _, err = infer(f"driving={driving}", "mark=false", "sound=false", f"output={tmp_path / 'frames'}")
+    assert code == 0, err
+    frames = sorted((tmp_path / "frames").iterdir())
+    assert len(frames) == 12 and read_image(frames[0]).shape == (64, 64, 3)
+    code, _, err = infer(f"driving={driving}", "mark=false", "max_frames=2")
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert code == 0 and "comment" not in container.metadata
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(infer, driving, tmp_path):
+    code, out, err = infer(f"driving={driving}", "dry_run=true", "preset=fast", "steps=3")
+    assert code == 0, err
+    assert "12 frames of 64x64 at 24 fps, 0.5 s; sound: none" in out
+    assert "denoising 3 segments, 3 windows of 4 frames at most, 3 steps, 2 forwards a step" in out
+    assert re.search(r"expected  [\d.]+ s, [\d.]+ GB of memory of the process", out)
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_a_tiny_decoder_decodes_in_the_codecs_place(infer, driving, tmp_path):
+    torch.manual_seed(0)
+    TinyCodec((8, 8, 8), (1, 1, 1), (1, 1, 1), 8).save_pretrained(tmp_path / "taesd")
+    made = {}
+    for name, options in {"codec": (), "taesd": (f"decoder={tmp_path / 'taesd'}",)}.items():
+        code, _, err = infer(f"driving={driving}", "max_frames=2", f"output={tmp_path / name}.mp4", *options)
+        assert code == 0, err
+        made[name] = (tmp_path / f"{name}.mp4").read_bytes()
+    assert made["codec"] != made["taesd"]
+    TinyCodec((8, 8), (1, 1), (1, 1), 8).save_pretrained(tmp_path / "other")
+    code, _, err = infer(f"driving={driving}", f"decoder={tmp_path / 'other'}")
+    assert code == 2 and "expected downscale 4 as the pipeline's codec, got 2" in err
+
+
 def test_motion_without_any_face_or_in_a_frame_that_is_not_square_is_refused(tmp_path):
     write_video(tmp_path / "grey.mp4", np.full((3, 96, 96, 3), 128, np.uint8), 24.0)
     with pytest.raises(ValueError, match="no face found in any of 3 frames of the driving video"):
         motion_from_video(tmp_path / "grey.mp4", landmarker("dlib"))
     points = np.random.default_rng(0).uniform(0, 50, (2, 68, 2)).astype(np.float32)
     PoseSequence(points, np.ones(2, np.float32), 24.0, 64, 48).save(tmp_path / "wide.npz")
-    with pytest.raises(ValueError, match="expected a square frame, got 64x48"):
+    with pytest.raises(ValueError, match=r"wide\.npz: expected a square picture with crop=false, got 64x48"):
         motion_from_poses(tmp_path / "wide.npz")
     PoseSequence(points * np.nan, np.ones(2, np.float32), 24.0, 64, 64).save(tmp_path / "empty.npz")
     with pytest.raises(ValueError, match="no face in any of 2 frames of the poses"):
         motion_from_poses(tmp_path / "empty.npz")
+
+
+def test_a_template_drives_and_a_driver_may_be_retargeted(infer, driving, tmp_path):
+    code, out, err = infer("template=nodding", "max_frames=3", "fps=12", "height=64", "width=96")
+    assert code == 0 and "3 frames of 96x64 at 12 fps" in out, err
+    code, _, err = infer("template=dancing")
+    assert code == 2 and "expected one of blinking" in err, err
+    code, _, err = infer(f"driving={driving}", "max_frames=2", "retarget=relative")
+    assert code == 0, err
+
+
+def test_speech_drives_and_is_heard(infer, tmp_path):
+    write_wav(tmp_path / "a.wav", np.random.default_rng(0).normal(0, 0.1, 8000).astype(np.float32), 16_000)
+    code, _, err = infer(f"audio={tmp_path / 'a.wav'}")
+    assert code == 2 and "holds no speech model: speech=<run folder" in err, err
+    AudioToPose(width=8).save_pretrained(tmp_path / "speech")
+    options = (f"audio={tmp_path / 'a.wav'}", f"speech={tmp_path / 'speech'}", "template=listening")
+    code, out, err = infer(*options, "fps=10")
+    assert code == 0 and "5 frames of 64x64 at 10 fps" in out, err
+    assert has_sound(tmp_path / "out.mp4")

@@ -1,0 +1,1 @@
+"""The platform: a page on which people animate a photograph, and what serves it."""

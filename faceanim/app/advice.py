@@ -1,0 +1,117 @@
+"""What the program finds, in words for people who do not know it."""
+
+import re
+
+import numpy as np
+
+from faceanim.app.settings import Limits
+from faceanim.pose.head_pose import head_angles
+
+_TURNED = (30.0, 25.0, 25.0)  # degrees of yaw, pitch and roll from which on a photo is warned of
+_TINY = 0.5  # of the video's side: a head cut out of fewer pixels looks soft
+_WHAT = {"photo": "photo", "video": "video", "speech": "sound"}
+_TRY = {
+    "photo": "Use a JPEG, PNG or WebP picture.",
+    "video": "Use an MP4, MOV or WebM video.",
+    "speech": "Use a WAV, MP3, M4A, OGG or FLAC file.",
+}
+
+
+def mistake(error: ValueError, look: str, limits: Limits) -> str:
+    """Why a file cannot be used, from the error that reading it raised. look: photo, video or speech."""
+    text, what = str(error), _WHAT[look]
+    rules = (
+        (r"is empty|holds no (frames|samples)", f"This {what} is empty. Choose another file."),
+        (
+            r"truncated|ends early",
+            f"This {what} is incomplete, probably by a broken download. Choose another file.",
+        ),
+        (
+            r"image .* is too large",
+            f"This photo has too many pixels: at most {limits.photo_megapixels:g} million are taken. Make it smaller.",
+        ),
+        (
+            r"video .* is too large",
+            f"The frames of this video are too large: at most {limits.video_megapixels:g} million pixels each are "
+            "taken. Make it smaller.",
+        ),
+        (
+            r"video .* is too long|sound .* is too long",
+            f"This {what} is too long: at most {_seconds(look, limits):g} seconds are taken. Cut it.",
+        ),
+        (
+            r"no face found in the part",
+            "This face cannot be made out well enough. Choose another face, or another photo.",
+        ),
+        (
+            r"no face found in the",
+            f"No face was found in this {what}. It should show one from the front, well lit and large enough.",
+        ),
+        (
+            r"face is not seen|face in at least half",
+            "The face is hidden for too long in this video. Choose or cut another.",
+        ),
+        (
+            r"no (video|audio) stream|no sound",
+            f"There is no {'picture' if look == 'video' else 'sound'} in this file. {_TRY[look]}",
+        ),
+        (r"changes its frame size", "This video changes its size in the middle. Choose another file."),
+        (r"at least [\d.]+ s of sound", "This sound is too short. Choose another file."),
+        (r"out of memory|too large", f"This {what} is too large for this platform. Choose a smaller one."),
+        (r"expected one of|corrupt|cannot read", f"This file is broken, or no {what} at all. {_TRY[look]}"),
+    )
+    for pattern, words in rules:
+        if re.search(pattern, text):
+            return words
+    return f"This {what} cannot be used. Choose another file."
+
+
+def gave_up(look: str) -> str:
+    """The process that looked at the file died or took too long."""
+    return f"This {_WHAT[look]} could not be read in time, or at all. Choose a shorter or simpler file."
+
+
+def of_photo(points_68x2: np.ndarray, crop_pixels: int, size: int, n_faces: int) -> list[str]:
+    """Warnings, none of which forbids to go on."""
+    words = []
+    if n_faces > 1:
+        words.append(
+            f"There are {n_faces} faces in this photo; the one in the frame is animated. Choose which below."
+        )
+    if crop_pixels < _TINY * size:
+        words.append(
+            f"The face is small: {crop_pixels} pixels are blown up to {size}, so the video will look soft. A photo "
+            "taken from nearer is better."
+        )
+    yaw, pitch, roll = head_angles(points_68x2[None])[0]
+    if abs(yaw) > _TURNED[0]:
+        words.append(
+            f"The head is turned to the side by about {abs(yaw):.0f} degrees. One from the front is better."
+        )
+    if abs(pitch) > _TURNED[1]:
+        words.append("The face looks up or down. One that looks straight into the camera is better.")
+    if abs(roll) > _TURNED[2]:
+        words.append("The head is tilted. An upright one is better.")
+    return words
+
+
+def of_notes(notes: list[str]) -> list[str]:
+    """What reading a video warned of."""
+    words = []
+    for note in notes:
+        if "no face" in note:
+            words.append(
+                "The face is hidden for moments in this video; these are filled in from before and after."
+            )
+    return list(dict.fromkeys(words))
+
+
+def _seconds(look: str, limits: Limits) -> float:
+    return limits.video_seconds if look == "video" else limits.speech_seconds
+
+
+def clock(seconds: float) -> str:
+    """Rounded, for people."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min"

@@ -1,0 +1,169 @@
+"""The pipelines, one a device: loaded behind the open page, then one video at a time each."""
+
+import threading
+import traceback
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+
+from faceanim.app.jobs import Job, Line, Stopped
+from faceanim.app.log import event
+from faceanim.media.frame_writers import frame_writer
+from faceanim.media.label import Label
+from faceanim.media.sheet import side_by_side
+from faceanim.media.video_writer import AI_GENERATED
+from faceanim.pipelines.animation_pipeline import AnimationPipeline
+from faceanim.pipelines.compute import prepare
+from faceanim.pipelines.device import choose_device
+from faceanim.pipelines.options import InferenceOptions
+
+_COMPUTE = ("precision", "channels_last", "compile", "cuda_graphs", "offload", "decoder")
+_DENOISING = 0.9  # its share of the work, about; the rest is decoding
+
+
+class WatchedPipeline(AnimationPipeline):
+    """Says after every forward of the denoising network how far it is, where its progress bar would; what `watch`
+    raises ends the sampling there."""
+
+    watch: Callable[[int, int], None] | None = None
+
+    @contextmanager
+    def progress_bar(self, iterable=None, total: int | None = None):
+        done = 0
+
+        def update() -> None:
+            nonlocal done
+            done += 1
+            if self.watch is not None:
+                self.watch(done, total)
+
+        yield SimpleNamespace(update=update)
+
+
+class Devices:
+    """Takes jobs from the line with every device, once its pipeline is loaded."""
+
+    def __init__(self, names: list[str], options: InferenceOptions, line: Line) -> None:
+        self.names, self.options, self.line = _each(names), options, line
+        self.pipelines: dict[str, WatchedPipeline] = {}
+        self.failure: str | None = None
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        for name in self.names:
+            thread = threading.Thread(target=self._work, args=(name,), name=f"device {name}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    @property
+    def state(self) -> str:
+        """loading, ready, or failed."""
+        if self.pipelines:
+            return "ready"
+        return "failed" if self.failure is not None else "loading"
+
+    def close(self) -> None:
+        self.line.close()
+        for thread in self._threads:
+            thread.join(timeout=30)
+
+    def _work(self, name: str) -> None:
+        try:
+            pipeline = WatchedPipeline.from_pretrained(self.options.pipeline)
+            compute = {key: getattr(self.options, key) for key in _COMPUTE}
+            self.pipelines[name] = pipe = prepare(pipeline, torch.device(name), **compute)
+        except Exception as error:
+            self.failure = " ".join(str(error).split())
+            event("device_failed", device=name, why=self.failure)
+            if not isinstance(error, ValueError):
+                traceback.print_exc()
+            return
+        event("device_ready", device=name)
+        while (job := self.line.take()) is not None:
+            state, why = _ended(pipe, job)
+            self.line.finish(job, state, why)
+            event(
+                "job",
+                job.visitor,
+                state=state,
+                device=name,
+                frames=len(job.poses),
+                frames_done=job.frames_done,
+                seconds=round(job.seconds, 2),
+                why=why,
+            )
+            del job
+
+
+def _ended(pipe: WatchedPipeline, job: Job) -> tuple[str, str]:
+    try:
+        animate(pipe, job)
+        return "done", ""
+    except Stopped as stopped:
+        return "stopped", str(stopped)
+    except Exception:
+        traceback.print_exc()
+        return "failed", "Something went wrong on our side while the video was made. Try again."
+    finally:
+        pipe.watch = None
+        if pipe.where.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def animate(pipe: WatchedPipeline, job: Job) -> None:
+    """Makes the job's two videos, which appear whole or not at all. Raises Stopped as soon as it is not wanted."""
+    options, T = job.options, len(job.poses)
+    height, width = size = job.image.shape[:2]
+
+    def watch(done: int, total: int) -> None:
+        job.check()
+        job.share = max(job.share, _DENOISING * done / total + (1 - _DENOISING) * job.frames_done / T)
+
+    pipe.watch = watch
+    job.check()
+    comment = AI_GENERATED if options.mark else ""
+    label = Label(options.label, height, width) if options.label else None
+    pieces = pipe.stream(job.image, job.points, job.poses, size=size, **options.sampling())
+    with (
+        frame_writer(job.video, job.poses.fps, width, height, comment, job.sound) as video,
+        frame_writer(job.columns, job.poses.fps, 3 * width, height, comment, job.sound) as columns,
+    ):
+        for piece_THWC in pieces:
+            job.check()
+            drawn_THWC = job.poses[job.frames_done : job.frames_done + len(piece_THWC)].draw(height, width)
+            for pose_HWC, frame_HWC in zip(drawn_THWC, piece_THWC, strict=True):
+                frame_HWC = label.over(frame_HWC) if label else frame_HWC
+                video.write(frame_HWC)
+                columns.write(side_by_side([job.image, pose_HWC, frame_HWC]))
+                job.frame = frame_HWC
+                job.frames_done += 1
+            job.share = max(job.share, (1 - _DENOISING) * job.frames_done / T)
+    job.share = 1.0
+
+
+def _each(names: list[str]) -> list[str]:
+    """auto and cuda: every GPU there is, auto: the CPU where there is none. ValueError for what is not there."""
+    found: list[str] = []
+    for name in names:
+        device = choose_device(name)
+        if device.type == "cuda" and device.index is None:
+            found += [f"cuda:{k}" for k in range(torch.cuda.device_count())]
+        else:
+            found.append(str(device))
+    if len(set(found)) != len(found):
+        raise ValueError(f"devices: expected each once, got {', '.join(found)}")
+    return found
+
+
+def image_size(pipeline: str | Path) -> int:
+    """Side of the square pictures that the pipeline makes, without loading it."""
+    from faceanim.models.weights import read_json
+    from faceanim.pipelines.folder import INDEX
+
+    index = Path(pipeline) / INDEX
+    if not index.is_file():
+        raise ValueError(f"not a pipeline folder, no {INDEX} in it: {pipeline}")
+    return int(read_json(index)["image_size"])

@@ -1,0 +1,190 @@
+"""Visitors' uploads, looked at: the face in a photograph, the motion of a video, the sound of speech."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from faceanim.app import advice
+from faceanim.app.log import event
+from faceanim.app.looks import Kept, MotionLook, PhotoLook, read_arrays
+from faceanim.app.plain_wav import is_plain_wav, n_samples
+from faceanim.app.sandbox import Sandbox
+from faceanim.app.settings import Limits
+from faceanim.app.visitors import Files
+from faceanim.media import sound, speech
+from faceanim.pose.sequence import PoseSequence
+from faceanim.pose.templates import load_template, template_names
+from faceanim.pose.timing import resample
+
+SOURCES = ("template", "video", "speech")
+_SILENT = 1e-3  # of full scale
+
+
+class Told(Exception):
+    """What a visitor has to know or mend, in plain words."""
+
+
+class Reader:
+    """size: (height, width) of the videos that are made, fps: their rate. speaks: whether speech can become motion."""
+
+    def __init__(
+        self, files: Files, limits: Limits, landmarks: str, size: tuple[int, int], fps: float, speaks: bool
+    ) -> None:
+        self.files, self.limits, self.size, self.fps, self.speaks = files, limits, size, fps, speaks
+        self.sandbox = Sandbox(landmarks, limits, files.folder)
+        self._kept = Kept()
+
+    async def photo(self, visitor: str, path: str | Path | None, face: int | None = None) -> PhotoLook:
+        """Finds the face. Raises Told for what cannot be animated; then the file is gone."""
+        path = self._upload(visitor, path, "Choose a photo first.")
+        key = (visitor, "photo", str(path), face)
+        if isinstance(look := self._kept.get(key), PhotoLook):
+            return look
+        limits, side = self.limits, self.size
+        task = {"size": list(side), "face": face, "megapixels": limits.photo_megapixels}
+        async with _Looking(self, visitor, path, "photo", limits.photo_megabytes, task) as (answer, out):
+            shapes = {
+                "image": (np.uint8, (*side, 3)),
+                "points": (np.float32, (68, 2)),
+                "shown": (np.uint8, (None, None, 3)),
+                "boxes": (np.float32, (None, 4)),
+                "crop": (np.float32, (4,)),
+            }
+            arrays = read_arrays(out / "photo.npz", shapes)
+            face_file = None
+            if (out / "face.png").exists():
+                face_file = self.files.new_place(visitor, f"{path.stem}_face_{(face or 0) + 1}.png")
+                shutil.move(out / "face.png", face_file)
+            warnings = advice.of_photo(
+                arrays["points"],
+                int(answer["crop_pixels"]),
+                min(side),
+                len(arrays["boxes"]) if face is None else 1,
+            )
+        look = PhotoLook(path.name, **arrays, warnings=tuple(warnings), face_file=face_file)
+        self._kept.put(key, look)
+        return look
+
+    async def motion(
+        self, visitor: str, source: str, value: str | Path | None, max_frames: int | None = None
+    ) -> MotionLook:
+        """What drives. Raises Told for what cannot.
+
+        max_frames: of a video, read no more; where the head goes later then does not matter for how it is cropped.
+        """
+        if source not in SOURCES:
+            raise Told(f"The motion comes from one of {', '.join(SOURCES)}.")
+        if source == "template":
+            if value not in template_names():
+                raise Told("Choose one of the motions.")
+            poses = resample(load_template(str(value)), self.fps)
+            return MotionLook(source, str(value), len(poses) / self.fps, poses, None, None)
+        if source == "speech" and not self.speaks:
+            raise Told(
+                "Speech is not available here: the model that this platform runs has no part that turns sound into "
+                "motion. Choose a motion, or a video."
+            )
+        path = self._upload(
+            visitor, value, f"Choose a {'video' if source == 'video' else 'sound file'} first."
+        )
+        key = (visitor, source, str(path), max_frames)
+        if isinstance(look := self._kept.get(key), MotionLook):
+            return look
+        limits = self.limits
+        if source == "video":
+            task = {
+                "size": list(self.size),
+                "fps": self.fps,
+                "seconds": limits.video_seconds,
+                "max_frames": max_frames,
+                "megapixels": limits.video_megapixels,
+            }
+            async with _Looking(self, visitor, path, source, limits.video_megabytes, task) as (answer, out):
+                poses = _read_poses(out / "poses.npz")
+                track = self._kept_sound(visitor, out / "sound.wav", sound.CHANNELS, sound.RATE)
+            warnings = tuple(advice.of_notes(answer["notes"]))
+            look = MotionLook(
+                source,
+                path.name,
+                len(poses) / self.fps,
+                poses,
+                None,
+                sound.Soundtrack(track) if track else None,
+                warnings,
+            )
+        else:
+            task = {"seconds": limits.speech_seconds}
+            async with _Looking(self, visitor, path, source, limits.speech_megabytes, task) as (answer, out):
+                heard = self._kept_sound(visitor, out / "speech.wav", 1, speech.RATE)
+                track = self._kept_sound(visitor, out / "sound.wav", sound.CHANNELS, sound.RATE)
+            if heard is None or track is None:
+                raise RuntimeError("expected speech.wav and sound.wav")
+            seconds = n_samples(heard, 1) / speech.RATE
+            quiet = ("There is nothing to hear in this file.",) if answer["loudest"] < _SILENT else ()
+            look = MotionLook(source, path.name, seconds, None, heard, sound.Soundtrack(track), quiet)
+        self._kept.put(key, look)
+        return look
+
+    def _upload(self, visitor: str, path: str | Path | None, otherwise: str) -> Path:
+        if not path:
+            raise Told(otherwise)
+        if not self.files.owned(path, visitor):
+            raise Told("Only files that you uploaded here can be used.")
+        if not Path(path).is_file():
+            raise Told("This file has been deleted in the meantime. Upload it again.")
+        return Path(path)
+
+    def _kept_sound(self, visitor: str, path: Path, channels: int, rate: int) -> Path | None:
+        if not path.exists():
+            return None
+        if not is_plain_wav(path, channels, rate):
+            raise RuntimeError(f"{path.name}: expected plain sound")
+        place = self.files.new_place(visitor, path.name)
+        shutil.move(path, place)
+        return place
+
+
+class _Looking:
+    """A look at an upload that deletes it, and tells why in plain words, when there is something wrong with it."""
+
+    def __init__(
+        self, reader: Reader, visitor: str, path: Path, look: str, megabytes: float, task: dict
+    ) -> None:
+        self.reader, self.visitor, self.path, self.look = reader, visitor, path, look
+        self.megabytes = megabytes
+        self._context = reader.sandbox.look(look, path, **task)
+
+    async def __aenter__(self) -> tuple[dict, Path]:
+        if self.path.stat().st_size > self.megabytes * 1e6:
+            raise self._told(
+                f"This file is too large: at most {self.megabytes:g} MB are taken.", "too many bytes"
+            )
+        try:
+            return await self._context.__aenter__()
+        except ValueError as error:
+            raise self._told(advice.mistake(error, self.look, self.reader.limits), str(error)) from error
+        except RuntimeError as error:
+            raise self._told(advice.gave_up(self.look), str(error)) from error
+
+    async def __aexit__(self, kind, error, traceback) -> None:
+        await self._context.__aexit__(kind, error, traceback)
+        if isinstance(error, RuntimeError):
+            raise self._told(advice.gave_up(self.look), str(error)) from error
+        if error is None:
+            event("looked", self.visitor, look=self.look)
+
+    def _told(self, words: str, why: str) -> Told:
+        self.reader.files.forget(self.path)
+        event("bad_upload", self.visitor, look=self.look, why=why)
+        return Told(words)
+
+
+def _read_poses(path: Path) -> PoseSequence:
+    try:
+        poses = PoseSequence.load(path)
+    except ValueError as error:
+        raise RuntimeError(str(error)) from error
+    if not poses.found.all():
+        raise RuntimeError(f"{path.name}: expected a face in every frame")
+    return poses

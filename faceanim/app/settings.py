@@ -1,0 +1,71 @@
+"""What the platform's owner decides; the values stand in conf/app.yaml, where each is explained."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+STANDARD = "standard"  # the preset that is none: infer.py as it is
+
+
+@dataclass  # not frozen: OmegaConf could not fill it in
+class Limits:
+    """What one visitor may ask for; everything is checked before it costs anything."""
+
+    photo_megabytes: float
+    photo_megapixels: float
+    video_megabytes: float
+    video_megapixels: float
+    video_seconds: float
+    speech_megabytes: float
+    speech_seconds: float
+    result_seconds: float
+    job_seconds: float
+    waiting: int
+    uploads_a_minute: int
+    calls_a_minute: int
+    keep_minutes: float
+    disk_gigabytes: float
+    look_seconds: float
+    look_gigabytes: float
+    looks_at_once: int
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if getattr(self, field.name) <= 0:
+                raise ValueError(
+                    f"limits.{field.name}: expected more than 0, got {getattr(self, field.name)}"
+                )
+
+    @property
+    def upload_bytes(self) -> int:
+        """Of any one file."""
+        return int(max(self.photo_megabytes, self.video_megabytes, self.speech_megabytes) * 1e6)
+
+
+@dataclass(frozen=True)
+class AppSettings:
+    """Raises ValueError for what can never do, before anything is loaded."""
+
+    pipeline: str
+    host: str
+    port: int
+    devices: list[str]
+    presets: list[str]
+    options: list[str]
+    photo: str | None
+    users: str | None
+    proxies: str
+    log: str | None
+    work_folder: str | None
+    limits: Limits
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port < 2**16:
+            raise ValueError(f"port: expected 0 to 65535, got {self.port}")
+        if not self.presets:
+            raise ValueError("presets: expected at least one of conf/preset, got none")
+        if not self.devices:
+            raise ValueError("devices: expected at least one, such as [auto], got none")
+        for name in ("photo", "users"):
+            path = getattr(self, name)
+            if path not in (None, "demo") and not Path(path).is_file():
+                raise ValueError(f"{name}={path}: no such file")

@@ -1,0 +1,246 @@
+"""From what a visitor hands over to their video: looks, warnings, the waiting, the result. No web in here."""
+
+import asyncio
+import re
+import shlex
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from faceanim.app import advice
+from faceanim.app.devices import Devices, image_size
+from faceanim.app.jobs import Busy, Job, Line
+from faceanim.app.log import event
+from faceanim.app.looks import MotionLook, PhotoLook
+from faceanim.app.reading import Reader, Told
+from faceanim.app.settings import STANDARD, AppSettings
+from faceanim.app.visitors import Files
+from faceanim.data.demo_clip import demo_clip_path
+from faceanim.media.image import write_image
+from faceanim.media.video import iter_video
+from faceanim.pipelines.driving import Motion, read_motion, retargeted
+from faceanim.pipelines.options import InferenceOptions
+from faceanim.pose.sequence import PoseSequence
+from faceanim.pose.suitability import suitability
+
+LABEL = "AI-generated"
+_ASK_EVERY = 0.3  # seconds
+_POOR = 0.6  # suitability from which down a driver is warned of
+_MOST_RESULTS = 12  # shown of a visitor's
+_NEEDED = {
+    "crop": True,
+    "height": None,
+    "width": None,
+    "side_by_side": False,
+    "paste_back": False,
+    "sheet": None,
+    "dry_run": False,
+}
+_PLAIN = re.compile(r"[\w./-]+")  # what Hydra takes without quotes
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be made. photo, and value for a video or speech: paths of this visitor's uploads; value for a
+    template: its name. face: which of several, by size; None: the largest. seconds: of the sequence; 0: all of it."""
+
+    photo: Path | None
+    face: int | None
+    source: str
+    value: str | None
+    preset: str
+    seconds: float
+    seed: int
+    steps: int | None = None
+    label: bool = False
+
+
+@dataclass(frozen=True)
+class Made:
+    """command: what reproduces the video. seconds: how long it took."""
+
+    video: Path
+    columns: Path
+    command: str
+    n_frames: int
+    fps: float
+    seconds: float
+
+    @property
+    def words(self) -> str:
+        length = self.n_frames / self.fps
+        return f"Done: {self.n_frames} frames, {length:.1f} s of video, made in {advice.clock(self.seconds)}."
+
+
+class Studio:
+    """presets: by name, the options of infer.py that each stands for, the first being the usual one."""
+
+    def __init__(self, settings: AppSettings, presets: dict[str, InferenceOptions], files: Files) -> None:
+        self.settings, self.presets, self.files = settings, presets, files
+        self._usual = usual = next(iter(presets.values()))
+        for name, needed in _NEEDED.items():
+            if getattr(usual, name) != needed:
+                raise ValueError(
+                    f"options: expected {name}={needed} on the platform, got {getattr(usual, name)}"
+                )
+        if usual.fps is None:
+            raise ValueError("options: expected a rate for fps, got null")
+        side = image_size(settings.pipeline)
+        self.fps = usual.fps
+        self.speaks = usual.speech is not None or (Path(settings.pipeline) / "audio_to_pose").is_dir()
+        self.line = Line(settings.limits.waiting)
+        self.devices = Devices(settings.devices, usual, self.line)
+        self.reader = Reader(files, settings.limits, usual.landmarks, (side, side), self.fps, self.speaks)
+
+    def example(self, visitor: str) -> Path | None:
+        """A copy of the example photograph for this visitor; None where none is offered."""
+        photo = self.settings.photo
+        if photo is None:
+            return None
+        place = self.files.new_place(visitor, "example.png" if photo == "demo" else Path(photo).name)
+        if photo == "demo":
+            write_image(place, next(iter_video(demo_clip_path())).image_HWC)
+        else:
+            place.write_bytes(Path(photo).read_bytes())
+        return place
+
+    def fitted(self, photo: PhotoLook, motion: MotionLook, seed: int) -> PoseSequence:
+        """The motion as the person in the photograph makes it, by what `infer.py` calls too."""
+        size, options = photo.image.shape[:2], self._usual
+        if motion.poses is not None and motion.source == "video":
+            return retargeted(Motion(motion.poses), photo.points, size, options.retarget).poses
+        drives = {"audio": motion.speech} if motion.speech is not None else {"template": motion.name}
+        return read_motion(
+            None,
+            size,
+            **drives,
+            fps=self.fps,
+            reference_points=photo.points,
+            pipeline=self.settings.pipeline,
+            speech=options.speech,
+            seed=seed,
+        ).poses
+
+    def suits(self, photo: PhotoLook, motion: MotionLook) -> list[str]:
+        """Warnings of a driver that this photograph will hardly follow."""
+        if motion.source != "video":
+            return []
+        height, width = photo.image.shape[:2]
+        suited = suitability(motion.poses, photo.points, width, height)
+        if suited.score >= _POOR:
+            return []
+        return [
+            f"This motion hardly suits this photo: {'; '.join(suited.reasons[:2])}. The video may look poor."
+        ]
+
+    async def animate(self, visitor: str, wish: Wish) -> AsyncIterator[Job | Made]:
+        """Yields the job again and again while it waits and runs, then what was made. Raises Told for whatever ends it
+        otherwise. Who stops listening stops the job."""
+        if wish.preset not in self.presets:
+            raise Told(f"Choose one of the qualities {', '.join(self.presets)}.")
+        if self.devices.state == "failed":
+            raise Told(
+                "The model could not be loaded. The people who run this platform have to look at its log."
+            )
+        photo = await self.reader.photo(visitor, wish.photo, wish.face)
+        motion = await self.reader.motion(visitor, wish.source, wish.value)
+        poses = await asyncio.to_thread(self.fitted, photo, motion, wish.seed)
+        longest = self.settings.limits.result_seconds
+        seconds = min(wish.seconds or len(poses) / self.fps, longest)
+        n_frames = min(max(1, round(seconds * self.fps)), len(poses))
+        shortened = n_frames < len(poses)
+        if wish.source == "video" and shortened:
+            motion = await self.reader.motion(visitor, wish.source, wish.value, n_frames)
+            poses = await asyncio.to_thread(self.fitted, photo, motion, wish.seed)
+        options, changed = self._options(wish, n_frames if shortened else None)
+        job = Job(
+            visitor,
+            photo.image,
+            photo.points,
+            poses[:n_frames],
+            motion.sound if options.sound else None,
+            options,
+            video=self.files.new_place(visitor, "animation.mp4"),
+            columns=self.files.new_place(visitor, "side_by_side.mp4"),
+            most_seconds=self.settings.limits.job_seconds,
+        )
+        try:
+            self.line.join(job)
+        except Busy as busy:
+            self._clear(job)
+            raise Told(str(busy)) from busy
+        event(
+            "joined",
+            visitor,
+            source=wish.source,
+            preset=wish.preset,
+            frames=n_frames,
+            place=self.line.place(job),
+        )
+        try:
+            while not job.over:
+                job.ask()
+                yield job
+                await asyncio.sleep(_ASK_EVERY)
+            if job.state != "done":
+                raise Told(job.why)
+        finally:
+            if job.state != "done":
+                self.line.leave(job)
+                self._clear(job)
+        results = self.files.visit(visitor).results
+        results.insert(0, job.video)
+        del results[_MOST_RESULTS:]
+        command = self._command(photo, motion, changed)
+        yield Made(job.video, job.columns, command, n_frames, self.fps, job.seconds)
+
+    def stop(self, visitor: str) -> bool:
+        """Stops this visitor's job; False where there is none."""
+        job = self.line.of(visitor)
+        if job is not None:
+            self.line.leave(job)
+        return job is not None
+
+    def wait_words(self, job: Job) -> str:
+        before = self.line.place(job)
+        seconds = self.line.seconds_until(job, len(self.devices.pipelines))
+        if self.devices.state == "loading":
+            return "The model is still loading; then your video is made."
+        about = f", about {advice.clock(seconds)}" if seconds else ""
+        return f"Waiting: {before} video{'s' * (before != 1)} before yours{about}."
+
+    def _options(self, wish: Wish, max_frames: int | None) -> tuple[InferenceOptions, dict[str, str]]:
+        """What infer.py is to do, and the options in which it differs from the preset."""
+        options = self.presets[wish.preset]
+        changed = {} if wish.preset == STANDARD else {"preset": wish.preset}
+        if wish.steps is not None and wish.steps != options.steps:
+            options, changed = replace(options, steps=wish.steps), changed | {"steps": str(wish.steps)}
+        if wish.label:
+            options, changed = replace(options, label=LABEL), changed | {"label": LABEL}
+        changed["seed"] = str(wish.seed)
+        if max_frames is not None:
+            changed["max_frames"] = str(max_frames)
+        return replace(options, seed=wish.seed), changed
+
+    def _command(self, photo: PhotoLook, motion: MotionLook, changed: dict[str, str]) -> str:
+        """The infer.py command that makes the same video from the same files."""
+        given = {
+            "pipeline": self.settings.pipeline,
+            "reference": photo.face_file.name if photo.face_file else photo.name,
+            {"template": "template", "video": "driving", "speech": "audio"}[motion.source]: motion.name,
+            **changed,
+        }
+        words = [f"{key}={_hydra(value)}" for key, value in given.items()]
+        words += [*self.settings.options, "output=animation.mp4"]
+        return shlex.join(["python", "infer.py", *words])
+
+    def _clear(self, job: Job) -> None:
+        for path in (job.video, job.columns):
+            self.files.forget(path)
+
+
+def _hydra(value: str) -> str:
+    """As an option's value on a command line of Hydra's."""
+    if _PLAIN.fullmatch(value):
+        return value
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -1,0 +1,164 @@
+"""python -m faceanim.app.untrusted <landmarks>: looks at one file that a visitor sent, then ends.
+
+A process of its own, so that a file that exhausts, hangs or crashes a decoder takes nothing else with it: memory,
+time, the size of files and their number are limited before the file is opened. It reads one line of JSON, writes arrays
+and plain sound into a folder, and answers with one line of JSON.
+"""
+
+import json
+import logging
+import os
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from faceanim.app.plain_wav import write_plain_wav
+from faceanim.media import sound, speech
+from faceanim.media.image import read_image, write_image
+from faceanim.media.video import video_info
+from faceanim.pipelines.driving import find_reference, read_motion
+from faceanim.pose.face_detection import FaceDetector
+from faceanim.pose.landmarks import FaceLandmarker, landmarker
+from faceanim.pose.scaling import rescale_points, resize_within
+
+_SHOWN = (64, 480)  # pixels of the short side of a photograph that is shown
+_AROUND = (3.0, 2.4, 2.0, 1.6)  # sides of a chosen face's box that are cut out with it
+_FILES = 64
+
+
+def look_at_photo(
+    path: Path, out: Path, finder: FaceLandmarker, size: list[int], face: int | None, megapixels: float
+) -> dict[str, Any]:
+    """Writes photo.npz: image (H, W, 3) and points (68, 2) as `infer.py` finds them; shown, the whole photograph,
+    smaller; boxes (F, 4) of all faces and crop (4,) in its pixels. face: which to take, by size; None: the largest.
+    Of a chosen one, face.png is what is cut out around it."""
+    picture = read_image(path, int(megapixels * 1e6))
+    boxes_F4 = FaceDetector().detect(picture)
+    if face is not None and len(boxes_F4) > 1:
+        picture, left, top = _cut_out(picture, boxes_F4[min(face, len(boxes_F4) - 1)], finder)
+        write_image(out / "face.png", picture)
+        boxes_F4 = boxes_F4 - np.array([left, top, left, top], np.float32)
+    reference = find_reference(picture, finder, tuple(size), name="photo")
+    framing = reference.framing
+    shown = resize_within(picture, _SHOWN)
+    crop = np.array([framing.x, framing.y, framing.x + framing.width, framing.y + framing.height], np.float32)
+    rectangles = np.concatenate([boxes_F4, crop[None]]).reshape(-1, 2)
+    rectangles = rescale_points(rectangles, picture.shape[:2], shown.shape[:2]).reshape(-1, 4)
+    np.savez(
+        out / "photo.npz",
+        image=reference.image_HWC,
+        points=reference.points,
+        shown=shown,
+        boxes=rectangles[:-1],
+        crop=rectangles[-1],
+    )
+    return {"crop_pixels": min(framing.width, framing.height)}
+
+
+def look_at_video(
+    path: Path,
+    out: Path,
+    finder: FaceLandmarker,
+    size: list[int],
+    fps: float,
+    seconds: float,
+    max_frames: int | None,
+    megapixels: float,
+) -> dict[str, Any]:
+    """Writes poses.npz as `infer.py` finds them, and sound.wav where there is sound."""
+    info = video_info(path, int(megapixels * 1e6))
+    if info.seconds is not None and info.seconds > seconds + 0.5:
+        raise ValueError(
+            f"video {path} is too long: expected at most {seconds:g} s, got {info.seconds:.1f} s"
+        )
+    max_frames = max_frames or round(seconds * fps)
+    motion = read_motion(finder, tuple(size), driving=path, fps=fps, max_frames=max_frames)
+    motion.poses.save(out / "poses.npz")
+    if motion.sound is not None:
+        _keep_sound(motion.sound, out, len(motion.poses) / fps)
+    return {}
+
+
+def look_at_speech(path: Path, out: Path, finder: FaceLandmarker, seconds: float) -> dict[str, Any]:
+    """Writes speech.wav, mono at 16 kHz, what the network hears; and sound.wav, what people hear."""
+    samples_N = speech.read_speech(path, seconds)
+    write_plain_wav(out / "speech.wav", samples_N[:, None], speech.RATE)
+    _keep_sound(sound.Soundtrack(path), out, len(samples_N) / speech.RATE)
+    return {"loudest": float(np.abs(samples_N).max())}
+
+
+def _keep_sound(track: sound.Soundtrack, out: Path, seconds: float) -> None:
+    n_blocks = int(np.ceil(seconds * sound.RATE / sound.BLOCK))
+    blocks = track.blocks()
+    samples_NC = np.concatenate([next(blocks) for _ in range(max(1, n_blocks))])
+    write_plain_wav(out / "sound.wav", samples_NC, sound.RATE)
+
+
+def _cut_out(picture_HWC: np.ndarray, box: np.ndarray, finder: FaceLandmarker) -> tuple[np.ndarray, int, int]:
+    """The part of the picture around a face in which that face is the one that is found, and where it begins."""
+    height, width = picture_HWC.shape[:2]
+    centre, side = (box[:2] + box[2:]) / 2, float(max(box[2:] - box[:2]))
+    for around in _AROUND:
+        left, top = np.maximum(np.round(centre - side * around / 2), 0).astype(int)
+        right, bottom = np.minimum(np.round(centre + side * around / 2), (width, height)).astype(int)
+        part = np.ascontiguousarray(picture_HWC[top:bottom, left:right])
+        found = finder.detect(part[None])
+        if found.found[0]:
+            middle = found.points[0].mean(axis=0) + np.array([left, top])
+            if (np.abs(middle - centre) < side / 2).all():
+                return part, int(left), int(top)
+    raise ValueError("no face found in the part of the photo that was chosen")
+
+
+_LOOKS = {"photo": look_at_photo, "video": look_at_video, "speech": look_at_speech}
+
+
+def _limit(gigabytes: float, seconds: float) -> None:
+    most = int(gigabytes * 2**30)
+    for what, value in (
+        (resource.RLIMIT_AS, most),
+        (resource.RLIMIT_FSIZE, most),
+        (resource.RLIMIT_CPU, int(seconds) + 1),
+        (resource.RLIMIT_NOFILE, _FILES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(what, (value, value))
+
+
+class _Notes(logging.Handler):
+    """Keeps what is warned of."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+def main() -> None:
+    answer = os.fdopen(os.dup(1), "w")  # decoders may print
+    os.dup2(2, 1)
+    notes = _Notes()
+    logging.getLogger("faceanim").addHandler(notes)
+    finder = landmarker(sys.argv[1], "cpu")
+    line = sys.stdin.readline()
+    if not line:
+        return
+    task = json.loads(line)
+    _limit(task.pop("gigabytes"), task.pop("seconds_of_work"))
+    look, path, out = _LOOKS[task.pop("look")], Path(task.pop("path")), Path(task.pop("out"))
+    try:
+        result = {"ok": look(path, out, finder, **task), "notes": notes.lines}
+    except ValueError as error:
+        result = {"mistake": " ".join(str(error).split())}
+    except MemoryError:
+        result = {"mistake": "out of memory"}
+    print(json.dumps(result), file=answer, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""Training samples of speech: a stretch of a clip's sound, and what its speaker's face does meanwhile.
+
+Sample number k is a pure function of (seed, k). Shape letters: T frames, N samples, C mel bands.
+"""
+
+import logging
+import wave
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from faceanim.data.clip_order import ClipOrder
+from faceanim.data.clips import read_index, read_poses
+from faceanim.data.manifest import ManifestRow
+from faceanim.media.storage import join, local_copy
+from faceanim.models.log_mel import RATE, LogMel, recording_profile
+from faceanim.pose.gaps import fill_gaps
+from faceanim.pose.motion import read_motion
+
+log = logging.getLogger(__name__)
+
+_TRUSTED = 0.3  # correlation of sound and mouth from which a clip's measured lag is believed
+
+
+class SpeechSample(NamedTuple):
+    """sound_N: at RATE, with `context` seconds before the first frame and after the last. place_T: seconds of the
+    frames in it. expression: (T, 68, 2), see ``FaceMotion``. profile_C: of the whole recording."""
+
+    number: int
+    clip_id: str
+    sound_N: Tensor
+    profile_C: Tensor
+    place_T: Tensor
+    expression_T68x2: Tensor
+
+
+class SpeechClip(NamedTuple):
+    """A whole clip: its sound (N,), its profile (C,), its expression (T, 68, 2), its rate."""
+
+    sound_N: np.ndarray
+    profile_C: Tensor
+    expression_T68x2: np.ndarray
+    fps: float
+
+
+class SpeechClips(Dataset):
+    """The clips of a split in which somebody is heard to speak, and that are long enough for `frames`; how many these
+    are is logged.
+
+    context: seconds of sound around a window. samples_per_clip: windows an epoch. least_correlation: of mouth and sound
+    (index.parquet: mouth_audio_correlation) in a clip that is taken; music has less. longest_lag: where they plainly
+    move together, but not at once, and by no more than so many seconds, the sound is moved.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        split: str,
+        frames: int,
+        context: float = 0.5,
+        samples_per_clip: int = 16,
+        least_correlation: float = 0.15,
+        longest_lag: float = 0.2,
+        bands: int = 40,
+        seed: int = 0,
+    ):
+        self.folder, self.frames, self.context = folder, frames, context
+        self.longest_lag, self.seed = longest_lag, seed
+        self._log_mel = LogMel(bands)
+        rows = [row for row in read_index(folder) if row.keep and row.split == split]
+        self.rows = [
+            row
+            for row in rows
+            if row.audio_path and row.n_frames >= frames and row.mouth_audio_correlation >= least_correlation
+        ]
+        of = f"speech and {frames} frames: {len(self.rows)} of {len(rows)} clips of split {split!r} in {folder}"
+        if not self.rows:
+            raise ValueError(
+                f"expected clips with {of}; data.module.least_correlation is {least_correlation:g}"
+            )
+        log.info("%s", of)
+        self.order = ClipOrder(
+            [row.source for row in self.rows], len(self.rows) * samples_per_clip, seed, None
+        )
+        self._clips: dict[str, SpeechClip] = {}
+
+    def __len__(self) -> int:
+        return self.order.length
+
+    def __getitem__(self, number: int) -> SpeechSample:
+        row = self.rows[self.order[number]]
+        clip = self.clip(row)
+        rng = np.random.default_rng([self.seed, number])
+        start = int(rng.integers(len(clip.expression_T68x2) - self.frames + 1))
+        begin = round((start / clip.fps - self.context) * RATE)
+        length = round(((self.frames - 1) / clip.fps + 2 * self.context) * RATE)
+        sound = np.zeros(length, np.float32)
+        inside = clip.sound_N[max(begin, 0) : begin + length]
+        place = max(-begin, 0)
+        sound[place : place + len(inside)] = inside
+        frames = np.arange(start, start + self.frames)
+        return SpeechSample(
+            number=number,
+            clip_id=row.clip_id,
+            sound_N=torch.from_numpy(sound),
+            profile_C=clip.profile_C,
+            place_T=torch.from_numpy(frames / clip.fps - begin / RATE).float(),
+            expression_T68x2=torch.from_numpy(clip.expression_T68x2[frames]).float(),
+        )
+
+    def clip(self, row: ManifestRow) -> SpeechClip:
+        """A whole clip, which is kept: a minute takes 4 MB."""
+        if row.clip_id not in self._clips:
+            self._clips[row.clip_id] = self._read(row)
+        return self._clips[row.clip_id]
+
+    def _read(self, row: ManifestRow) -> SpeechClip:
+        motion, _ = read_motion(fill_gaps(read_poses(self.folder, row)))
+        with local_copy(join(self.folder, row.audio_path)) as path, wave.open(str(path)) as file:
+            samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 32768
+        lag = self.lag(row)
+        if lag > 0:  # the mouth moves so much after the sound
+            samples = np.concatenate([np.zeros(round(lag * RATE), np.float32), samples])
+        elif lag < 0:
+            samples = samples[round(-lag * RATE) :]
+        profile = recording_profile(self._log_mel(torch.from_numpy(samples.copy())[None])[0])
+        return SpeechClip(samples, profile, motion.expression, row.fps)
+
+    def lag(self, row: ManifestRow) -> float:
+        """Seconds by which the sound is moved."""
+        believed = row.mouth_audio_correlation >= _TRUSTED and abs(row.mouth_audio_lag) <= self.longest_lag
+        return -row.mouth_audio_lag if believed else 0.0

@@ -1,0 +1,76 @@
+"""LightningDataModule over the sound of prepared clips."""
+
+import warnings
+from pathlib import Path
+
+import lightning as L
+from torch.utils.data import DataLoader, default_collate
+
+from faceanim.data.dataset import one_thread
+from faceanim.data.sampler import ResumableBatchSampler
+from faceanim.data.speech_clips import SpeechClips, SpeechSample
+
+
+class SpeechDataModule(L.LightningDataModule):
+    """Batches for ``trainer.max_steps`` steps. batch_size: windows per rank. val_split, val_batches: what the
+    validation loss is taken on. Other options: see ``SpeechClips``."""
+
+    def __init__(
+        self,
+        folder: str | Path,
+        frames: int,
+        batch_size: int,
+        num_workers: int = 0,
+        context: float = 0.5,
+        samples_per_clip: int = 16,
+        least_correlation: float = 0.15,
+        longest_lag: float = 0.2,
+        bands: int = 40,
+        seed: int = 0,
+        val_split: str = "test",
+        val_batches: int = 2,
+    ):
+        super().__init__()
+        self.folder, self.batch_size, self.num_workers, self.val_batches = (
+            folder,
+            batch_size,
+            num_workers,
+            val_batches,
+        )
+        both = {"context": context, "samples_per_clip": samples_per_clip, "bands": bands, "seed": seed}
+        both |= {"least_correlation": least_correlation, "longest_lag": longest_lag}
+        self.train_set = SpeechClips(folder, "train", frames, **both)
+        self.val_set = SpeechClips(folder, val_split, frames, **both)
+
+    def train_dataloader(self) -> DataLoader:
+        """Goes on behind the batches that the restored checkpoint has seen."""
+        trainer = self.trainer
+        if trainer.max_steps < 1:
+            raise ValueError(f"trainer.max_steps: expected >= 1, got {trainer.max_steps}")
+        sampler = ResumableBatchSampler(
+            self.batch_size,
+            total_batches=trainer.max_steps * trainer.accumulate_grad_batches,
+            rank=trainer.global_rank,
+            world_size=trainer.world_size,
+            start_batch=trainer.global_step * trainer.accumulate_grad_batches,
+        )
+        # Lightning cannot know that the sampler starts where the checkpoint ends.
+        warnings.filterwarnings("ignore", ".*your dataloader is not resumable")
+        return DataLoader(
+            self.train_set,
+            batch_sampler=sampler,
+            collate_fn=collate,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+            multiprocessing_context="spawn" if self.num_workers else None,
+            worker_init_fn=one_thread,
+        )
+
+    def val_dataloader(self) -> DataLoader:
+        """The same windows at every validation."""
+        sampler = ResumableBatchSampler(self.batch_size, self.val_batches)
+        return DataLoader(self.val_set, batch_sampler=sampler, collate_fn=collate)
+
+
+def collate(samples: list[SpeechSample]) -> SpeechSample:
+    return SpeechSample(*map(default_collate, zip(*samples, strict=True)))

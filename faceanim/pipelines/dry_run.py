@@ -1,0 +1,99 @@
+"""What an animation will do, how long it will take and what memory, from a few steps of it."""
+
+import resource
+import time
+from functools import partial
+
+import torch
+
+from faceanim.pipelines.animation_pipeline import AnimationPipeline
+from faceanim.pipelines.compute import device_name
+from faceanim.pipelines.driving import Motion, Reference
+from faceanim.pipelines.long_video import Segment
+from faceanim.pipelines.noise import noise_of
+from faceanim.pipelines.options import InferenceOptions
+
+
+def describe(
+    pipe: AnimationPipeline,
+    reference: Reference,
+    motion: Motion,
+    options: InferenceOptions,
+    size: tuple[int, int],
+) -> str:
+    """The plan, for people. Nothing is written. Time and memory are measured on one window of this very video: its
+    steps and a batch of decoding, each once to warm up."""
+    poses = motion.poses
+    plan = pipe.plan(len(poses), options.sampling()["long_video"])
+    windows = [window for segment in plan for window in segment.windows]
+    seconds, gigabytes = _measured(pipe, reference, motion, options, size, plan)
+    height, width = size
+    sound = motion.sound.path if motion.sound and options.sound else "none"
+    joined = f"{len(plan)} segments, " if len(plan) > 1 else ""
+    kind = "GPU memory" if pipe.where.type == "cuda" else "memory of the process"
+    return "\n".join(
+        (
+            f"video     {options.output}: {len(poses)} frames of {width}x{height} at {poses.fps:g} fps, "
+            f"{len(poses) / poses.fps:.1f} s; sound: {sound}",
+            f"denoising {joined}{len(windows)} windows of {max(map(len, windows))} frames at most, "
+            f"{options.steps} steps, {options.guidance().forwards} forwards a step",
+            f"device    {device_name(pipe.where)}, {str(pipe.precision).removeprefix('torch.')}",
+            f"expected  {_clock(seconds)}, {gigabytes:.1f} GB of {kind}",
+        )
+    )
+
+
+def _measured(
+    pipe: AnimationPipeline,
+    reference: Reference,
+    motion: Motion,
+    options: InferenceOptions,
+    size: tuple[int, int],
+    plan: list[Segment],
+) -> tuple[float, float]:
+    """Seconds that the whole plan will take, and the peak of memory in gigabytes so far."""
+    if pipe.where.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(pipe.where)
+    conditions = pipe.conditions(reference.image_HWC, reference.points, motion.poses)
+    n = max(len(window) for segment in plan for window in segment.windows)
+    one = [Segment(range(n), [list(range(n))], False)]
+    noise = partial(noise_of, options.seed, pipe.latent_shape(*size))
+    bar = dict(pipe._progress_bar_config) if hasattr(pipe, "_progress_bar_config") else {}
+    pipe.set_progress_bar_config(disable=True)
+
+    def denoise(steps: int) -> tuple[float, torch.Tensor]:
+        start = _now(pipe)
+        latents = next(
+            pipe.denoise(conditions, one, noise, steps, options.guidance(), scheduler=options.scheduler)
+        )
+        return _now(pipe) - start, latents
+
+    def decode(latents: torch.Tensor) -> float:
+        start = _now(pipe)
+        list(pipe.decoded(iter([latents]), options.decode_batch))
+        return (_now(pipe) - start) / len(latents)
+
+    denoise(1)
+    one_step, latents = denoise(1)
+    two_steps, _ = denoise(2)
+    decode(latents)
+    per_frame = decode(latents)
+    pipe.set_progress_bar_config(**bar)
+    a_step = max(two_steps - one_step, 0.0)
+    n_windows = sum(len(segment.windows) for segment in plan)
+    seconds = len(plan) * max(one_step - a_step, 0.0) + n_windows * options.steps * a_step
+    seconds += len(motion.poses) * per_frame
+    if pipe.where.type == "cuda":
+        return seconds, torch.cuda.max_memory_allocated(pipe.where) / 1e9
+    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+
+
+def _now(pipe: AnimationPipeline) -> float:
+    if pipe.where.type == "cuda":
+        torch.cuda.synchronize(pipe.where)
+    return time.perf_counter()
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"

@@ -1,0 +1,106 @@
+"""Which part of a picture is animated: cut out, brought to the video's size, and put back. H, W: pixels; C: RGB."""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from faceanim.data.cropping import stabilised_square_crop
+from faceanim.pose.scaling import rescale_points
+from faceanim.pose.sequence import PoseSequence
+
+_ASPECT = 0.01  # pictures whose width / height differs by less have the video's shape
+_SOFT_EDGE = 0.06  # of the pasted part, as a share of its shorter side
+
+
+@dataclass(frozen=True)
+class Framing:
+    """A rectangle of the source picture, in pixels; it may reach over the border. size: (height, width) of the
+    video."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    size: tuple[int, int]
+
+    def cut(self, picture_HWC: np.ndarray) -> np.ndarray:
+        """The part at the video's size (area down, cubic up); over the border the border's pixels are repeated."""
+        H, W = picture_HWC.shape[:2]
+        left, top = max(0, -self.x), max(0, -self.y)
+        right, bottom = max(0, self.x + self.width - W), max(0, self.y + self.height - H)
+        part = picture_HWC[max(0, self.y) : self.y + self.height, max(0, self.x) : self.x + self.width]
+        if not part.size:
+            raise ValueError(f"expected a part that touches the picture of {W}x{H}, got {self}")
+        if max(left, top, right, bottom):
+            part = cv2.copyMakeBorder(part, top, bottom, left, right, cv2.BORDER_REPLICATE)
+        return _resized(part, self.size)
+
+    def poses(self, poses: PoseSequence) -> PoseSequence:
+        """The same motion in the part at the video's size; `poses` are in the source picture."""
+        corner = np.array([self.x, self.y], np.float32)
+        points = rescale_points(poses.points - corner, (self.height, self.width), self.size)
+        return replace(poses, points=points, width=self.size[1], height=self.size[0])
+
+    def paste(self, generated_HWC: np.ndarray, picture_HWC: np.ndarray) -> np.ndarray:
+        """A copy of the picture with the generated part in its place, its edges blended."""
+        part = _resized(generated_HWC, (self.height, self.width))
+        H, W = picture_HWC.shape[:2]
+        x0, y0, x1, y1 = (
+            max(0, self.x),
+            max(0, self.y),
+            min(W, self.x + self.width),
+            min(H, self.y + self.height),
+        )
+        inside = slice(y0 - self.y, y1 - self.y), slice(x0 - self.x, x1 - self.x)
+        alpha = self._alpha()[inside][..., None]
+        pasted = picture_HWC.copy()
+        behind = pasted[y0:y1, x0:x1].astype(np.float32)
+        pasted[y0:y1, x0:x1] = np.round(behind + alpha * (part[inside] - behind)).astype(np.uint8)
+        return pasted
+
+    def _alpha(self) -> np.ndarray:
+        """(height, width): 0 at the edge, rising to 1."""
+        soft = max(1.0, _SOFT_EDGE * min(self.height, self.width))
+        down, across = (
+            np.minimum(1, np.minimum(np.arange(n), np.arange(n)[::-1]) / soft)
+            for n in (self.height, self.width)
+        )
+        return np.minimum(down[:, None], across[None]).astype(np.float32)
+
+
+def frame_head(
+    name: str, points_T68x2: np.ndarray, width: int, height: int, size: tuple[int, int], crop: bool
+) -> Framing:
+    """The part of pictures of width x height that is animated at `size`.
+
+    crop: the square that holds the head in all frames (``stabilised_square_crop``), widened or heightened to the
+    video's shape; else the whole picture, which has to have that shape. name: for errors.
+    """
+    out_height, out_width = size
+    if not crop:
+        if abs(width / height / (out_width / out_height) - 1) > _ASPECT:
+            shape = (
+                "a square picture" if out_width == out_height else f"the shape of {out_width}x{out_height}"
+            )
+            raise ValueError(f"{name}: expected {shape} with crop=false, got {width}x{height}")
+        return Framing(0, 0, width, height, size)
+    x, y, side = stabilised_square_crop(points_T68x2, width, height)
+    wide, high = side, side
+    if out_width > out_height:
+        wide = round(side * out_width / out_height)
+        x = _shifted(x - (wide - side) // 2, wide, width)
+    elif out_height > out_width:
+        high = round(side * out_height / out_width)
+        y = _shifted(y - (high - side) // 2, high, height)
+    return Framing(x, y, wide, high, size)
+
+
+def _shifted(start: int, length: int, limit: int) -> int:
+    """Inside 0 to `limit` where it fits, else over both borders alike."""
+    return min(max(start, 0), limit - length) if length <= limit else (limit - length) // 2
+
+
+def _resized(picture_HWC: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    smaller = size[0] < picture_HWC.shape[0]
+    return cv2.resize(picture_HWC, size[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)

@@ -1,0 +1,201 @@
+"""Many videos: a table or a folder of jobs, on any number of devices, resumable.
+
+A job that is done leaves ``<output>/.done/<name>.json`` with a hash of all that its video depends on; a rerun passes
+over it as long as the hash and the video's size are the same.
+"""
+
+import csv
+import hashlib
+import json
+import sys
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import faceanim
+from faceanim.media.files import write_json
+from faceanim.media.frame_writers import check_name
+from faceanim.pipelines.inference import Animator
+from faceanim.pipelines.options import DRIVEN_BY, InferenceOptions
+from faceanim.pipelines.workers import Failure, run_on
+
+COLUMNS = ("reference", *DRIVEN_BY, "output", "seed")
+DONE = ".done"
+_IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tiff")
+_BESIDE = {
+    "driving": (".mp4", ".mov", ".mkv", ".webm", ".avi"),
+    "poses": (".npz",),
+    "audio": (".wav", ".mp3", ".flac"),
+}
+# What changes neither the frames nor the file, or is hashed by its content.
+_NOT_HASHED = (
+    *("jobs", "output", "workers", "backend", "address", "dry_run", "device", "offload"),
+    *("overlap_decoding", "pipeline", "decoder", "reference", "driving", "poses", "audio"),
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """name: of the video in the output folder. hash: of all that it depends on."""
+
+    name: str
+    options: InferenceOptions
+    hash: str
+
+    @property
+    def marker(self) -> Path:
+        return Path(self.options.output).parent / DONE / f"{self.name}.json"
+
+    @property
+    def done(self) -> bool:
+        """Whether the video is there as this very job made it."""
+        try:
+            marker = json.loads(self.marker.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        return marker == {"hash": self.hash, "bytes": _size(Path(self.options.output))}
+
+    def mark_done(self) -> None:
+        write_json(self.marker, {"hash": self.hash, "bytes": _size(Path(self.options.output))})
+
+
+def run_jobs(options: InferenceOptions) -> None:
+    """Runs what is not done yet. A job that fails is named at once and the others run.
+
+    Raises ValueError at the end where jobs failed by the caller's mistakes alone, RuntimeError otherwise.
+    """
+    jobs = read_jobs(options)
+    waiting = [job for job in jobs if not job.done]
+    print(f"{len(jobs)} jobs, {len(jobs) - len(waiting)} done before", flush=True)
+    if options.dry_run:
+        if waiting:
+            print(Animator(options).animate(replace(waiting[0].options, dry_run=True)))
+        return
+    failures: list[tuple[str, Failure]] = []
+    tasks = [job.options for job in waiting]
+    outcomes = run_on(tasks, options.backend, options.workers, options.address)
+    for number, (index, outcome) in enumerate(outcomes, start=1):
+        job = waiting[index]
+        if isinstance(outcome, Failure):
+            failures.append((job.name, outcome))
+            print(f"error: {job.name}: {outcome.line}", file=sys.stderr, flush=True)
+        else:
+            job.mark_done()
+            print(f"{number} of {len(waiting)}: {outcome}", flush=True)
+    if failures:
+        name, first = failures[0]
+        kind = ValueError if all(failure.callers_mistake for _, failure in failures) else RuntimeError
+        raise kind(f"{len(failures)} of {len(jobs)} jobs failed; first: {name}: {first.line}")
+
+
+def read_jobs(options: InferenceOptions) -> list[Job]:
+    """The jobs of a .csv or a folder, each with the command's other options. Raises ValueError that names the row.
+
+    .csv: a column `reference`, one or more of driving, poses, template and audio, and where wanted `output` (a name in
+    the output folder) and `seed`; paths are relative to the table. Folder: every image, driven by the video, sound or
+    poses of the same name beside it, else by what the command names.
+    """
+    source, folder = Path(options.jobs), Path(options.output)
+    if folder.suffix:
+        raise ValueError(f"output: expected a folder's name without a dot with jobs=, got {folder}")
+    if source.is_dir():
+        rows = _of_folder(source)
+    elif source.suffix.lower() == ".csv" and source.is_file():
+        rows = _of_table(source)
+    else:
+        raise ValueError(f"jobs={source}: expected a .csv file or a folder, got neither")
+    if not rows:
+        raise ValueError(f"jobs={source}: expected at least one job, got none")
+    common = _common_hash(options)
+    jobs, names = [], set()
+    for where, row in rows:
+        try:
+            jobs.append(_job(row, options, folder, common))
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from error
+        if jobs[-1].name in names:
+            raise ValueError(f"{where}: two jobs write {jobs[-1].name}; name them by a column `output`")
+        names.add(jobs[-1].name)
+    return jobs
+
+
+def _of_table(path: Path) -> list[tuple[str, dict[str, str]]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        columns = reader.fieldnames or []
+        unknown = [name for name in columns if name not in COLUMNS]
+        if "reference" not in columns or unknown:
+            raise ValueError(
+                f"jobs={path}: expected columns out of {', '.join(COLUMNS)}, got {', '.join(columns)}"
+            )
+        rows = []
+        for number, row in enumerate(reader, start=2):
+            if None in row or None in row.values():
+                raise ValueError(f"jobs={path}, line {number}: expected {len(columns)} values")
+            given = {name: value.strip() for name, value in row.items() if value.strip()}
+            for name in ("reference", "driving", "poses", "audio"):
+                if name in given:
+                    given[name] = str(path.parent / given[name])
+            rows.append((f"jobs={path}, line {number}", given))
+    return rows
+
+
+def _of_folder(folder: Path) -> list[tuple[str, dict[str, str]]]:
+    rows = []
+    for image in sorted(p for p in folder.iterdir() if p.suffix.lower() in _IMAGES):
+        row = {"reference": str(image)}
+        for name, suffixes in _BESIDE.items():
+            for suffix in suffixes:
+                if image.with_suffix(suffix).is_file():
+                    row[name] = str(image.with_suffix(suffix))
+        rows.append((str(image), row))
+    return rows
+
+
+def _job(row: dict[str, str], options: InferenceOptions, folder: Path, common: str) -> Job:
+    if "reference" not in row:
+        raise ValueError("expected a reference image, got none")
+    name = row.get("output", f"{Path(row['reference']).stem}.mp4")
+    if Path(name).name != name or name.startswith("."):
+        raise ValueError(f"output: expected the name of a file in {folder}, got {name!r}")
+    check_name(name)
+    changes = {key: row.get(key) for key in DRIVEN_BY}
+    if not any(changes.values()):
+        changes = {}  # the command's
+    if "seed" in row:
+        if not row["seed"].isdecimal():
+            raise ValueError(f"seed: expected a number of 0 or more, got {row['seed']!r}")
+        changes["seed"] = int(row["seed"])
+    one = replace(
+        options, jobs=None, sheet=None, reference=row["reference"], output=str(folder / name), **changes
+    )
+    hashed = {key: value for key, value in asdict(one).items() if key not in _NOT_HASHED}
+    files = {key: _content(getattr(one, key)) for key in ("reference", "driving", "poses", "audio")}
+    text = json.dumps([hashed, files, common], sort_keys=True)
+    return Job(name, one, hashlib.sha256(text.encode()).hexdigest())
+
+
+def _common_hash(options: InferenceOptions) -> str:
+    """Of what all jobs share: the pipeline's files, the decoder's, the code's version."""
+    files = [
+        path for path in sorted(Path(options.pipeline).rglob("*")) if path.suffix in (".safetensors", ".json")
+    ]
+    lines = [f"{path.relative_to(options.pipeline)} {_content(path)}" for path in files]
+    decoder = Path(options.decoder) if options.decoder else None
+    if decoder is not None:
+        parts = sorted(decoder.rglob("*")) if decoder.is_dir() else [decoder]
+        lines += [f"decoder {part.name} {_content(part)}" for part in parts if part.is_file()]
+    return hashlib.sha256("\n".join([faceanim.__version__, *lines]).encode()).hexdigest()
+
+
+def _content(path: str | Path | None) -> str | None:
+    if path is None or not Path(path).is_file():
+        return None  # the job itself will say what is missing
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _size(path: Path) -> int | None:
+    """Bytes of a file, or of all in a folder of frames; None where there is nothing."""
+    if path.is_dir():
+        return sum(frame.stat().st_size for frame in path.iterdir())
+    return path.stat().st_size if path.is_file() else None

@@ -1,0 +1,23 @@
+"""The noise that a video begins with. Each frame's own, so that neither chunks nor windows change it."""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_USES = ("frame", "motion", "sampler")
+
+
+def generator_of(
+    seed: int, frame: int, use: Literal["frame", "motion", "sampler"] = "frame"
+) -> torch.Generator:
+    """A generator on the CPU for what is drawn at this frame of this seed, so that devices agree."""
+    sequence = np.random.SeedSequence((seed, frame, _USES.index(use)))
+    return torch.Generator().manual_seed(int(sequence.generate_state(1, np.uint64)[0]))
+
+
+def noise_of(seed: int, shape_Chw: tuple[int, int, int], frames: range) -> Tensor:
+    """Standard normal (1, t, C, h, w) for these frames; seed: 0 or more."""
+    drawn = [torch.randn(shape_Chw, generator=generator_of(seed, frame)) for frame in frames]
+    return torch.stack(drawn)[None]

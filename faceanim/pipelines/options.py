@@ -1,0 +1,130 @@
+"""What can be chosen for an animation; the values stand in conf/infer.yaml, where each is explained."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from faceanim.media.frame_writers import check_name
+from faceanim.pipelines.compute import PRECISIONS
+from faceanim.pipelines.drift import Drift
+from faceanim.pipelines.driving import check_one
+from faceanim.pipelines.guidance import Guidance
+from faceanim.pipelines.long_video import LongVideo
+from faceanim.pipelines.schedulers import SAMPLERS
+from faceanim.pose.retarget import Mode
+
+DRIVEN_BY = ("driving", "poses", "template", "audio")
+
+
+@dataclass(frozen=True)
+class InferenceOptions:
+    """One video, or with `jobs` many. Raises ValueError for values that can never do, before anything is loaded."""
+
+    pipeline: str
+    output: str
+    reference: str | None
+    driving: str | None
+    poses: str | None
+    audio: str | None
+    template: str | None
+    speech: str | None
+    retarget: str
+    jobs: str | None
+    crop: bool
+    height: int | None
+    width: int | None
+    fps: float | None
+    max_frames: int | None
+    steps: int
+    guidance_scale: float
+    pose_guidance_scale: float
+    scheduler: str | None
+    seed: int
+    long_video: str | None
+    window: int | None
+    overlap: int
+    segment: int
+    closed_loop: bool
+    colour_match: float
+    motion_noise: float
+    landmarks: str
+    device: str
+    precision: str
+    channels_last: bool
+    compile: bool
+    cuda_graphs: bool
+    offload: bool
+    decoder: str | None
+    decode_batch: int
+    overlap_decoding: bool
+    sound: bool
+    paste_back: bool
+    side_by_side: bool
+    sheet: str | None
+    label: str | None
+    mark: bool
+    dry_run: bool
+    workers: int | None
+    backend: str
+    address: str | None
+
+    def __post_init__(self) -> None:
+        self.sampling()
+        for name in ("fps", "max_frames", "height", "width"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ValueError(f"{name}: expected more than 0, or null, got {value}")
+        if self.fps is not None and self.fps > 1000:
+            raise ValueError(f"fps: expected a rate above 0 and at most 1000, or null, got {self.fps}")
+        if (self.height is None) != (self.width is None):
+            raise ValueError(f"height, width: expected both or none, got {self.height} and {self.width}")
+        for name in ("steps", "decode_batch"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected 1 or more, got {getattr(self, name)}")
+        if self.seed < 0:
+            raise ValueError(f"seed: expected 0 or more, got {self.seed}")
+        if self.scheduler is not None and self.scheduler not in SAMPLERS:
+            raise ValueError(f"scheduler: expected one of {', '.join(SAMPLERS)}, got {self.scheduler!r}")
+        if self.precision not in ("auto", *PRECISIONS):
+            raise ValueError(f"precision: expected auto, {', '.join(PRECISIONS)}, got {self.precision!r}")
+        if self.cuda_graphs and not self.compile:
+            raise ValueError("cuda_graphs=true: expected compile=true with it, got compile=false")
+        if self.paste_back and self.side_by_side:
+            raise ValueError("paste_back=true: expected side_by_side=false with it, got side_by_side=true")
+        if self.retarget not in get_args(Mode):
+            raise ValueError(f"retarget: expected one of {', '.join(get_args(Mode))}, got {self.retarget!r}")
+        if self.backend not in ("processes", "ray"):
+            raise ValueError(f"backend: expected processes or ray, got {self.backend!r}")
+        if self.workers is not None and self.workers < 1:
+            raise ValueError(f"workers: expected 1 or more, or null, got {self.workers}")
+        if self.sheet is not None and Path(self.sheet).suffix.lower() != ".png":
+            raise ValueError(f"sheet: expected a name that ends in .png, got {self.sheet}")
+        if self.jobs is None:
+            check_name(self.output)
+            self._check_one()
+
+    def _check_one(self) -> None:
+        if self.reference is None:
+            raise ValueError("missing option: reference=<image> (--help explains)")
+        check_one(**{name: getattr(self, name) for name in DRIVEN_BY})
+        if self.speech is not None and self.audio is None:
+            raise ValueError("speech=: is the model for audio=<file>, which is not given")
+
+    def sampling(self) -> dict[str, Any]:
+        """The keyword arguments of ``AnimationPipeline.stream`` that are chosen here; but for the size."""
+        return {
+            "steps": self.steps,
+            "guidance_scale": self.guidance_scale,
+            "pose_guidance_scale": self.pose_guidance_scale,
+            "seed": self.seed,
+            "scheduler": self.scheduler,
+            "long_video": LongVideo(
+                self.long_video, self.window, self.overlap, self.segment, self.closed_loop
+            ),
+            "drift": Drift(self.colour_match, self.motion_noise),
+            "decode_batch": self.decode_batch,
+            "overlap_decoding": self.overlap_decoding,
+        }
+
+    def guidance(self) -> Guidance:
+        return Guidance(self.guidance_scale, self.pose_guidance_scale)

@@ -1,0 +1,31 @@
+"""Which network lies on the device when: all of them always, or each only while it works."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Residence:
+    """offload_to: where networks wait that are not at work, such as the CPU; None: they stay where they are.
+    device: where they work. Moving them costs time once a video, and once a chunk for the ReferenceNet."""
+
+    device: torch.device | None = None
+    offload_to: torch.device | None = None
+
+    @contextmanager
+    def of(self, *networks: nn.Module) -> Iterator[None]:
+        """The networks are on the device while the block runs."""
+        if self.offload_to is None:
+            yield
+            return
+        for network in networks:
+            network.to(self.device)
+        try:
+            yield
+        finally:
+            for network in networks:
+                network.to(self.offload_to)

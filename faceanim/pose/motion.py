@@ -1,0 +1,238 @@
+"""A face's motion apart from whose face it is: what one person does, another can be shown doing.
+
+T: frames. Lengths are centimetres on a head of average size (head_model.py); a person's own shape has the depth of the
+average head, as 68 points of a picture have none.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from faceanim.pose.head_model import AVERAGE_HEAD_68x3, angles, fit_head, project, rotations
+from faceanim.pose.measures import eye_openness, lip_aperture
+from faceanim.pose.sequence import PoseSequence
+from faceanim.pose.topology import INNER_LIP_PAIRS, JAW, LEFT_EYE, MOUTH, RIGHT_EYE
+
+_AROUND = 2  # frames to either side of the calmest one: their mean is the neutral face, with less jitter
+_SHUT = 3.0  # an eye so many times narrower than an average one is taken for shut, and its usual opening for unknown
+_UPPER_SHARE = 0.2  # of the way to a closed mouth that the upper lip makes
+_CHIN_FOLLOWS = 0.6  # of the lower lip's way
+_OUTER_UPPER, _OUTER_LOWER, _CHIN = [50, 51, 52], [56, 57, 58], [6, 7, 8, 9, 10]
+
+
+@dataclass(frozen=True)
+class Head:
+    """One person's neutral face and how it lies in a picture.
+
+    shape: (68, 3) centimetres, axes of the head. rotation: (3, 3). scale: pixels a centimetre. centre: (2,) pixels.
+    """
+
+    shape: np.ndarray
+    rotation: np.ndarray
+    scale: float
+    centre: np.ndarray
+
+    @classmethod
+    def of(cls, points_68x2: np.ndarray) -> Self:
+        """The face of one picture, as it is: `points` gives the same back."""
+        rotation, scale, centre = (one[0] for one in fit_head(points_68x2[None], AVERAGE_HEAD_68x3))
+        flat = _straightened(points_68x2[None], rotation[None], scale[None], centre[None], AVERAGE_HEAD_68x3)[
+            0
+        ]
+        return cls(np.column_stack([flat, AVERAGE_HEAD_68x3[:, 2]]), rotation, float(scale), centre)
+
+    @property
+    def points(self) -> np.ndarray:
+        """(68, 2) pixels."""
+        pose = self.rotation[None], np.array([self.scale]), self.centre[None]
+        return project(self.shape[None], *pose)[0]
+
+    @property
+    def mouth_gap(self) -> float:
+        """Between the lips, on an average mouth."""
+        gaps = [self.shape[low, 1] - self.shape[up, 1] for up, low in INNER_LIP_PAIRS]
+        return max(0.0, float(np.mean(gaps))) * _mouth(AVERAGE_HEAD_68x3) / _mouth(self.shape)
+
+
+@dataclass(frozen=True)
+class FaceMotion:
+    """What a face does, relative to its neutral frame; NaN where it was not seen.
+
+    turn: (T, 3) yaw, pitch, roll in radians, see head_model. zoom: (T,) log of the size. shift: (T, 2).
+    expression: (T, 68, 2) what the points do besides, axes of the head, on an average mouth and average eyes: lids
+    that meet there meet on every face. mouth_gap: between the neutral lips. confidence: (T,) 0 to 1.
+    """
+
+    turn: np.ndarray
+    zoom: np.ndarray
+    shift: np.ndarray
+    expression: np.ndarray
+    mouth_gap: float
+    confidence: np.ndarray
+    fps: float
+
+    def __len__(self) -> int:
+        return len(self.turn)
+
+    def __getitem__(self, frames: slice) -> Self:
+        names = ("turn", "zoom", "shift", "expression", "confidence")
+        return replace(self, **{name: getattr(self, name)[frames] for name in names})
+
+    @classmethod
+    def still(cls, n_frames: int, fps: float) -> Self:
+        """A neutral face with closed lips that does nothing."""
+        shapes = {"turn": (3,), "zoom": (), "shift": (2,), "expression": (68, 2)}
+        zeros = {name: np.zeros((n_frames, *shape)) for name, shape in shapes.items()}
+        return cls(**zeros, mouth_gap=0.0, confidence=np.ones(n_frames, np.float32), fps=fps)
+
+    def with_head_of(self, other: Self) -> Self:
+        """This expression under another's head motion, which must have the same frames."""
+        self._check_alike(other)
+        return replace(self, turn=other.turn, zoom=other.zoom, shift=other.shift)
+
+    def with_lips_of(self, other: Self) -> Self:
+        """This motion, but for lips and jaw, which do what another's do: of the same frames."""
+        self._check_alike(other)
+        expression = self.expression.copy()
+        lower = [*JAW, *MOUTH]
+        expression[:, lower] = other.expression[:, lower]
+        return replace(self, expression=expression, mouth_gap=other.mouth_gap)
+
+    def _check_alike(self, other: Self) -> None:
+        if len(other) != len(self) or abs(other.fps - self.fps) > 1e-6:
+            raise ValueError(
+                f"motions to blend: expected {len(self)} frames at {self.fps:g} fps in both, "
+                f"got {len(other)} at {other.fps:g}"
+            )
+
+
+def read_motion(poses: PoseSequence) -> tuple[FaceMotion, Head]:
+    """Split a pose sequence into what the face does and whose it is; `show_motion` joins them again, exactly.
+
+    The neutral frame is the calmest: lips closed, eyes open, head straight. ValueError where no frame has a face.
+    """
+    found = poses.found
+    if not found.any():
+        raise ValueError(f"pose sequence: expected a face in at least one of {len(poses)} frames, got none")
+    points = poses.points[found].astype(np.float64)
+    rotation, scale, centre = fit_head(points, AVERAGE_HEAD_68x3)
+    k = _calmest(points, rotation)
+    calm = slice(max(0, k - _AROUND), k + _AROUND + 1)
+    flat = _straightened(points[calm], rotation[calm], scale[calm], centre[calm], AVERAGE_HEAD_68x3).mean(
+        axis=0
+    )
+    shape = np.column_stack([flat, AVERAGE_HEAD_68x3[:, 2]])
+    rotation, scale, centre = fit_head(points, shape)
+    head = Head(shape, rotation[k], float(scale[k]), centre[k])
+    expression = _straightened(points, rotation, scale, centre, shape) - shape[:, :2]
+
+    def everywhere(values: np.ndarray) -> np.ndarray:
+        whole = np.full((len(poses), *values.shape[1:]), np.nan)
+        whole[found] = values
+        return whole
+
+    motion = FaceMotion(
+        turn=everywhere(angles(rotation) - angles(rotation[k : k + 1])),
+        zoom=everywhere(np.log(scale / scale[k])),
+        shift=everywhere((centre - centre[k]) / scale[k]),
+        expression=everywhere(_between(expression, shape, AVERAGE_HEAD_68x3)),
+        mouth_gap=head.mouth_gap,
+        confidence=poses.confidence,
+        fps=poses.fps,
+    )
+    return motion, head
+
+
+def show_motion(motion: FaceMotion, head: Head, width: int, height: int, source: str = "") -> PoseSequence:
+    """The person of `head` in a picture of this size, doing what the motion says.
+
+    A mouth that is further open in `head` than at the motion's start is closed so far: the driver's closed lips close
+    it too. Lips never cross.
+    """
+    seen = np.isfinite(motion.zoom)
+    shape = _with_gap(head.shape, motion.mouth_gap)
+    expression = _between(motion.expression[seen], AVERAGE_HEAD_68x3, shape)
+    shapes = np.repeat(shape[None], int(seen.sum()), axis=0)
+    shapes[..., :2] += expression
+    _uncross(shapes)
+    rotation = rotations(angles(head.rotation[None]) + motion.turn[seen])
+    points = np.full((len(motion), 68, 2), np.nan, np.float32)
+    points[seen] = project(
+        shapes,
+        rotation,
+        head.scale * np.exp(motion.zoom[seen]),
+        head.centre + head.scale * motion.shift[seen],
+    )
+    return PoseSequence(points, motion.confidence.astype(np.float32), motion.fps, width, height, source)
+
+
+def _straightened(
+    points_T68x2: np.ndarray,
+    rotation_T33: np.ndarray,
+    scale_T: np.ndarray,
+    centre_T2: np.ndarray,
+    shape_68x3: np.ndarray,
+) -> np.ndarray:
+    """x and y in the head's axes (T, 68, 2) of points whose depth is the shape's."""
+    seen = (points_T68x2 - centre_T2[:, None]) / scale_T[:, None, None]
+    by_depth = rotation_T33[:, None, :2, 2] * shape_68x3[None, :, 2:]
+    return np.linalg.solve(rotation_T33[:, :2, :2], (seen - by_depth).transpose(0, 2, 1)).transpose(0, 2, 1)
+
+
+def _calmest(points_T68x2: np.ndarray, rotation_T33: np.ndarray) -> int:
+    """The frame with closed lips, eyes as open as usual, and the face to the camera."""
+    openness = eye_openness(points_T68x2).mean(axis=1)
+    away = np.arccos(np.clip(rotation_T33[:, 2, 2], -1, 1))  # of the face's axis from the camera's, radians
+    return int(np.argmin(2 * lip_aperture(points_T68x2) + np.abs(openness - np.median(openness)) + away))
+
+
+def _between(expression_T68x2: np.ndarray, one_68x3: np.ndarray, other_68x3: np.ndarray) -> np.ndarray:
+    """What the mouth and lids do on one face, in the proportions of another; invertible, other points as they are."""
+    fitted = expression_T68x2.copy()
+    fitted[:, MOUTH] *= _mouth(other_68x3) / _mouth(one_68x3)
+    for eye in (RIGHT_EYE, LEFT_EYE):
+        lids, corners = [*eye[1:3], *eye[4:6]], [eye[0], eye[3]]
+        along = expression_T68x2[:, corners].mean(axis=1)[:, None, 1]
+        ratio = _eye(other_68x3, eye) / _eye(one_68x3, eye)
+        fitted[:, lids, 1] = along + ratio * (expression_T68x2[:, lids, 1] - along)
+    return fitted
+
+
+def _mouth(shape_68x3: np.ndarray) -> float:
+    """Its width."""
+    return float(shape_68x3[54, 0] - shape_68x3[48, 0])
+
+
+def _eye(shape_68x3: np.ndarray, eye: tuple[int, ...]) -> float:
+    """How far it is open; of an eye that is shut in the picture, what an average one is."""
+    opening = float(shape_68x3[[*eye[4:6]], 1].mean() - shape_68x3[[*eye[1:3]], 1].mean())
+    average = float(AVERAGE_HEAD_68x3[[*eye[4:6]], 1].mean() - AVERAGE_HEAD_68x3[[*eye[1:3]], 1].mean())
+    return max(opening, average / _SHUT)
+
+
+def _with_gap(shape_68x3: np.ndarray, gap: float) -> np.ndarray:
+    """The face with its lips brought together to `gap` (of an average mouth), if they are further apart."""
+    closed = shape_68x3.copy()
+    wanted = gap * _mouth(shape_68x3) / _mouth(AVERAGE_HEAD_68x3)
+    now = np.mean([shape_68x3[low, 1] - shape_68x3[up, 1] for up, low in INNER_LIP_PAIRS])
+    if now <= wanted:
+        return closed
+    share = 1 - wanted / now  # of each pair's distance that goes
+    for up, low in INNER_LIP_PAIRS:
+        distance = share * (shape_68x3[low, 1] - shape_68x3[up, 1])
+        closed[up, 1] += _UPPER_SHARE * distance
+        closed[low, 1] -= (1 - _UPPER_SHARE) * distance
+    closing = share * now
+    closed[_OUTER_UPPER, 1] += _UPPER_SHARE * closing
+    closed[_OUTER_LOWER, 1] -= (1 - _UPPER_SHARE) * closing
+    closed[_CHIN, 1] -= (1 - _UPPER_SHARE) * closing * _CHIN_FOLLOWS
+    return closed
+
+
+def _uncross(shapes_T68x3: np.ndarray) -> None:
+    """Where the lower lip would lie above the upper one, both lie in the middle."""
+    for up, low in INNER_LIP_PAIRS:
+        crossed = np.maximum(shapes_T68x3[:, up, 1] - shapes_T68x3[:, low, 1], 0) / 2
+        shapes_T68x3[:, up, 1] -= crossed
+        shapes_T68x3[:, low, 1] += crossed

@@ -1,0 +1,57 @@
+"""A driver's motion on another person's face."""
+
+from dataclasses import replace
+from typing import Literal, get_args
+
+import numpy as np
+
+from faceanim.pose.motion import Head, read_motion, show_motion
+from faceanim.pose.sequence import PoseSequence
+
+Mode = Literal["absolute", "aligned", "relative"]
+_EYES_AND_NOSE = list(range(27, 48))  # what lies still on the skull, and is seen from the front
+
+
+def retarget(
+    poses: PoseSequence, reference_points: np.ndarray, width: int, height: int, mode: Mode = "relative"
+) -> PoseSequence:
+    """The driver's motion for a reference picture of width x height whose face has these (68, 2) points, in pixels.
+
+    relative: the reference's own face shape, place, size and head pose; the driver's turns, shifts and expressions
+    as they differ from its neutral frame. Nothing of the driver's shape is left.
+    aligned: the driver's face, moved, scaled and tilted as a whole so that its neutral frame lies on the reference's
+    eyes and nose. The driver's shape stays: for a driver and a reference who are one person.
+    absolute: the driver's landmarks as they are, resized to the picture: for a driver that was cropped alike.
+    Frames without a face stay without one.
+    """
+    if mode not in get_args(Mode):
+        raise ValueError(f"retarget: expected one of {', '.join(get_args(Mode))}, got {mode!r}")
+    points = checked_reference(reference_points)
+    if mode == "absolute":
+        return poses.resized(width, height)
+    motion, driver = read_motion(poses)
+    if mode == "relative":
+        return show_motion(motion, Head.of(points), width, height, poses.source)
+    matrix_2x2, shift_2 = _similarity(driver.points[_EYES_AND_NOSE], points[_EYES_AND_NOSE])
+    moved = (poses.points @ matrix_2x2.T + shift_2).astype(np.float32)
+    return replace(poses, points=moved, width=width, height=height)
+
+
+def checked_reference(points: np.ndarray) -> np.ndarray:
+    """The points as float64; ValueError where there is no face, or not of 68 points."""
+    points = np.asarray(points, np.float64)
+    if points.shape != (68, 2):
+        raise ValueError(f"reference: expected (68, 2) points of a face, got {points.shape}")
+    if not np.isfinite(points).all():
+        raise ValueError("reference: expected a face in the picture, got none")
+    return points
+
+
+def _similarity(from_Nx2: np.ndarray, to_Nx2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rotation and scaling (2, 2), and shift (2,), that bring points nearest to others (Umeyama, 1991, eqs. 40-42,
+    without reflection)."""
+    a, b = from_Nx2 - from_Nx2.mean(axis=0), to_Nx2 - to_Nx2.mean(axis=0)
+    u, d, vt = np.linalg.svd(b.T @ a)
+    signs = np.array([1.0, np.sign(np.linalg.det(u @ vt))])
+    matrix = (u * signs) @ vt * (d * signs).sum() / (a**2).sum()
+    return matrix, to_Nx2.mean(axis=0) - matrix @ from_Nx2.mean(axis=0)

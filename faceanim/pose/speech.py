@@ -1,0 +1,142 @@
+"""The pose sequence of somebody who says what a sound file says. T: frames; N: samples; C: channels; L: features."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from faceanim.media.speech import MAX_SECONDS, RATE, iter_speech
+from faceanim.models.audio_to_pose import AudioToPose
+from faceanim.models.log_mel import HOP, normalised, recording_profile
+from faceanim.pose.expressions import close_eyes
+from faceanim.pose.liveliness import blinks, sway
+from faceanim.pose.motion import FaceMotion, Head, read_motion, show_motion
+from faceanim.pose.retarget import checked_reference
+from faceanim.pose.sequence import PoseSequence
+from faceanim.pose.timing import loop, resample
+
+_PIECE_SECONDS = 20.0  # of speech computed at a time
+_WAV2VEC2_CONTEXT = 2.0  # seconds to either side that a piece is given of what its transformer would look at
+_DEGREES, _CENTIMETRES = (3.5, 2.5, 1.5), 0.15  # of the idle head: yaw, pitch, roll; to the sides
+_MARGIN = 2  # hops that a spectrum's window reaches to either side
+_SHORTEST = 0.04  # seconds: less is no speech
+
+
+def poses_from_speech(
+    path: str | Path,
+    model: AudioToPose,
+    reference_points: np.ndarray,
+    width: int,
+    height: int,
+    fps: float = 24.0,
+    head: PoseSequence | None = None,
+    seed: int = 0,
+    max_seconds: float = MAX_SECONDS,
+) -> PoseSequence:
+    """The person of a reference picture of width x height, whose face has these (68, 2) points, saying what is heard.
+
+    round(duration * fps) frames, the first at the sound's first sample. Lips, jaw and brows are the model's; the head
+    moves, and the eyes blink, as in `head`, a template or a video's poses, which is gone through there and back as
+    often as it takes; without one, by itself, drawn from `seed`.
+    """
+    reference = Head.of(checked_reference(reference_points))
+    motion = motion_from_speech(path, model, fps, seed, max_seconds)
+    if head is not None:
+        other, _ = read_motion(loop(resample(head, fps), len(motion)))
+        motion = other.with_lips_of(motion)
+    return show_motion(motion, reference, width, height, f"speech: {Path(path).name}")
+
+
+def motion_from_speech(
+    path: str | Path, model: AudioToPose, fps: float = 24.0, seed: int = 0, max_seconds: float = MAX_SECONDS
+) -> FaceMotion:
+    """What a face does that says this, with a head that is never quite still, and blinks."""
+    if not 0 < fps <= 1000:
+        raise ValueError(f"fps: expected a rate above 0 and at most 1000, got {fps}")
+    features_CL, n_samples = sound_features(iter_speech(path, max_seconds), model)
+    if n_samples < _SHORTEST * RATE:
+        raise ValueError(
+            f"speech {path}: expected at least {_SHORTEST:g} s of sound, got {n_samples / RATE:.3f} s"
+        )
+    n_frames = max(1, round(n_samples / RATE * fps))
+    expression = _expression(features_CL, model, n_frames, fps)
+    rng = np.random.default_rng(seed)
+    return replace(idle(n_frames, fps, rng), expression=expression + close_eyes(blinks(n_frames, fps, rng)))
+
+
+def idle(n_frames: int, fps: float, rng: np.random.Generator) -> FaceMotion:
+    """A head that is never quite still, from where it is at first, under a face that does nothing."""
+    turn = np.stack([np.radians(degrees) * sway(n_frames, fps, rng) for degrees in _DEGREES], axis=-1)
+    shift = np.stack([_CENTIMETRES * sway(n_frames, fps, rng) for _ in range(2)], axis=-1)
+    return replace(FaceMotion.still(n_frames, fps), turn=turn - turn[0], shift=shift - shift[0])
+
+
+def expression_of(sound_N: np.ndarray, model: AudioToPose, n_frames: int, fps: float) -> np.ndarray:
+    """(T, 68, 2) what a face does during the first `n_frames` frames of this sound (RATE samples a second)."""
+    features_CL, _ = sound_features([sound_N], model)
+    return _expression(features_CL, model, n_frames, fps)
+
+
+@torch.no_grad()
+def sound_features(pieces: Iterable[np.ndarray], model: AudioToPose) -> tuple[torch.Tensor, int]:
+    """The model's features (C, L) of a sound that comes in pieces (N,), and how many samples it had.
+
+    Ten minutes of log-mel bands take 10 MB, and the sound is not kept; for wav2vec2 it is, and with the hidden states
+    takes 130 MB.
+    """
+    keep = model.speech_encoder is not None
+    kept: list[np.ndarray] = []
+    mel: list[torch.Tensor] = []
+    held, start, n_done, n_samples = np.zeros(0, np.float32), 0, 0, 0  # start: of `held`, in hops
+    for piece in pieces:
+        held, n_samples = np.concatenate([held, piece]), n_samples + len(piece)
+        if keep:
+            kept.append(piece)
+        n_ready = start + len(held) // HOP - _MARGIN  # spectra whose whole window is there
+        if n_ready > n_done:
+            mel.append(_log_mel(model, held)[:, n_done - start : n_ready - start])
+            cut = max(0, n_ready - _MARGIN - start)
+            held, start, n_done = held[cut * HOP :], start + cut, n_ready
+    mel.append(_log_mel(model, held)[:, n_done - start :])
+    log_mel_CL = torch.cat(mel, dim=1)
+    profile_C = recording_profile(log_mel_CL)
+    if keep:
+        return _hidden_states(np.concatenate(kept), profile_C, model), n_samples
+    return normalised(log_mel_CL[None], profile_C[None])[0], n_samples
+
+
+def _log_mel(model: AudioToPose, sound_N: np.ndarray) -> torch.Tensor:
+    return model.log_mel(torch.from_numpy(sound_N)[None].to(model.device))[0]
+
+
+def _hidden_states(sound_N: np.ndarray, profile_C: torch.Tensor, model: AudioToPose) -> torch.Tensor:
+    """wav2vec2's (C, L), in pieces that each see some seconds more to either side."""
+    rate = model.feature_rate
+    hop, n_features = round(RATE / rate), len(sound_N) * rate / RATE
+    step, around = round(_PIECE_SECONDS * rate), round(_WAV2VEC2_CONTEXT * rate)
+    pieces = []
+    for begin in range(0, max(1, int(n_features)), step):
+        first = max(0, begin - around)
+        sound = torch.from_numpy(sound_N[first * hop : (begin + step + around) * hop])[None].to(model.device)
+        pieces.append(model.features(sound, profile_C[None])[0, :, begin - first : begin - first + step])
+    return torch.cat(pieces, dim=1)
+
+
+@torch.no_grad()
+def _expression(features_CL: torch.Tensor, model: AudioToPose, n_frames: int, fps: float) -> np.ndarray:
+    """(T, 68, 2) piece by piece; each piece gets as many features more as its convolutions see, so nothing shows where
+    pieces meet."""
+    around = round(model.reach * model.feature_rate) + 1
+    step = max(1, round(_PIECE_SECONDS * fps))
+    made = []
+    for begin in range(0, n_frames, step):
+        place_T = torch.arange(begin, min(begin + step, n_frames), device=model.device) * (
+            model.feature_rate / fps
+        )
+        place_T = place_T.clamp(max=features_CL.shape[1] - 1)
+        first = max(0, int(place_T[0]) - around)
+        last = int(place_T[-1]) + 1 + around
+        made.append(model(features_CL[None, :, first : last + 1], (place_T - first)[None])[0])
+    return torch.cat(made).cpu().double().numpy()

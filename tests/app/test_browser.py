@@ -1,0 +1,159 @@
+"""People: Chromium against the real server. The pictures of docs/platform.md are made here."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.app.conftest import PICTURES
+
+SECOND = 1000
+DESKTOP, PHONE = (1280, 900), (390, 844)
+
+
+@pytest.fixture
+def visit(browser, platform):
+    """Opens the page as another visitor each time: visit(width, height, dark)."""
+    contexts, troubles = [], []
+
+    def come(size: tuple[int, int] = DESKTOP, dark: bool = False, url: str = platform.url):
+        width, height = size
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60 * SECOND)
+        page.on("pageerror", lambda error: troubles.append(f"script: {error}"))
+        page.on("request", lambda asked: _note_if_elsewhere(asked.url, url, troubles))
+        page.goto(url)
+        page.locator("#fa-template-view video").wait_for()
+        return page
+
+    yield come
+    for context in contexts:
+        context.close()
+    assert troubles == []
+
+
+def _note_if_elsewhere(asked: str, url: str, troubles: list[str]) -> None:
+    if not asked.startswith((url, "data:", "blob:")):
+        troubles.append(f"asked elsewhere: {asked}")
+
+
+def bring_photo(page, path: Path) -> None:
+    page.set_input_files("#fa-photo input[type=file]", path)
+    page.locator("#fa-photo-view figure").first.wait_for()
+    assert page.locator("#fa-photo-view figure img").count() == 3  # found, cut out, located
+
+
+def set_length(page, seconds: float) -> None:
+    page.get_by_label("number input for Length in seconds").fill(str(seconds))
+
+
+def result_length(page) -> float:
+    """Seconds of the video that is there, as the browser plays it."""
+    page.get_by_text("Done:").wait_for()
+    page.wait_for_function("document.querySelector('#fa-result video')?.readyState >= 1")
+    return page.evaluate("document.querySelector('#fa-result video').duration")
+
+
+def picture(page, name: str) -> None:
+    if PICTURES:
+        page.evaluate("document.activeElement?.blur()")
+        page.screenshot(path=f"{PICTURES}/{name}.png", full_page=True)
+
+
+def test_three_clicks_to_a_video_from_a_template(visit, uploads):
+    page = visit()
+    bring_photo(page, uploads.photo)
+    set_length(page, 0.5)
+    page.click("#fa-generate")
+    assert result_length(page) == pytest.approx(0.5, abs=0.05)
+    command = page.locator("#fa-command textarea").input_value()
+    assert command.startswith("python infer.py pipeline=") and "template=blinking" in command
+    page.get_by_role("tab", name="Side by side").click()
+    page.wait_for_function("document.querySelector('#fa-columns video')?.videoWidth == 192")
+    with page.expect_download() as download:
+        page.locator("#fa-columns a[download]").click()
+    assert Path(download.value.path()).stat().st_size > 1000
+    assert page.locator("#fa-gallery video").count() == 1
+    page.reload()
+    page.locator("#fa-gallery video").wait_for()  # it is still this visitor's
+    picture(page, "platform")
+
+
+def test_a_video_and_speech_give_videos_of_their_length(visit, uploads):
+    page = visit()
+    bring_photo(page, uploads.photo)
+    page.get_by_role("tab", name="Video").first.click()
+    page.locator("input[type=file][accept*=video]").set_input_files(uploads.video)
+    page.locator("#fa-video-view video").wait_for()
+    page.click("#fa-generate")
+    assert result_length(page) == pytest.approx(0.5, abs=0.05)
+    page.get_by_role("tab", name="Speech").click()
+    page.locator("input[type=file][accept*=audio]").set_input_files(uploads.speech)
+    page.locator("#fa-speech-view video").wait_for()
+    page.click("#fa-generate")
+    page.get_by_text("Done: 24 frames").wait_for()
+    assert result_length(page) == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_second_visitor_waits_and_is_served_when_the_first_stops(visit, platform, uploads):
+    first, second = visit(), visit(PHONE, dark=True)
+    for page in (first, second):
+        bring_photo(page, uploads.photo)
+    first.get_by_label("Listening").check()
+    first.get_by_text("Listening: ").wait_for()
+    first.get_by_text("Advanced").click()
+    first.get_by_label("Steps").fill("100")
+    first.click("#fa-generate")
+    first.get_by_text("frames,").wait_for()
+    set_length(second, 0.2)
+    second.click("#fa-generate")
+    second.get_by_text("Waiting: 1 video before yours").wait_for()
+    first.click("#fa-stop")
+    first.get_by_text("Stopped.").wait_for()
+    assert result_length(second) == pytest.approx(0.2, abs=0.05)
+    assert first.locator("#fa-generate").is_enabled() and not first.locator("#fa-stop").is_visible()
+    platform.until(lambda health: health["running"] == 0)
+    assert second.evaluate("document.documentElement.scrollWidth") <= PHONE[0]  # nothing is cut off
+
+
+def test_closing_the_page_frees_the_device(visit, platform, uploads):
+    page = visit()
+    bring_photo(page, uploads.photo)
+    page.get_by_text("Advanced").click()
+    page.get_by_label("Steps").fill("100")
+    page.click("#fa-generate")
+    platform.until(lambda health: health["running"] == 1)
+    page.close()
+    platform.until(lambda health: health["running"] == 0, seconds=45)
+
+
+def test_the_keyboard_is_enough(visit, uploads):
+    page = visit()
+    page.locator("button", has_text="Use the example photo").focus()
+    page.keyboard.press("Enter")
+    page.locator("#fa-photo-view figure").first.wait_for()
+    page.get_by_label("Blinking").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.get_by_text("Conversation: ").wait_for()
+    set_length(page, 0.1)
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "fa-generate":
+            break
+    page.keyboard.press("Enter")
+    assert result_length(page) == pytest.approx(2 / 24, abs=0.05)
+    assert page.locator("img:not([alt])").count() == 0
+    assert page.locator("h1").count() == 1 and page.locator("[role=status]").count() > 0
+
+
+def test_a_bad_photo_is_told_and_the_next_one_works(visit, uploads, tmp_path):
+    page = visit()
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    page.set_input_files("#fa-photo input[type=file]", tmp_path / "broken.png")
+    page.locator("#fa-photo-view [role=alert]", has_text="This file is broken, or no photo").wait_for()
+    page.get_by_label("Remove").first.click()
+    bring_photo(page, uploads.photo)

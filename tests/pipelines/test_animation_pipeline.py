@@ -1,0 +1,244 @@
+"""What the pipeline promises whatever the options: sizes, seeds, streaming, memory, devices."""
+
+import itertools
+import threading
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from faceanim.models.animation_model import AnimationModel
+from faceanim.models.codec import VAECodec
+from faceanim.modules.footprint import StepMeter
+from faceanim.pipelines.ahead import ahead
+from faceanim.pipelines.animation_pipeline import AnimationPipeline
+from faceanim.pipelines.compute import prepare
+from faceanim.pipelines.drift import Drift
+from faceanim.pipelines.long_video import LongVideo
+from faceanim.pipelines.residence import Residence
+from faceanim.pipelines.seams import borders, seam_ratio
+from faceanim.pose.sequence import PoseSequence
+from tests.conftest import tiny_codec, tiny_model, tiny_scheduler, wake
+
+CPU = torch.device("cpu")
+STRATEGIES = {
+    "motion_frames": LongVideo("motion_frames"),
+    "context_window": LongVideo("context_window", overlap=2),
+    "closed_loop": LongVideo("context_window", overlap=1, closed_loop=True),
+    "both": LongVideo("both", overlap=2, segment=6),
+}
+
+
+def pipeline(motion_frames: int = 2, codec=None, **settings) -> AnimationPipeline:
+    model = tiny_model(motion_frames)
+    wake(model)
+    parts = {name: getattr(model, name) for name in model.components}
+    made = AnimationPipeline(
+        **parts,
+        codec=codec or tiny_codec(),
+        scheduler=tiny_scheduler(),
+        **{"image_size": 32, "chunk_frames": 4, **settings},
+    )
+    made.set_progress_bar_config(disable=True)
+    return made
+
+
+def poses(T: int = 10, height: int = 32, width: int = 32) -> PoseSequence:
+    points = np.random.default_rng(0).uniform(4, 28, (T, 68, 2)).astype(np.float32)
+    return PoseSequence(points, np.ones(T, np.float32), 24.0, width, height)
+
+
+def image(height: int = 32, width: int = 32) -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, (height, width, 3)).astype(np.uint8)
+
+
+def animate(pipe: AnimationPipeline, T: int = 10, height: int = 32, width: int = 32, **kwargs) -> np.ndarray:
+    moved = poses(T, height, width)
+    options = {"steps": 2, "size": (height, width), **kwargs}
+    return pipe(image(height, width), moved.points[0], moved, **options)
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 48), (40, 24), (20, 20)])
+def test_any_multiple_of_the_codecs_downscale_is_a_size(height, width):
+    assert animate(pipeline(), 2, height, width).shape == (2, height, width, 3)
+
+
+def test_other_sizes_and_poses_of_another_shape_are_refused():
+    pipe = pipeline()
+    with pytest.raises(ValueError, match="size: expected multiples of 4 pixels, got 32x30"):
+        animate(pipe, height=30)
+    with pytest.raises(
+        ValueError, match="poses: expected frames of the video's shape, 32x32 or a multiple, got 48x32"
+    ):
+        pipe(image(), poses().points[0], poses(width=48))
+    larger = poses(4).points * 2 + 0.5
+    twice = PoseSequence(larger, np.ones(4, np.float32), 24.0, 64, 64)  # the same motion in twice the pixels
+    assert np.array_equal(pipe(image(), poses().points[0], twice, steps=1), animate(pipe, 4, steps=1))
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("scheduler", ["ddim", "dpm++", "lcm"])
+def test_streamed_and_denoised_ahead_the_video_is_the_same(strategy, scheduler):
+    pipe = pipeline()
+    options = {"long_video": STRATEGIES[strategy], "scheduler": scheduler, "steps": 3, "decode_batch": 2}
+    whole = animate(pipe, **options)
+    assert whole.shape == (10, 32, 32, 3)
+    pieces = list(pipe.stream(image(), poses().points[0], poses(), overlap_decoding=True, **options))
+    assert max(map(len, pieces)) <= 2 and np.array_equal(np.concatenate(pieces), whole)
+    assert not np.array_equal(animate(pipe, seed=1, **options), whole)
+
+
+def test_decoding_more_frames_at_once_changes_rounding_alone():
+    pipe = pipeline(codec=VAECodec((8, 8, 8), 8, 1, 4))
+    one, three, all_ = (animate(pipe, decode_batch=n).astype(int) for n in (1, 3, 100))
+    assert np.abs(three - one).max() <= 1 and np.abs(all_ - one).max() <= 1
+    assert (three != one).mean() < 1e-3
+    exact = pipeline()
+    assert np.array_equal(animate(exact, decode_batch=1), animate(exact, decode_batch=3))
+
+
+def test_the_strategies_make_different_videos_and_share_the_first_frames_noise():
+    made = {name: animate(pipeline(), long_video=strategy) for name, strategy in STRATEGIES.items()}
+    for a, b in itertools.combinations(made, 2):
+        assert not np.array_equal(made[a], made[b]), (a, b)
+    default = animate(pipeline(0))  # without motion frames: overlapping windows
+    assert np.array_equal(default, animate(pipeline(0), long_video=LongVideo("context_window")))
+
+
+@pytest.mark.parametrize("strategy", ["motion_frames", "context_window", "both"])
+def test_a_long_video_takes_no_more_memory_than_a_short_one(strategy):
+    pipe = pipeline()
+
+    def peak(T: int) -> int:
+        """Bytes of tensors, finished frames included, for these share their memory."""
+        moved = poses(T)
+        with StepMeter() as meter:
+            for piece in pipe.stream(
+                *(image(), moved.points[0], moved), steps=1, long_video=STRATEGIES[strategy]
+            ):
+                del piece
+        return meter.peak
+
+    assert peak(36) <= 1.02 * peak(12)
+
+
+def test_a_video_that_is_kept_does_take_more_memory():
+    """The measure of the test above sees kept frames."""
+    pipe = pipeline()
+    with StepMeter() as short:
+        animate(pipe, 8, steps=1)
+    with StepMeter() as long:
+        frames = list(pipe.stream(image(), poses(24).points[0], poses(24), steps=1))
+    assert long.peak - short.peak > 0.5 * 16 * frames[0][0].nbytes
+
+
+def test_the_reference_is_read_once_a_video_with_windows_and_once_a_chunk_with_motion_frames():
+    def read(strategy: str, motion_frames: int = 2) -> int:
+        pipe, calls = pipeline(motion_frames), []
+        pipe.reference_net.register_forward_hook(lambda *_: calls.append(1))
+        animate(pipe, 12, long_video=STRATEGIES[strategy])
+        return len(calls)
+
+    assert read("context_window") == 1 and read("motion_frames") == 3 and read("both") == 2
+
+
+def test_guidance_costs_a_forward_each_and_pose_guidance_of_one_is_none():
+    pipe, calls = pipeline(), []
+    pipe.denoising_net.register_forward_hook(lambda *_: calls.append(1))
+    made = {}
+    for scales, forwards in {(1.0, 1.0): 1, (2.0, 1.0): 2, (1.0, 2.0): 3, (2.0, 2.0): 3}.items():
+        calls.clear()
+        made[scales] = animate(pipe, 4, guidance_scale=scales[0], pose_guidance_scale=scales[1])
+        assert len(calls) == 2 * forwards
+    for a, b in itertools.combinations(made, 2):
+        assert not np.array_equal(made[a], made[b]), (a, b)
+
+
+def test_the_unconditional_half_does_without_reference_attention():
+    def flops(scale: float) -> int:
+        with FlopCounterMode(display=False) as counter:
+            animate(pipeline(), 4, guidance_scale=scale, steps=1)
+        return counter.get_total_flops()
+
+    assert flops(3.0) < 1.95 * flops(1.0)
+
+
+def test_drift_options_change_what_follows_and_only_that():
+    plain = animate(pipeline())
+    noised = animate(pipeline(), drift=Drift(motion_noise=0.5))
+    matched = animate(pipeline(), drift=Drift(colour_match=1.0))
+    assert np.array_equal(noised[:3], plain[:3]) and not np.array_equal(noised[3:], plain[3:])
+    assert not np.array_equal(matched[:3], plain[:3])
+
+
+def test_offloaded_networks_are_on_the_device_while_they_work_alone():
+    """The CPU is both here; what is checked is who is where when."""
+    pipe = prepare(pipeline(), CPU, offload=True)
+    names = (*AnimationModel.components, "codec")
+    there: set[str] = set()
+    log: list[tuple[str, frozenset[str]]] = []
+    waiting = torch.device("cpu", 0)
+    pipe.residence = Residence(CPU, waiting)
+    for name in names:
+        network = getattr(pipe, name)
+
+        def to(device, name=name) -> None:
+            (there.discard if device is waiting else there.add)(name)
+
+        def note(*_, name=name) -> None:
+            log.append((name, frozenset(there)))
+
+        network.to = to
+        network.register_forward_pre_hook(note)
+    video = animate(pipe, 8)
+    assert all(name in present for name, present in log) and not there
+    assert {name for name, _ in log} == set(AnimationModel.components)
+    assert all("image_encoder" not in present for name, present in log if name != "image_encoder")
+    assert all("reference_net" not in present for name, present in log if name == "denoising_net")
+    assert np.array_equal(video, animate(pipeline(), 8))
+
+
+@pytest.mark.parametrize(
+    ("options", "most"),
+    [({"channels_last": True}, 1), ({"precision": "bfloat16"}, 255), ({"precision": "float32"}, 0)],
+)
+def test_precision_and_memory_format_change_rounding_alone(options, most):
+    plain = animate(pipeline(), 4).astype(int)
+    made = animate(prepare(pipeline(), CPU, **options), 4).astype(int)
+    difference = np.abs(made - plain)
+    assert difference.max() <= most and difference.mean() < 12
+    if options.get("precision") == "bfloat16":
+        assert difference.mean() > 0
+        pipe = prepare(pipeline(), CPU, **options)
+        assert {p.dtype for p in pipe.denoising_net.parameters()} == {torch.bfloat16}
+
+
+def test_work_ahead_keeps_the_order_passes_errors_on_and_stops_with_its_reader():
+    assert list(ahead(iter(range(100)), 3)) == list(range(100))
+
+    def breaking():
+        yield 1
+        raise ValueError("at two")
+
+    items = ahead(breaking())
+    assert next(items) == 1
+    with pytest.raises(ValueError, match="at two"):
+        next(items)
+    before = threading.active_count()
+    endless = ahead(itertools.count())
+    assert next(endless) == 0 and threading.active_count() == before + 1
+    endless.close()
+    assert threading.active_count() == before
+
+
+def test_a_seam_is_where_chunks_change_more_than_inside():
+    smooth = np.broadcast_to(np.arange(12, dtype=np.uint8)[:, None, None, None] * 2, (12, 4, 4, 3))
+    assert seam_ratio(smooth, [4, 8]) == 1
+    jump = smooth.copy()
+    jump[8:] += 30
+    assert seam_ratio(jump, [4, 8]) == pytest.approx((2 + 32) / 2 / 2)
+    plan = pipeline().plan(12)
+    assert borders(plan) == [4, 8]
+    with pytest.raises(ValueError, match="expected a border"):
+        seam_ratio(smooth, [])

@@ -1,0 +1,141 @@
+"""Each bad input is one line and nothing half written, or has the documented way out."""
+
+import shutil
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faceanim.data.demo_clip import demo_clip_path
+from faceanim.media.image import write_image
+from faceanim.media.video import read_video
+from faceanim.media.video_writer import write_video
+from faceanim.pose.sequence import PoseSequence
+from tests.pipelines.test_infer_command import described
+from tests.prepared import ROOT
+
+HOSTILE = ROOT.parent / "shared" / "data" / "hostile"
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory) -> Path:
+    """What is made here: good ones too, for a bad one to go with."""
+    folder = tmp_path_factory.mktemp("inputs")
+    frames = read_video(demo_clip_path()).frames_THWC[:8, :, :192]
+    write_image(folder / "good.png", frames[0])
+    write_video(folder / "good.mp4", frames, 24.0)
+    write_image(folder / "no_face.png", np.full((96, 96, 3), 128, np.uint8))
+    write_image(
+        folder / "two_faces.png", np.concatenate([frames[0], frames[4, ::2, ::2].repeat(2, 0)], axis=1)
+    )
+    (folder / "huge.png").write_bytes(png_header(16384, 16384))
+    (folder / "empty.png").touch()
+    (folder / "text.mp4").write_text("no video")
+    content = (folder / "good.mp4").read_bytes()
+    (folder / "cut.mp4").write_bytes(content[: len(content) // 2])
+    write_video(folder / "still.mp4", np.full((3, 96, 96, 3), 128, np.uint8), 24.0)
+    lost = frames.copy()
+    lost[2:4] = 128
+    write_video(folder / "lost.mp4", lost, 24.0)
+    points = np.random.default_rng(0).uniform(0, 48, (2, 68, 2)).astype(np.float32)
+    PoseSequence(points, np.ones(2, np.float32), 24.0, 64, 48).save(folder / "wide.npz")
+    PoseSequence(points, np.ones(2, np.float32), 24.0, 200, 200).save(folder / "large.npz")
+    fields = {"confidence": np.ones(0, np.float32), "fps": 24.0, "width": 64, "height": 64, "source": ""}
+    np.savez(folder / "none.npz", points=np.empty((0, 68, 2), np.float32), **fields)
+    if HOSTILE.is_dir():
+        shutil.copytree(HOSTILE, folder / "hostile", copy_function=shutil.copyfile)
+    return folder
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that says it is large; its pixels compress to nothing."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b""))
+        + chunk(b"IEND", b"")
+    )
+
+
+REFUSED = {
+    "reference=no_face.png": "no face found in the reference image",
+    "reference=huge.png": "too large: expected at most 50000000 pixels",
+    "reference=empty.png": "cannot read image",
+    "reference=good.mp4": "cannot read image",
+    "reference=nowhere.png": "no such file",
+    "reference=hostile/bomb_16384px.png": "too large",
+    "reference=hostile/truncated.jpg": "cannot read image",
+    "reference=hostile/broken.png": "cannot read image",
+    "driving=good.png": "cannot read video",
+    "driving=text.mp4": "cannot read video",
+    "driving=cut.mp4": "cannot read video",
+    "driving=still.mp4": "no face found in any of 3 frames",
+    "driving=hostile/empty.mp4": "cannot read video",
+    "driving=hostile/text.mp4": "cannot read video",
+    "driving=hostile/jpeg_renamed.mp4": "cannot read video",
+    "driving=hostile/truncated.mp4": "hostile/truncated.mp4",
+    "poses=none.npz": "expected points (T, 68, 2), got (0, 68, 2)",
+    "poses=wide.npz": "expected a square picture with crop=false, got 64x48",
+    "poses=good.png": "cannot read pose sequence",
+}
+
+
+@pytest.mark.parametrize("given", REFUSED)
+def test_what_cannot_be_used_is_one_line_and_leaves_nothing(command, pipeline_folder, files, tmp_path, given):
+    name, _, file = given.partition("=")
+    if file.startswith("hostile/") and not HOSTILE.is_dir():
+        pytest.skip("the shared hostile files are not here")
+    inputs = {"reference": files / "good.png", "driving": files / "good.mp4", name: files / file}
+    if name == "poses":
+        del inputs["driving"]
+    options = [f"{key}={path}" for key, path in inputs.items()]
+    code, _, err = command(
+        "infer.py",
+        f"pipeline={pipeline_folder}",
+        f"output={tmp_path / 'out.mp4'}",
+        "steps=1",
+        "device=cpu",
+        *options,
+    )
+    assert code == 2 and len(err.strip().splitlines()) == 1, err
+    assert REFUSED[given] in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "n_frames"),
+    [
+        ("driving=lost.mp4", 8),  # two frames without a face: filled
+        ("poses=large.npz", 2),  # of another size: scaled
+        ("reference=two_faces.png", 8),  # the largest face
+        ("driving=hostile/one_frame.mp4", 1),
+        ("driving=hostile/vfr.mp4", None),
+    ],
+)
+def test_what_has_a_way_out_gives_a_video(command, pipeline_folder, files, tmp_path, given, n_frames):
+    name, _, file = given.partition("=")
+    if file.startswith("hostile/") and not HOSTILE.is_dir():
+        pytest.skip("the shared hostile files are not here")
+    inputs = {"reference": files / "good.png", "driving": files / "good.mp4", name: files / file}
+    if name == "poses":
+        del inputs["driving"]
+    options = [f"{key}={path}" for key, path in inputs.items()]
+    code, _, err = command(
+        *(
+            "infer.py",
+            f"pipeline={pipeline_folder}",
+            f"output={tmp_path / 'out.mp4'}",
+            "steps=1",
+            "device=cpu",
+        ),
+        *("max_frames=8", *options),
+    )
+    assert code == 0, err
+    assert described(tmp_path / "out.mp4")[0] == (n_frames or 8)

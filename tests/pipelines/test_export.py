@@ -1,0 +1,157 @@
+"""What is exported is what was there: bit for bit in our layout, a public one, and as one graph."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from faceanim.models.animation_model import AnimationModel
+from faceanim.models.codec import VAECodec
+from faceanim.models.weights import load_parts, read_tensors
+from faceanim.pipelines.animation_pipeline import AnimationPipeline
+from faceanim.pipelines.denoising_step import FILES, export_step, step_with_inputs
+from faceanim.pipelines.export import cast_weights, export_pipeline
+from faceanim.pipelines.golden import FILES as GOLDEN_FILES
+from faceanim.pipelines.golden import GoldenFolder
+from faceanim.pipelines.moore_layout import IMAGE_ENCODER, VAE, write_moore
+from tests.conftest import tiny_model, tiny_scheduler, wake
+from tests.pipelines.test_animation_pipeline import animate, pipeline
+from tests.pipelines.test_golden import GOLDEN
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_on_disk_is_the_rounded_pipeline_bit_for_bit(dtype, tmp_path):
+    rounded = cast_weights(pipeline(), dtype)
+    rounded.save_pretrained(tmp_path / "p")
+    size = sum(p.stat().st_size for p in (tmp_path / "p").rglob("*.safetensors"))
+    loaded = AnimationPipeline.from_pretrained(tmp_path / "p")
+    assert {p.dtype for p in loaded.model.parameters()} == {torch.float32}
+    for network in rounded.model.children():
+        for parameter in network.parameters():
+            parameter.data = parameter.data.float()
+    assert np.array_equal(animate(loaded, guidance_scale=2.0), animate(rounded, guidance_scale=2.0))
+    assert not np.array_equal(animate(loaded), animate(pipeline()))
+    buffers = dict(rounded.model.named_buffers())
+    assert buffers and {b.dtype for b in buffers.values() if b.is_floating_point()} == {torch.float32}
+    pipeline().save_pretrained(tmp_path / "full")
+    whole = sum(p.stat().st_size for p in (tmp_path / "full").rglob("*.safetensors"))
+    assert size < 0.6 * whole
+
+
+def test_the_card_says_where_weights_come_from_and_names_no_path(command, appearance_run, tmp_path):
+    metrics = {"metrics": {"nme": {"generated": {"value": 0.25}}, "psnr": {"generated": {"value": None}}}}
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    options = (f"metrics={tmp_path / 'metrics.json'}", "license='CC BY-NC 4.0'", "dtype=float16")
+    code, _, err = command(
+        "-m", "scripts.export_pipeline", f"checkpoint={appearance_run}", f"output={tmp_path / 'p'}", *options
+    )
+    assert code == 0, err
+    card = (tmp_path / "p" / "README.md").read_text()
+    for word in ("appearance, 3", "- run: mine", "CC BY-NC 4.0", "0.25", "clips, sha256"):
+        assert word in card, word
+    provenance = json.loads((tmp_path / "p" / "provenance.json").read_text())
+    assert provenance["code"]["torch"].split("+")[0] == torch.__version__.split("+")[0]
+    assert provenance["metrics"]["values"] == {"nme": 0.25}
+    settings = yaml.safe_load((tmp_path / "p" / "training.yaml").read_text())
+    assert settings["data"]["folder"] and "/" not in settings["data"]["folder"]
+    for file in ("README.md", "provenance.json", "training.yaml"):
+        assert str(appearance_run.parent) not in (tmp_path / "p" / file).read_text()
+    assert AnimationPipeline.from_pretrained(tmp_path / "p").config["motion"] is False
+
+
+def test_without_metrics_the_card_has_the_last_validations(appearance_run, tmp_path):
+    folder = export_pipeline(appearance_run, tmp_path / "p")
+    values = json.loads((folder / "provenance.json").read_text())["metrics"]["values"]
+    assert "val/loss" in values and "The run's last validation" in (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"dtype": "int8"}, "dtype: expected one of float32, float16, bfloat16, got 'int8'"),
+        ({"layout": "comfy"}, "layout: expected one of diffusers, moore, got 'comfy'"),
+        (
+            {"layout": "moore"},
+            r"no place for motion_frames=2 \(0\); a Face Locator .*; DCTCodec .*; untrained motion",
+        ),
+        ({"metrics": "nowhere.json"}, "nowhere.json"),
+        ({"denoising_step": "trt"}, "denoising_step: expected one of torch_export, onnx, got 'trt'"),
+        ({"denoising_step": "onnx", "dtype": "float16"}, "expected dtype=float32 with it, got torch.float16"),
+    ],
+)
+def test_what_cannot_be_exported_says_why_and_leaves_nothing(appearance_run, tmp_path, options, expected):
+    with pytest.raises(ValueError, match=expected):
+        export_pipeline(appearance_run, tmp_path / "p", **options)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "README.md").touch()
+    with pytest.raises(ValueError, match="exists and is not a pipeline folder"):
+        export_pipeline(appearance_run, tmp_path)
+
+
+def moore_pipeline() -> AnimationPipeline:
+    model = tiny_model(0, enabled=False)
+    wake(model)
+    parts = {name: getattr(model, name) for name in model.components}
+    codec = VAECodec((8, 8, 8), 8, 1, 4)
+    return AnimationPipeline(**parts, codec=codec, scheduler=tiny_scheduler(), image_size=32, chunk_frames=4)
+
+
+def test_moores_layout_comes_back_bit_for_bit(tmp_path):
+    pipe = moore_pipeline()
+    write_moore(pipe, tmp_path / "moore")
+    again = moore_pipeline()
+    for parameter in again.model.parameters():
+        torch.nn.init.zeros_(parameter)
+    files = {
+        "reference_net": "reference_unet.pth",
+        "denoising_net": "denoising_unet.pth",
+        "motion_modules": "motion_module.pth",
+        "pose_guider": "pose_guider.pth",
+        "image_encoder": f"{IMAGE_ENCODER}/model.safetensors",
+        "codec": f"{VAE}/diffusion_pytorch_model.safetensors",
+    }
+    parts = {part: str(tmp_path / "moore" / name) for part, name in files.items()}
+    load_parts(again.model, again.codec, parts)
+    for a, b in zip(
+        (*pipe.model.children(), pipe.codec), (*again.model.children(), again.codec), strict=True
+    ):
+        for name, tensor in a.state_dict().items():
+            assert torch.equal(tensor, b.state_dict()[name]), name
+
+
+@pytest.mark.skipif(not GOLDEN.is_dir(), reason="no golden tensors here")
+def test_moores_layout_has_the_public_files_keys_and_values(tmp_path):
+    golden = GoldenFolder(GOLDEN / "moore_micro")
+    parts = {name: getattr(golden.model, name) for name in AnimationModel.components}
+    write_moore(
+        AnimationPipeline(**parts, codec=golden.codec, scheduler=golden.scheduler), tmp_path / "moore"
+    )
+    written = {path.stem: read_tensors(path) for path in (tmp_path / "moore").glob("*.pth")}
+    written["denoising_unet"] |= written.pop("motion_module")  # one file there
+    for name in ("reference_unet", "denoising_unet", "pose_guider"):
+        public = read_tensors(GOLDEN / "moore_micro" / f"{name}.safetensors")
+        assert name in GOLDEN_FILES.values() and written[name].keys() == public.keys()
+        for key, tensor in public.items():
+            assert torch.equal(written[name][key], tensor.float()), key
+
+
+@pytest.mark.slow
+def test_the_denoising_step_as_a_graph_is_the_network(tmp_path):
+    pipe = pipeline()
+    path = export_step(pipe, tmp_path, "torch_export")
+    step, inputs = step_with_inputs(pipe)
+    graph = torch.export.load(path).module()
+    with torch.no_grad():
+        torch.testing.assert_close(graph(*inputs), step(*inputs), atol=1e-5, rtol=1e-5)
+        other = [inputs[0] + 1, torch.tensor([20]), *inputs[2:]]
+        torch.testing.assert_close(graph(*other), step(*other), atol=1e-5, rtol=1e-5)
+        assert not torch.allclose(graph(*other), step(*inputs), atol=1e-2)
+
+
+@pytest.mark.slow
+def test_the_denoising_step_in_onnx_is_the_network(tmp_path):
+    pytest.importorskip("onnxscript")
+    pytest.importorskip("onnxruntime")
+    assert export_step(pipeline(), tmp_path, "onnx") == tmp_path / FILES["onnx"]

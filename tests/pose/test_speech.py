@@ -1,0 +1,169 @@
+"""From a sound file to a pose sequence: length, time, pieces, memory, and what is refused."""
+
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from faceanim.media.audio import write_wav
+from faceanim.media.errors import MediaError
+from faceanim.metrics.functional.lip_motion import opening
+from faceanim.models.audio_to_pose import AudioToPose
+from faceanim.models.log_mel import HOP, RATE
+from faceanim.pose import speech
+from faceanim.pose.composed import compose
+from faceanim.pose.head_pose import head_angles
+from faceanim.pose.measures import eye_openness, lip_aperture
+from faceanim.pose.speech import expression_of, motion_from_speech, poses_from_speech, sound_features
+from tests.pose.test_motion import somebody
+
+WAV2VEC2 = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+WAV2VEC2 |= {"conv_dim": [8] * 7, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 2}
+
+
+def talker(seed: int = 0, **options) -> AudioToPose:
+    """Whose lips and jaw do something at random, the rest of the face nothing."""
+    torch.manual_seed(seed)
+    model = AudioToPose(width=8, dropout=0.0, **options).eval()
+    with torch.no_grad():
+        model.out.weight.unflatten(0, (68, 2))[48:].normal_(std=0.1)
+    return model
+
+
+def babble(seconds: float, seed: int = 0) -> np.ndarray:
+    """Noise that comes and goes four times a second."""
+    time = np.arange(round(seconds * RATE)) / RATE
+    noise = np.random.default_rng(seed).normal(0, 0.1, len(time))
+    return (noise * np.sin(4 * np.pi * time) ** 2).astype(np.float32)
+
+
+@pytest.mark.parametrize(("seconds", "fps"), [(1.0, 24), (2.017, 25), (0.3, 29.97), (1.49, 30), (0.05, 24)])
+def test_there_are_as_many_frames_as_the_sound_lasts(seconds, fps, tmp_path):
+    write_wav(tmp_path / "a.wav", babble(seconds))
+    poses = poses_from_speech(tmp_path / "a.wav", talker(), somebody().points, 640, 480, fps)
+    assert len(poses) == max(1, round(round(seconds * RATE) / RATE * fps))
+    assert poses.fps == fps and (poses.width, poses.height) == (640, 480) and poses.found.all()
+    assert poses.source == "speech: a.wav"
+
+
+@pytest.mark.parametrize("encoder", ["mel", "wav2vec2"])
+def test_the_mouth_moves_when_the_sound_does(encoder):
+    """A click in silence: what it does to the face is centred on its frame, to within one."""
+    model = talker(encoder=encoder, dilations=[1, 2], wav2vec2={**WAV2VEC2, "num_hidden_layers": 0})
+    if encoder == "wav2vec2":  # what its transformer's random weights look at lies anywhere
+        torch.nn.init.zeros_(
+            model.speech_encoder.encoder.pos_conv_embed.conv.parametrizations.weight.original0
+        )
+    for second in (1.5, 2.5):
+        click = np.zeros(4 * RATE, np.float32)
+        click[round(second * RATE) - 80 : round(second * RATE) + 80] += 0.5
+        made = expression_of(click, model, 100, 25.0)
+        change = np.abs(made - np.median(made, axis=0)).sum(axis=(1, 2))
+        near = slice(round(25 * second) - 12, round(25 * second) + 13)
+        centre = (np.arange(100)[near] * change[near] ** 2).sum() / (change[near] ** 2).sum()
+        assert abs(centre - 25 * second) <= 1, centre
+
+
+def test_pieces_leave_no_seams(monkeypatch):
+    """Features of a sound that comes in pieces are those of the whole, and so is what the network makes of them."""
+    model, sound = talker(), babble(7.3)
+    whole, n_samples = sound_features([sound], model)
+    pieces, n_again = sound_features(np.split(sound, [1, 500, 9000, 40_000, 40_100]), model)
+    assert n_samples == n_again == len(sound) and whole.shape[1] == 1 + len(sound) // HOP
+    assert (whole - pieces).abs().max() < 1e-4
+    expected = expression_of(sound, model, 175, 24.0)
+    monkeypatch.setattr(speech, "_PIECE_SECONDS", 1.0)
+    assert np.abs(expression_of(sound, model, 175, 24.0) - expected).max() < 1e-5
+
+
+def test_the_hidden_states_of_long_speech_are_as_many_and_at_their_moments():
+    model = talker(encoder="wav2vec2", wav2vec2=WAV2VEC2)
+    sound = babble(45)
+    features, _ = sound_features([sound], model)
+    assert features.shape == (16, 1 + 45 * 50)
+    late, _ = sound_features([np.concatenate([np.zeros(RATE, np.float32), sound])], model)
+    inside = slice(100, 900)  # of the first piece; a second is 50 features
+    moved = late[:, 150:950]
+    assert torch.corrcoef(torch.stack([moved.flatten(), features[:, inside].flatten()]))[0, 1] > 0.9
+
+
+def test_ten_minutes_take_little_memory(tmp_path):
+    sound = babble(20)
+    write_wav(tmp_path / "long.wav", np.tile(sound, 30))
+    model = talker()
+    torch.set_num_threads(1)
+    tracemalloc.start()
+    motion = motion_from_speech(tmp_path / "long.wav", model)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(motion) == 600 * 24
+    assert peak < 100e6  # numpy's: 16 MB are the motion itself; the sound alone would be 38 MB as floats
+    one = motion_from_speech(tmp_path / "long.wav", model, max_seconds=700).expression
+    np.testing.assert_array_equal(one, motion.expression)
+
+
+def test_blinks_and_a_head_that_moves_and_the_same_seed_gives_the_same(tmp_path):
+    write_wav(tmp_path / "a.wav", babble(20))
+    reference = somebody().points
+    poses = poses_from_speech(tmp_path / "a.wav", talker(), reference, 640, 480)
+    openness = eye_openness(poses.points).mean(axis=1)
+    shut = openness < 0.4 * np.median(openness)
+    assert 3 <= (shut[1:] & ~shut[:-1]).sum() <= 12
+    turned = np.ptp(head_angles(poses.points), axis=0)
+    assert 2 < turned[0] < 12 and np.abs(np.diff(head_angles(poses.points)[:, 0])).max() < 1.5
+    off = np.linalg.norm(poses.points[0, :36] - reference[:36], axis=1).mean()
+    assert off < 1
+    again = poses_from_speech(tmp_path / "a.wav", talker(), reference, 640, 480)
+    np.testing.assert_array_equal(again.points, poses.points)
+    other = poses_from_speech(tmp_path / "a.wav", talker(), reference, 640, 480, seed=1)
+    assert np.abs(other.points - poses.points).max() > 1
+
+
+def test_the_head_of_a_template_over_lips_from_speech(tmp_path):
+    write_wav(tmp_path / "a.wav", babble(20))
+    reference, model = somebody(turned=(0, 0, 0)).points, talker()
+    poses = poses_from_speech(tmp_path / "a.wav", model, reference, 640, 480, head=compose("turning"))
+    plain = poses_from_speech(tmp_path / "a.wav", model, reference, 640, 480)
+    assert len(poses) == 480
+    assert np.ptp(head_angles(poses.points)[:, 0]) > 25
+    lips = lip_aperture(poses.points), lip_aperture(plain.points)
+    assert np.corrcoef(*lips)[0, 1] > 0.95
+
+
+def test_what_cannot_be_spoken_is_refused_in_one_line(tmp_path):
+    model, reference = talker(), somebody().points
+    write_wav(tmp_path / "short.wav", babble(0.02))
+    (tmp_path / "broken.wav").write_bytes(b"RIFF")
+    write_wav(tmp_path / "long.wav", babble(3))
+    cases = (
+        ("short.wav", {}, ValueError, "at least 0.04 s of sound, got 0.020 s"),
+        ("broken.wav", {}, MediaError, "cannot read sound"),
+        ("long.wav", {"max_seconds": 2}, MediaError, "too long: expected at most 2 s"),
+        ("long.wav", {"fps": 0}, ValueError, "fps: expected a rate above 0"),
+    )
+    for name, options, kind, words in cases:
+        with pytest.raises(kind, match=words) as caught:
+            poses_from_speech(tmp_path / name, model, reference, 640, 480, **options)
+        assert "\n" not in str(caught.value)
+
+
+def test_louder_and_softer_recordings_say_the_same():
+    model, sound = talker(), babble(3)
+    loud, soft = (opening(expression_of(gain * sound, model, 72, 24.0)) for gain in (1.0, 0.1))
+    assert np.corrcoef(loud, soft)[0, 1] > 0.98
+
+
+def test_a_model_of_another_version_or_kind_is_refused(tmp_path):
+    talker().save_pretrained(tmp_path / "model")
+    assert isinstance(AudioToPose.load(tmp_path / "model"), AudioToPose)
+    config = tmp_path / "model" / "config.json"
+    config.write_text(config.read_text().replace('"width": 8', '"width": 9'))
+    with pytest.raises(ValueError, match="do not fit"):
+        AudioToPose.load(tmp_path / "model")
+    config.write_text('{"sizes": 3}')
+    with pytest.raises(ValueError, match="does not describe an AudioToPose"):
+        AudioToPose.load(tmp_path / "model")
+    with pytest.raises(ValueError, match="expected a run folder of stage=audio_to_pose"):
+        AudioToPose.load(Path("/nowhere"))
