@@ -6,7 +6,7 @@ from faceanim.pose.landmarks import check_frames
 from faceanim.pose.topology import N_POINTS
 
 SIZE = 128  # D
-_WEIGHTS_FILE = "dlib_face_recognition_resnet_model_v1.dat"
+WEIGHTS_FILE = "dlib_face_recognition_resnet_model_v1.dat"
 
 
 class FaceEmbedder:
@@ -25,7 +25,7 @@ class FaceEmbedder:
                 f"identity needs the package {error.name}: pip install 'faceanim[dlib]'"
             ) from error
         self._dlib = dlib
-        weights = dlib_weights().with_name(_WEIGHTS_FILE)
+        weights = dlib_weights().with_name(WEIGHTS_FILE)
         if not weights.is_file():
             raise ValueError(
                 f"identity needs {weights}: pip install --force-reinstall face_recognition_models"

@@ -9,11 +9,13 @@ import skimage.data
 import torch
 
 from faceanim.media.image import read_image
+from faceanim.metrics.comparison import Comparison
 from faceanim.metrics.face_embedding import FaceEmbedder
 from faceanim.metrics.functional.identity import identity_similarity
 from faceanim.metrics.identity import IdentitySimilarity
 from faceanim.pose.landmarks import landmarker
 from faceanim.pose.scaling import resize_within
+from tests.metrics.seen import video
 
 IMAGES = Path(__file__).resolve().parents[3] / "shared" / "data" / "images"
 
@@ -42,31 +44,35 @@ def test_it_is_one_minus_the_distance():
     assert identity_similarity(a, a).tolist() == [1.0] * 5
 
 
+def seen(reference: torch.Tensor, generated: torch.Tensor) -> Comparison:
+    n_frames = len(generated)
+    return Comparison(
+        video(1, embeddings=reference), video(n_frames), video(n_frames, embeddings=generated), fps=25.0
+    )
+
+
 def test_lost_faces_are_counted_and_left_out_of_the_mean():
-    reference, generated = embeddings(6, 0), embeddings(6, 1)
-    reference[0] = torch.nan
+    reference, generated = embeddings(1, 0), embeddings(6, 1)
     generated[[0, 2, 3]] = torch.nan
     metric = IdentitySimilarity()
-    metric.update(reference, generated)
-    found = metric.compute()
-    counts = [found[k].item() for k in found if k.startswith("frames")]
-    assert counts == [6, 1, 2]
-    expected = identity_similarity(reference, generated)[[1, 4, 5]].mean().item()
-    assert found["similarity"].item() == pytest.approx(expected)
+    metric.update(seen(reference, generated))
+    assert (metric.n, metric.lost) == (3, 3)
+    expected = identity_similarity(reference.expand(6, -1), generated)[[1, 4, 5]].mean().item()
+    assert metric.compute().item() == pytest.approx(expected)
     metric.reset()
-    metric.update(reference[:1], generated[:1])
-    assert metric.compute()["similarity"].isnan()  # nothing to take a mean over: never 0
+    metric.update(seen(torch.full_like(reference, torch.nan), generated))
+    assert metric.compute().isnan()  # nothing to take a mean over: never 0
 
 
 def test_merging_ranks_with_an_odd_number_of_frames_counts_each_once():
-    a, b = embeddings(5, 0), embeddings(5, 1)
+    a, b = embeddings(1, 0), embeddings(5, 1)
     whole, one, other = IdentitySimilarity(), IdentitySimilarity(), IdentitySimilarity()
-    whole.update(a, b)
-    one.update(a[:3], b[:3])
-    other.update(a[3:], b[3:])
+    whole.update(seen(a, b))
+    one.update(seen(a, b[:3]))
+    other.update(seen(a, b[3:]))
     one.merge_state(other)
-    assert one.compute()["frames"] == 5
-    torch.testing.assert_close(one.compute()["similarity"], whole.compute()["similarity"], atol=1e-12, rtol=0)
+    assert one.n == 5
+    torch.testing.assert_close(one.compute(), whole.compute(), atol=1e-12, rtol=0)
 
 
 def test_wrong_shapes_say_what_was_expected():

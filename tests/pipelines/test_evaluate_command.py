@@ -14,9 +14,10 @@ from faceanim.media.clip_reader import ClipReader
 from faceanim.media.image import read_image
 from faceanim.media.video import read_video, video_info
 from faceanim.media.video_writer import write_video
-from faceanim.metrics.candidates import AnimatedClips, PreparedClips, candidate
+from faceanim.metrics.candidates import AnimatedClips, candidate
+from faceanim.metrics.catalogue import METRICS
+from faceanim.metrics.prepared_clips import PreparedClips
 from faceanim.metrics.protocol import Protocol
-from faceanim.metrics.scores import METRICS
 
 QUICK = ("protocol.steps=2", "protocol.max_frames=5", "device=cpu")
 
@@ -40,11 +41,11 @@ def test_predictions_are_measured_beside_the_static_baseline(command, videos, tm
     )
     assert code == 0, err
     copy, still = (json.loads((run_dir / "clips" / f"{name}.json").read_text()) for name in ("copy", "still"))
-    scores = {name: score["value"] for name, score in copy["generated"]["metrics"].items()}
+    scores = {name: score["value"] for name, score in copy["scores"]["generated"].items()}
     assert scores["nme"] == 0 and scores["face_found_rate"] == 1
     assert scores["psnr"] == 100 and scores["ssim"] == pytest.approx(1, abs=1e-6)
     for name in ("nme", "psnr", "ssim"):  # equal but for the compression of a still picture
-        got, expected = (still[who]["metrics"][name]["value"] for who in ("generated", "static"))
+        got, expected = (still["scores"][who][name]["value"] for who in ("generated", "static"))
         assert got == pytest.approx(expected, rel=0.05), name
 
     content = json.loads((run_dir / "metrics.json").read_text())
@@ -52,12 +53,28 @@ def test_predictions_are_measured_beside_the_static_baseline(command, videos, tm
     assert content["n_clips"] == 2 and content["n_frames"] == 8
     assert content["protocol"]["name"] == "predictions" and content["protocol"]["steps"] is None
     assert set(content["metrics"]) == set(METRICS)
-    mean = (copy["generated"]["metrics"]["nme"]["value"] + still["generated"]["metrics"]["nme"]["value"]) / 2
-    assert content["metrics"]["nme"]["generated"] == {"value": pytest.approx(mean), "n": 8, "reason": None}
+    nme = content["metrics"]["nme"]["generated"]
+    worst = still["scores"]["generated"]["nme"]["value"]
+    assert nme == {
+        "value": pytest.approx(worst / 2),
+        "n": 8,
+        "reason": None,
+        "interval": [0, pytest.approx(worst)],
+    }
+    assert content["metrics"]["fid"]["generated"]["value"] is None
+    assert "unavailable: no pt_inception" in content["metrics"]["fid"]["generated"]["reason"]
+    assert content["metric_weights"]["dlib_landmarks"].startswith("fbdc2cb8")
     with (run_dir / "per_clip.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["clip_id"] for row in rows] == ["copy", "still"] and float(rows[0]["generated_nme"]) == 0
-    assert "nme" in out and "static" in out
+    assert rows[0]["protocol_hash"] == content["protocol_hash"]
+    assert "nme" in out and "static" in out and "fid, kid: unavailable" in out
+    page = (run_dir / "report.html").read_text()
+    assert page.count("data:video/mp4;base64,") == 2 and "http://" not in page.replace(
+        "http://www.w3.org", ""
+    )
+    for hash_ in (content["protocol_hash"], content["data_hash"]):
+        assert hash_ in page
     assert read_image(run_dir / "sheets" / "still.png").ndim == 3
 
 
@@ -78,7 +95,7 @@ def test_a_pipeline_is_measured_on_held_out_clips_and_an_unchanged_second_run_ge
     info = video_info(tmp_path / "videos" / "carphone_test.mp4")
     assert (info.width, info.height, info.n_frames, info.fps) == (64, 64, 5, 12)
 
-    def refuse(self, clip):
+    def refuse(self, clip, sound):
         raise AssertionError(f"{clip.clip_id} was generated again")
 
     with monkeypatch.context() as patched:
@@ -94,7 +111,7 @@ def test_a_pipeline_is_measured_on_held_out_clips_and_an_unchanged_second_run_ge
 
 
 def _protocol(reference: str) -> Protocol:
-    return Protocol("test", reference, "test", None, 2, 1.0, 0, "dlib", 1)
+    return Protocol("test", 1, reference=reference, split="test", steps=2, guidance_scale=1.0, seed=0)
 
 
 @pytest.mark.parametrize(("reference", "clip"), [("source", "train"), ("clip", "test")])
@@ -114,7 +131,7 @@ def test_wrong_options_are_one_line_that_names_what_is_wrong(
 
     made, data = f"pipeline={pipeline_folder}", f"data.folder={prepared_folder}"
     assert "either pipeline=<folder> or predictions=<folder>, got neither" in error()
-    assert "cross_reenactment" in error(made, "protocol=cross_reenactment")
+    assert "mirror_reenactment" in error(made, "protocol=mirror_reenactment")
     assert "protocol.reference" in error(made, data, "protocol.reference=none")
     assert "steps" in error(made, data, "protocol.steps=many")
     assert "landmarks" in error(made, data, "landmarks=eyes")
