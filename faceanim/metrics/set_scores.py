@@ -86,9 +86,12 @@ def _score(
         return Score(None, 0, _TOO_FEW)
     if np.count_nonzero(n_C) < 2:
         return Score(value, n)
-    n_C = np.asarray(n_C)
-    spread = np.std([distance(drawn) for drawn in resamples_RC if n_C[drawn].sum() >= 2], ddof=1)
-    return Score(value, n, None, (value - 1.96 * float(spread), value + 1.96 * float(spread)))
+    with np.errstate(
+        invalid="ignore", divide="ignore"
+    ):  # a resample may be one clip's single sample, many times
+        drawn = np.array([distance(clips) for clips in resamples_RC if np.asarray(n_C)[clips].sum() >= 2])
+    half = 1.96 * float(np.std(drawn[np.isfinite(drawn)], ddof=1))
+    return Score(float(value), n, None, (float(value) - half, float(value) + half))
 
 
 def _tensors(features: Sequence[np.ndarray], device: torch.device) -> list[Tensor]:
