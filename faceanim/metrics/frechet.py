@@ -1,5 +1,7 @@
 """How far generated pictures, or videos, are from real ones as a crowd: FID, FVD, KID. N: samples; D: features."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torchmetrics import Metric
@@ -17,8 +19,8 @@ class _DistanceOfSets(Metric):
     full_state_update = False
     distance = None
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.add_state("real", [], dist_reduce_fx="cat")
         self.add_state("generated", [], dist_reduce_fx="cat")
 

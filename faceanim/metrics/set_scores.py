@@ -24,7 +24,7 @@ def frechet_score(
     """Over the features (N, D) of each clip. The interval is 1.96 standard deviations of the distance over resampled
     clips to either side: the percentiles themselves would lie too high, as resamples hold fewer different samples."""
     real_C, generated_C = _tensors(real, device), _tensors(generated, device)
-    metric = FrechetDistance().to(device)
+    metric = FrechetDistance(sync_on_compute=False).to(device)  # one rank has all clips
     metric.update(torch.cat(real_C), torch.cat(generated_C))
     return _score(
         metric.compute().item(),

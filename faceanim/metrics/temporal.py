@@ -36,9 +36,9 @@ class WarpingError(MeanOverFrames):
 class BackgroundVariation(MeanOverFrames):
     """How much consecutive frames differ away from all faces of the clip, in levels of 255.
 
-    Away from: real and generated faces, reference included, dilated by 0.3 of their size. Where the camera is still,
-    lower is better; the real video's own figure says what the scene itself does. NaN for clips without a face or room
-    beside it.
+    Away from: the real faces and the reference's, dilated by 0.3 of their size, so that the place is the same for every
+    method; of another person's motion, which is elsewhere, the generated faces. Where the camera is still, lower is
+    better; the real video's own figure says what the scene itself does. NaN for clips without a face or room beside it.
     """
 
     higher_is_better = False
@@ -46,7 +46,8 @@ class BackgroundVariation(MeanOverFrames):
 
     def values(self, seen: Comparison) -> Tensor:
         """(T - 1,)"""
-        points = torch.cat([seen.reference.points, seen.real.points, seen.generated.points])
+        moving = seen.real if seen.same_person else seen.generated
+        points = torch.cat([seen.reference.points, moving.points])
         there = points[points.isfinite().all(dim=(1, 2))].numpy()
         n_pairs = max(0, len(seen.generated) - 1)
         if not len(there):
