@@ -85,7 +85,8 @@ class PreparedClips:
         self, protocol: Protocol, rows: dict[str, ManifestRow], kept: list[ManifestRow]
     ) -> list[ManifestRow]:
         if protocol.clips is not None:
-            return [rows[clip_id] for clip_id in protocol.clips if self._there(clip_id, rows)]
+            found = [self._find(name, rows) for name in protocol.clips]
+            return [row for row in found if row is not None]
         chosen = [row for row in kept if row.split == protocol.split]
         if not chosen:
             splits = ", ".join(sorted({row.split for row in kept})) or "no clip at all"
@@ -100,20 +101,20 @@ class PreparedClips:
         if protocol.pairs is None:
             pairs = paired(self._chosen(protocol, rows, kept), protocol.pairing_seed)
         else:
-            there = {
-                name: self._there(name, rows)
-                for name in dict.fromkeys(name for pair in protocol.pairs for name in pair)
-            }
-            pairs = [(rows[a], rows[b]) for a, b in protocol.pairs if there[a] and there[b]]
+            names = dict.fromkeys(name for pair in protocol.pairs for name in pair)
+            found = {name: self._find(name, rows) for name in names}
+            pairs = [(found[a], found[b]) for a, b in protocol.pairs if found[a] and found[b]]
         return {f"{a.clip_id}--{b.clip_id}": Job(b, a, False) for a, b in pairs}
 
-    def _there(self, clip_id: str, rows: dict[str, ManifestRow]) -> bool:
-        row = rows.get(clip_id)
-        if row is not None and row.keep:
-            return True
-        reason = "not in the index" if row is None else f"dropped: {row.drop_reasons}"
-        self.missing.append(MissingClip(clip_id, reason))
-        return False
+    def _find(self, name: str, rows: dict[str, ManifestRow]) -> ManifestRow | None:
+        """The kept clip of this id or, of a source video of this id, the first in the order of ids."""
+        meant = [rows[name]] if name in rows else [row for row in rows.values() if row.source_id == name]
+        kept = [row for row in meant if row.keep]
+        if not kept:
+            reason = f"dropped: {meant[0].drop_reasons}" if meant else "not in the index"
+            self.missing.append(MissingClip(name, reason))
+            return None
+        return min(kept, key=lambda row: row.clip_id)
 
 
 def paired(rows: list[ManifestRow], seed: int) -> list[tuple[ManifestRow, ManifestRow]]:

@@ -22,8 +22,9 @@ class Protocol:
     the motion (cross).
     reference: the reference image is the first frame of the earliest prepared clip of the same source video
     ("source"), or the clip's own first frame ("clip").
-    split: of the prepared clips that are evaluated. clips: their frozen ids, None: all of the split. pairs, of cross:
-    (clip whose first frame is the reference, clip that drives), None: drawn by pairing_seed, over clips of the split.
+    split: of the prepared clips that are evaluated. clips: their frozen ids, or those of source videos, whose first
+    clip is meant; None: all of the split. pairs, of cross: (clip whose first frame is the reference, clip that drives);
+    None: drawn by pairing_seed from the clips.
     max_frames: at most so many from each clip's start, None for all. fps, size (pixels, square): what clips must have,
     None: whatever they have. crop: how clips were cut from their videos: stabilised_square is the preparation's; none
     where nothing is known.
