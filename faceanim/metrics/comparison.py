@@ -5,7 +5,7 @@ T: frames; H, W: pixels; h, w: pixels of the frames on which flow is found; D: s
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -61,12 +61,14 @@ class Finders:
 class SeenVideo:
     """uint8 frames (T, H, W, 3) and, once it is asked for, what is in them.
 
-    still_of: the video is this single frame, repeated, so that everything is looked for once.
+    still_of: the video is this single frame, repeated, so that everything is looked for once. notes: what else was
+    found, by whom.
     """
 
     frames_THW3: np.ndarray
     finders: Finders
     still_of: "SeenVideo | None" = field(default=None, repr=False)
+    notes: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         frames = self.frames_THW3

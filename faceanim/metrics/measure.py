@@ -13,6 +13,7 @@ from faceanim.metrics.tools import Tools
 # In the order of the report: what was made, the baselines, and what the real video itself scores.
 METHODS = ("generated", "static", "warped", "real")
 _PIXELS = ("psnr", "ssim", "lpips", "tlp", "flow_error", "warping_error")
+_HEARD = ("sync_confidence", "sync_distance")
 _NO_REAL_FACE = "no face was found in any real frame"
 _NO_GENERATED_FACE = "no face was found in any generated frame that has a real one"
 _OTHER_PERSON = "another person's motion: there are no real frames to compare with"
@@ -90,6 +91,8 @@ def _reason(metric: str, seen: Comparison) -> str:
     if metric in _PIXELS:
         return "fewer than two frames"
     real = face_is_there(seen.real.points)
+    if metric in _HEARD and seen.sound_N is None:
+        return "no sound"
     if not real.any():
         return _NO_REAL_FACE
     if not seen.reference.points.isfinite().all() and metric in ("identity", "identity_drift"):

@@ -17,6 +17,7 @@ from faceanim.metrics.frame_similarity import PerceptualDistance, Psnr, Ssim, Te
 from faceanim.metrics.head_motion import ExpressionDistance, PoseDistance
 from faceanim.metrics.identity import IdentitySimilarity
 from faceanim.metrics.landmark_error import FaceFoundRate, LandmarkError, LandmarkSuccessRate
+from faceanim.metrics.lip_sync import LipSync, SyncConfidence, SyncDistance
 from faceanim.metrics.mean_over_frames import MeanOverFrames
 from faceanim.metrics.networks.lpips import Lpips
 from faceanim.metrics.protocol import Protocol
@@ -35,6 +36,7 @@ class Tools:
 
     finders: Finders
     lpips: Lpips | None = None
+    lip_sync: LipSync | None = None
     features: dict[str, SetFeatures] = field(default_factory=dict)
     unavailable: dict[str, str] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
@@ -42,7 +44,7 @@ class Tools:
     @property
     def hears(self) -> bool:
         """Whether a metric needs the clips' sound."""
-        return False
+        return self.lip_sync is not None
 
     def metrics(self, names: Sequence[str] | None = None) -> dict[str, MeanOverFrames]:
         """Those that give a mean over frames, new; only those of these names."""
@@ -64,6 +66,8 @@ class Tools:
             "warping_error": WarpingError,
             "background_variation": BackgroundVariation,
             "nme_drift": lambda: Drift(LandmarkError()),
+            "sync_confidence": lambda: SyncConfidence(self.lip_sync),
+            "sync_distance": lambda: SyncDistance(self.lip_sync),
             "identity_drift": lambda: Drift(IdentitySimilarity(), every),
         }
         return {
@@ -83,7 +87,8 @@ def evaluation_tools(protocol: Protocol, files: WeightFiles, device: torch.devic
     tools.lpips = _try(tools, ("lpips", "tlp"), lambda: build_lpips(files.find("alexnet"), device))
     frames = _try(tools, ("fid", "kid"), lambda: FrameFeatures(files.find("inception"), device, batch))
     windows = _try(tools, ("fvd",), lambda: _video_features(protocol, files, device, batch))
-    tools.unavailable |= dict.fromkeys(("sync_confidence", "sync_distance"), "not there yet")
+    names = ("sync_confidence", "sync_distance")
+    tools.lip_sync = _try(tools, names, lambda: LipSync.load(files.find("syncnet"), device, batch))
     tools.features = {
         name: features
         for name, features in (("frames", frames), ("windows", windows))
