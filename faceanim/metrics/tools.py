@@ -70,10 +70,16 @@ class Tools:
             "sync_distance": lambda: SyncDistance(self.lip_sync),
             "identity_drift": lambda: Drift(IdentitySimilarity(), every),
         }
+        needs = (
+            (self.lpips, ("lpips", "tlp")),
+            (self.lip_sync, ("sync_confidence", "sync_distance")),
+            (self.finders.embedder, ("identity", "identity_drift")),
+        )
+        absent = {*self.unavailable, *(name for tool, of in needs if tool is None for name in of)}
         return {
             name: make()
             for name, make in makers.items()
-            if name not in self.unavailable and (names is None or name in names)
+            if name not in absent and (names is None or name in names)
         }
 
 

@@ -97,18 +97,21 @@ def test_a_clip_is_judged_by_its_sound_and_has_no_figure_without(network):
     sound = np.random.default_rng(0).normal(0, 0.1, 8 * 640).astype(np.float32)
     judge = LipSync(network, torch.device("cpu"), batch=2)
 
-    def seen(sound_N: np.ndarray | None, shown: np.ndarray = frames) -> Comparison:
+    points = torch.from_numpy(landmarker("dlib").detect(frames).points)
+
+    def seen(sound_N: np.ndarray | None, n_frames: int = 8, lost: bool = False) -> Comparison:
+        shown = frames[:n_frames]
         clip = ClipFrames(shown[0], shown, shown, None, 25.0, sound_N=sound_N)
-        return Comparison.of(clip, Finders(landmarker("dlib")))
+        found = Comparison.of(clip, Finders(None))
+        found.generated.points = torch.full_like(points, torch.nan) if lost else points[:n_frames]
+        return found
 
     confidence, distance = SyncConfidence(judge), SyncDistance(judge)
+    for clip in (seen(sound), seen(None), seen(sound, lost=True), seen(sound[: 5 * 640], n_frames=5)):
+        confidence.update(clip)
+        distance.update(clip)
     for metric in (confidence, distance):
-        metric.update(seen(sound))
-        assert metric.compute().isfinite() and metric.n == 1
-        metric.update(seen(None))
-        metric.update(seen(sound, np.zeros_like(frames)))
-        metric.update(seen(sound[: 5 * 640], frames[:5]))
-        assert (metric.n, metric.lost) == (1, 3)
+        assert metric.compute().isfinite() and (metric.n, metric.lost) == (1, 3)
     whole = seen(sound)
     assert LipSync(network, torch.device("cpu"), batch=100).judge(whole) == pytest.approx(
         judge.judge(seen(sound))

@@ -14,12 +14,10 @@ from faceanim.metrics.score import Score, pooled, resamples, score
 from faceanim.metrics.tools import Tools
 from faceanim.pose.landmarks import landmarker
 
-MISSING = {"lpips": "not here", "tlp": "not here"}
-
 
 @pytest.fixture(scope="module")
 def tools() -> Tools:
-    return Tools(Finders(landmarker("dlib"), FaceEmbedder(), 2), unavailable=MISSING)
+    return Tools(Finders(landmarker("dlib"), FaceEmbedder(), 2))
 
 
 @pytest.fixture(scope="module")
