@@ -46,6 +46,7 @@ def evaluate(
     if ranks.number == 0:
         for name in REPORT_FILES:  # no old numbers lie beside new clips if this run is interrupted
             (run_dir / name).unlink(missing_ok=True)
+    others = {Path(folder).name or str(folder): read_metrics(folder) for folder in compare}
     error = None
     try:
         shared = ranks.share(candidate.clips)
@@ -68,7 +69,6 @@ def evaluate(
     content = summarise(
         run_dir, candidate, stamp, records, tools.unavailable, tools.weights, device or torch.device("cpu")
     )
-    others = {Path(folder).name or str(folder): read_metrics(folder) for folder in compare}
     write_csv(run_dir / "per_clip.csv", records)
     write_page(run_dir, content, records, others)
     write_metrics(run_dir / "metrics.json", content)

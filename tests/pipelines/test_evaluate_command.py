@@ -14,7 +14,7 @@ from faceanim.media.clip_reader import ClipReader
 from faceanim.media.image import read_image
 from faceanim.media.video import read_video, video_info
 from faceanim.media.video_writer import write_video
-from faceanim.metrics.candidates import AnimatedClips, candidate
+from faceanim.metrics.candidates import AnimatedClips, PredictedVideos, candidate
 from faceanim.metrics.catalogue import METRICS
 from faceanim.metrics.prepared_clips import PreparedClips
 from faceanim.metrics.protocol import Protocol
@@ -76,6 +76,52 @@ def test_predictions_are_measured_beside_the_static_baseline(command, videos, tm
     for hash_ in (content["protocol_hash"], content["data_hash"]):
         assert hash_ in page
     assert read_image(run_dir / "sheets" / "still.png").ndim == 3
+
+
+def test_a_run_that_was_interrupted_goes_on_and_stands_beside_other_runs_in_the_report(
+    command, videos, tmp_path, monkeypatch
+):
+    given = tuple(
+        f"{name}={folder}" for name, folder in zip(("predictions", "references"), videos, strict=True)
+    )
+    whole, broken, other = (tmp_path / name for name in ("whole", "broken", "other"))
+    assert command("evaluate.py", *given, f"run_dir={whole}")[0] == 0
+    produce = PredictedVideos.produce
+
+    def interrupted(self, clip, sound):
+        if clip.clip_id == "still":
+            raise KeyboardInterrupt
+        return produce(self, clip, sound)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PredictedVideos, "produce", interrupted)
+        assert command("evaluate.py", *given, f"run_dir={broken}")[0] == 130
+    assert [path.name for path in (broken / "clips").iterdir()] == ["copy.json"]
+    assert not (broken / "metrics.json").exists()
+    done = []
+
+    def noted(self, clip, sound):
+        done.append(clip.clip_id)
+        return produce(self, clip, sound)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PredictedVideos, "produce", noted)
+        assert command("evaluate.py", *given, f"run_dir={broken}", f"compare=[{whole}]")[0] == 0
+    assert done == ["still"]  # what was done is not done again
+    one, two = (json.loads((folder / "metrics.json").read_text()) for folder in (whole, broken))
+    one.pop("seconds"), two.pop("seconds")
+    assert one == two
+    page = (broken / "report.html").read_text()
+    assert "whole<small>comparable" in page
+
+    assert (
+        command("evaluate.py", *given, f"run_dir={other}", f"compare=[{whole}]", "protocol.resamples=9")[0]
+        == 0
+    )
+    page = (other / "report.html").read_text()
+    assert "whole<small>not comparable" in page and "whole differs in protocol.resamples" in page
+    code, _, err = command("evaluate.py", *given, f"run_dir={other}", f"compare=[{tmp_path}]")
+    assert code == 2 and "compare: expected the folder of a finished evaluation" in err
 
 
 def test_a_pipeline_is_measured_on_held_out_clips_and_an_unchanged_second_run_generates_nothing(
