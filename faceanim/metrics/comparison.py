@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from faceanim.media.sheet import side_by_side, video_sheet
-from faceanim.metrics.face_embedding import FaceEmbedder
+from faceanim.metrics.face_embedding import Embedder
 from faceanim.metrics.functional.temporal import optical_flow
 from faceanim.pose.landmarks import FaceLandmarker
 
@@ -53,7 +53,7 @@ class Finders:
     """What looks for faces. embedder: None where there is none. embed_every: of so many frames one is embedded."""
 
     landmarker: FaceLandmarker | None
-    embedder: FaceEmbedder | None = None
+    embedder: Embedder | None = None
     embed_every: int = 1
 
 

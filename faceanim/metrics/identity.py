@@ -1,5 +1,7 @@
 """Does the generated face stay the reference's?"""
 
+from collections.abc import Callable
+
 from torch import Tensor
 
 from faceanim.metrics.comparison import Comparison
@@ -8,15 +10,19 @@ from faceanim.metrics.mean_over_frames import MeanOverFrames
 
 
 class IdentitySimilarity(MeanOverFrames):
-    """Mean similarity to the reference (see `identity_similarity`) over the frames in which both faces were found.
+    """Mean likeness to the reference over the frames in which both faces were found; `lost` counts the others.
 
-    `lost` counts the frames in which either was not.
+    likeness: of two sets of embeddings (T, D), as their embedder has it.
     """
 
     higher_is_better = True
     needs_real = False
 
+    def __init__(self, likeness: Callable[[Tensor, Tensor], Tensor] = identity_similarity) -> None:
+        super().__init__()
+        self.likeness = likeness
+
     def values(self, seen: Comparison) -> Tensor:
         """(ceil(T / embed_every),)"""
         generated_TD = seen.generated.embeddings
-        return identity_similarity(seen.reference.embeddings.expand_as(generated_TD), generated_TD)
+        return self.likeness(seen.reference.embeddings.expand_as(generated_TD), generated_TD)

@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 
+from faceanim.metrics.arcface import ArcFaceEmbedder
 from faceanim.metrics.comparison import Finders
 from faceanim.metrics.drift import Drift
 from faceanim.metrics.extractor_weights import WeightFiles
-from faceanim.metrics.face_embedding import WEIGHTS_FILE, FaceEmbedder
+from faceanim.metrics.face_embedding import WEIGHTS_FILE, Embedder, FaceEmbedder
 from faceanim.metrics.frame_similarity import PerceptualDistance, Psnr, Ssim, TemporalPerceptualDistance
 from faceanim.metrics.head_motion import ExpressionDistance, PoseDistance
 from faceanim.metrics.identity import IdentitySimilarity
@@ -60,7 +61,7 @@ class Tools:
             "psnr": Psnr,
             "ssim": Ssim,
             "lpips": lambda: PerceptualDistance(self.lpips),
-            "identity": IdentitySimilarity,
+            "identity": lambda: IdentitySimilarity(self.finders.embedder.likeness),
             "flow_error": FlowError,
             "tlp": lambda: TemporalPerceptualDistance(self.lpips),
             "warping_error": WarpingError,
@@ -68,7 +69,7 @@ class Tools:
             "nme_drift": lambda: Drift(LandmarkError()),
             "sync_confidence": lambda: SyncConfidence(self.lip_sync),
             "sync_distance": lambda: SyncDistance(self.lip_sync),
-            "identity_drift": lambda: Drift(IdentitySimilarity(), every),
+            "identity_drift": lambda: Drift(IdentitySimilarity(self.finders.embedder.likeness), every),
         }
         needs = (
             (self.lpips, ("lpips", "tlp")),
@@ -129,9 +130,9 @@ def build_lpips(alexnet: Path, device: torch.device) -> Lpips:
     return network.to(device).eval().requires_grad_(False)
 
 
-def _embedder(identity: str, files: WeightFiles) -> FaceEmbedder:
+def _embedder(identity: str, files: WeightFiles) -> Embedder:
     if identity == "arcface":
-        raise ValueError("identity=arcface is not there yet")
+        return ArcFaceEmbedder(files.find("arcface"))
     embedder = FaceEmbedder()
     files.note_dlib("dlib_identity", WEIGHTS_FILE)
     return embedder

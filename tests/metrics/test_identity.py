@@ -9,9 +9,10 @@ import skimage.data
 import torch
 
 from faceanim.media.image import read_image
+from faceanim.metrics.arcface import ArcFaceEmbedder, aligned
 from faceanim.metrics.comparison import Comparison
 from faceanim.metrics.face_embedding import FaceEmbedder
-from faceanim.metrics.functional.identity import identity_similarity
+from faceanim.metrics.functional.identity import cosine_similarity, identity_similarity
 from faceanim.metrics.identity import IdentitySimilarity
 from faceanim.pose.landmarks import landmarker
 from faceanim.pose.scaling import resize_within
@@ -106,3 +107,49 @@ def test_two_people_are_not_the_same(embed):
     for i, one in enumerate(found):
         for other in found[:i]:
             assert identity_similarity(one, other).item() < 0.4
+
+
+def test_arcface_sees_the_face_upright_at_its_place():
+    """Any move, turn and scale of picture and points gives the same crop, whose points lie near ArcFace's."""
+    astronaut = skimage.data.astronaut()
+    points = landmarker("dlib").detect(astronaut[None]).points[0]
+    crop = aligned(astronaut, points)
+    assert crop.shape == (112, 112, 3)
+    turn = cv2.getRotationMatrix2D((220, 100), 20, 0.8)
+    turned = cv2.warpAffine(astronaut, turn, (512, 512))
+    again = aligned(turned, points @ turn[:, :2].T + turn[:, 2])
+    assert np.abs(again.astype(int) - crop).mean() < 6
+    found = landmarker("dlib").detect(crop[None]).points[0]
+    assert np.abs(found[30] - (56, 72)).max() < 8 and np.abs(found[48] - (41.5, 92.4)).max() < 8
+
+
+def test_cosine_similarity_by_hand_and_lost_faces_stay_nan():
+    a, b = torch.tensor([[3.0, 4.0], [1.0, 0.0]]), torch.tensor([[4.0, 3.0], [torch.nan, 0.0]])
+    found = cosine_similarity(a, b)
+    assert found[0].item() == pytest.approx(24 / 25) and found[1].isnan()
+
+
+def test_an_arcface_file_is_run_on_faces_in_minus_one_to_one(tmp_path):
+    """A made-up network that gives the picture's mean colour."""
+    pytest.importorskip("onnxruntime")
+    onnx = pytest.importorskip("onnx")
+    make, real = onnx.helper.make_tensor_value_info, onnx.TensorProto.FLOAT
+    nodes = [
+        onnx.helper.make_node("GlobalAveragePool", ["x"], ["mean"]),
+        onnx.helper.make_node("Flatten", ["mean"], ["y"]),
+    ]
+    for side, name in ((112, "right.onnx"), (64, "wrong.onnx")):
+        shapes = [make("x", real, ["n", 3, side, side])], [make("y", real, ["n", 3])]
+        graph = onnx.helper.make_graph(nodes, "mean", *shapes)
+        model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=9)
+        onnx.save(model, tmp_path / name)
+    frames = np.stack([skimage.data.astronaut()] * 2)
+    points = landmarker("dlib").detect(frames).points
+    points[1] = np.nan
+    embedder = ArcFaceEmbedder(tmp_path / "right.onnx")
+    found = embedder.embed(frames, points)
+    expected = aligned(frames[0], points[0]).mean(axis=(0, 1)) / 127.5 - 1
+    np.testing.assert_allclose(found[0], expected, atol=1e-5)
+    assert np.isnan(found[1]).all()
+    with pytest.raises(ValueError, match=r"expected one input \(N, 3, 112, 112\)"):
+        ArcFaceEmbedder(tmp_path / "wrong.onnx")
