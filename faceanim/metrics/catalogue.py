@@ -4,13 +4,15 @@ from typing import Literal, NamedTuple
 
 
 class MetricInfo(NamedTuple):
-    """title, unit: for people. better: which way. about: one line. still_wins: a still picture cannot lose."""
+    """title, unit: for people. better: which way. about: one line. still_wins: a still picture cannot lose. truth: it
+    is a distance to the real video, whose own figure then says nothing."""
 
     title: str
     unit: str
     better: Literal["lower", "higher", "zero"]
     about: str
     still_wins: bool = False
+    truth: bool = False
 
 
 METRICS: dict[str, MetricInfo] = {
@@ -65,6 +67,17 @@ METRICS: dict[str, MetricInfo] = {
     "kid": MetricInfo("KID", "", "lower", "frames, Inception features, all pairs"),
     "fvd": MetricInfo("FVD", "", "lower", "windows of frames, I3D or VideoMAE features"),
 }
+_OF_TRUTH = (
+    "nme",
+    "nme_mouth",
+    "nme_eyes",
+    "nme_success_rate",
+    "nme_drift",
+    "pose_distance",
+    "expression_distance",
+)
+_OF_TRUTH += ("psnr", "ssim", "lpips", "tlp", "flow_error")
+METRICS |= {name: METRICS[name]._replace(truth=True) for name in _OF_TRUTH}
 OF_SETS = (
     "fid",
     "kid",

@@ -33,7 +33,7 @@ tr.none td { color: var(--soft) } .warn { border-left: 4px solid #d97706; backgr
 margin: .6em 0; border-radius: 0 6px 6px 0 } figure { margin: 0 0 1em }
 figcaption { font-size: .9em; color: var(--soft); margin-bottom: .2em }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(430px, 1fr)); gap: .6em 1.6em }
-svg { max-width: 100%; height: auto; font: 11px system-ui, sans-serif; fill: #5b6472 }
+svg { width: 100%; max-width: 560px; font: 11px system-ui, sans-serif; fill: #5b6472 }
 video { width: 100%; border-radius: 6px; background: #000 } .cols { display: flex; font-size: .85em;
 color: var(--soft) } .cols span { flex: 1; text-align: center } .clip { margin: 1.2em 0 }
 .key { margin-right: 1.2em; font-size: .9em } .key i { display: inline-block; width: .8em; height: .8em;
@@ -71,9 +71,10 @@ def write_page(
 
 def _head(content: dict[str, Any]) -> str:
     weights = content["weights_hash"]
+    clips = f"{content['n_clips']} clip{'s' * (content['n_clips'] != 1)}"
     made = f"pipeline <code>{weights[:12]}</code>" if weights else "videos made elsewhere"
     return (
-        f"<h1>Evaluation: {html.escape(content['protocol']['name'])}</h1><p>{content['n_clips']} clips, "
+        f"<h1>Evaluation: {html.escape(content['protocol']['name'])}</h1><p>{clips}, "
         f"{content['n_frames']} frames of {made}. Protocol <code>{content['protocol_hash'][:12]}</code>, data "
         f"<code>{content['data_hash'][:12]}</code>: figures compare where both are the same. faceanim "
         f"{content['faceanim_version']}.</p>"
@@ -217,7 +218,7 @@ def _distributions(content: dict[str, Any], records: Sequence[ClipRecord], metho
                 for r in records
                 if (score := r.scores.get(m, {}).get(name)) is not None and score.value is not None
             ]
-            for m in methods
+            for m in _telling(methods, name)
         }
         values = {m: row for m, row in values.items() if row}
         if not values:
@@ -234,10 +235,15 @@ def _distributions(content: dict[str, Any], records: Sequence[ClipRecord], metho
     )
 
 
+def _telling(methods: list[str], metric: str) -> list[str]:
+    """The real video is left out where its figure is perfect by definition: it would only stretch the scale."""
+    return [m for m in methods if m != "real" or not METRICS[metric].truth]
+
+
 def _drift(records: Sequence[ClipRecord], methods: list[str]) -> str:
     figures = []
     for name in CURVES:
-        lines = {m: _mean_curve(records, m, name) for m in methods}
+        lines = {m: _mean_curve(records, m, name) for m in _telling(methods, name)}
         lines = {m: line for m, line in lines.items() if len(line[0]) > 1 and np.isfinite(line[1]).sum() > 1}
         if lines:
             figures.append(

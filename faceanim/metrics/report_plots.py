@@ -29,7 +29,7 @@ def dots(values: Mapping[str, Sequence[tuple[str, float]]], intervals: Mapping[s
                 f'<circle cx="{_x(value, low, high):.1f}" cy="{y:.0f}" r="4" fill="{colour}" fill-opacity=".55">'
                 f"<title>{html.escape(name)}: {value:.4g}</title></circle>"
             )
-    return f'<svg viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}">{"".join(parts)}</svg>'
+    return f'<svg viewBox="0 0 {_WIDTH} {height}">{"".join(parts)}</svg>'
 
 
 def curves(lines: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> str:
@@ -61,7 +61,7 @@ def curves(lines: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> str:
             f'<path d="{" ".join(path)}" fill="none" stroke="{COLOURS[method]}" stroke-width="2" '
             f'stroke-linecap="round"><title>{method}</title></path>'
         )
-    return f'<svg viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}">{"".join(parts)}</svg>'
+    return f'<svg viewBox="0 0 {_WIDTH} {height}">{"".join(parts)}</svg>'
 
 
 def legend(methods: Sequence[str]) -> str:
@@ -72,7 +72,7 @@ def legend(methods: Sequence[str]) -> str:
 def _range(values: Sequence[float]) -> tuple[float, float]:
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     room = (high - low) * 0.05 or abs(high) * 0.05 or 0.05
-    return low - room, high + room
+    return max(0.0, low - room) if low >= 0 else low - room, high + room
 
 
 def _x(value: float, low: float, high: float) -> float:
