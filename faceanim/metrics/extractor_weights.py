@@ -36,6 +36,11 @@ PUBLISHED = {
         f"{_TORCH_HUB}alexnet-owt-7be5be79.pth",
         "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
     ),
+    "videomae": Published(
+        "vit_g_hybrid_pt_1200e_ssv2_ft.pth",
+        "https://pjlab-gvm-data.oss-cn-shanghai.aliyuncs.com/internvideo/videomaev2/vit_g_hybrid_pt_1200e_ssv2_ft.pth",
+        "5a210a92f035dff30c53b46157b612e7a1a5d3c99700e1b2d71da5c399ca7e70",
+    ),
     "syncnet": Published(
         "syncnet_v2.model",
         "https://www.robots.ox.ac.uk/~vgg/software/lipsync/data/syncnet_v2.model",
@@ -55,13 +60,9 @@ class WeightFiles:
     def __init__(
         self, pinned: dict[str, str], paths: dict[str, str | None] | None = None, download: bool = False
     ) -> None:
-        unknown = sorted(
-            {name for name, path in (paths or {}).items() if path} - {*PUBLISHED, "arcface", "videomae"}
-        )
+        unknown = sorted({name for name, path in (paths or {}).items() if path} - {*PUBLISHED, "arcface"})
         if unknown:
-            raise ValueError(
-                f"weights: expected {', '.join(PUBLISHED)}, arcface or videomae, got {unknown[0]}"
-            )
+            raise ValueError(f"weights: expected {', '.join(PUBLISHED)} or arcface, got {unknown[0]}")
         self.pinned, self.paths, self.download = pinned, paths or {}, download
         self.used: dict[str, str] = {}
 

@@ -3,6 +3,7 @@
 import zipfile
 from pathlib import Path
 from typing import Protocol as Interface
+from typing import Self
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch.nn import functional as F
 
 from faceanim.metrics.networks.i3d import I3D
 from faceanim.metrics.networks.inception import FEATURES, Inception
+from faceanim.metrics.networks.videomae import VideoMae
 from faceanim.models.weights import load_into, read_tensors
 
 _I3D_SIDE = 224
@@ -79,6 +81,38 @@ class I3DFeatures:
         frames = _float(videos_WTHW3.reshape(n * t, *videos_WTHW3.shape[2:]), self.device)
         frames = F.interpolate(frames, (_I3D_SIDE, _I3D_SIDE), mode="bilinear", align_corners=False)
         return self.network((frames / 127.5 - 1).unflatten(0, (n, t)).transpose(1, 2))
+
+
+class VideoMaeFeatures:
+    """VideoMAE's of windows of as many frames as it is made for, one after the other. batch: windows at a time."""
+
+    def __init__(self, network: VideoMae, device: torch.device, batch: int) -> None:
+        self.network, self.device, self.batch = network.to(device).eval(), device, batch
+        self.size = network.head.in_features
+
+    @classmethod
+    def load(cls, weights: Path, device: torch.device, batch: int) -> Self:
+        """The giant network from its published file."""
+        with torch.device("meta"):
+            network = VideoMae()
+        network = network.to_empty(device="cpu")
+        network.places = VideoMae(depth=0).places
+        load_into(network, read_tensors(weights), weights, part="videomae")
+        return cls(network, device, batch)
+
+    @torch.no_grad()
+    def extract(self, frames_THW3: np.ndarray) -> np.ndarray:
+        """(W, D), W = T // frames."""
+        windows = windows_of(frames_THW3, self.network.frames)
+        found = [np.zeros((0, self.size), np.float32)]
+        for k in range(0, len(windows), self.batch):
+            videos = windows[k : k + self.batch]
+            n, t = videos.shape[:2]
+            frames = _float(videos.reshape(n * t, *videos.shape[2:]), self.device) / 255
+            side = self.network.side
+            frames = F.interpolate(frames, (side, side), mode="bilinear", align_corners=False)
+            found.append(self.network(frames.unflatten(0, (n, t)).transpose(1, 2)).cpu().numpy())
+        return np.concatenate(found)
 
 
 def windows_of(frames_THW3: np.ndarray, window: int) -> np.ndarray:

@@ -22,7 +22,7 @@ from faceanim.metrics.lip_sync import LipSync, SyncConfidence, SyncDistance
 from faceanim.metrics.mean_over_frames import MeanOverFrames
 from faceanim.metrics.networks.lpips import Lpips
 from faceanim.metrics.protocol import Protocol
-from faceanim.metrics.set_features import FrameFeatures, I3DFeatures, SetFeatures
+from faceanim.metrics.set_features import FrameFeatures, I3DFeatures, SetFeatures, VideoMaeFeatures
 from faceanim.metrics.temporal import BackgroundVariation, FlowError, WarpingError
 from faceanim.models.weights import load_into, read_tensors
 from faceanim.pose.landmarks import FaceLandmarker, landmarker
@@ -139,9 +139,12 @@ def _embedder(identity: str, files: WeightFiles) -> Embedder:
 
 
 def _video_features(protocol: Protocol, files: WeightFiles, device: torch.device, batch: int) -> SetFeatures:
-    if protocol.fvd_network == "videomae":
-        raise ValueError("protocol.fvd_network=videomae is not there yet")
-    return I3DFeatures(files.find("i3d"), device, protocol.fvd_frames, max(1, batch // protocol.fvd_frames))
+    windows = max(1, batch // protocol.fvd_frames)
+    if protocol.fvd_network == "i3d":
+        return I3DFeatures(files.find("i3d"), device, protocol.fvd_frames, windows)
+    if protocol.fvd_frames != 16:
+        raise ValueError(f"protocol.fvd_frames: expected 16 for videomae, got {protocol.fvd_frames}")
+    return VideoMaeFeatures.load(files.find("videomae"), device, windows)
 
 
 def _try(

@@ -19,7 +19,7 @@ def fill(network: nn.Module) -> nn.Module:
         )
         if name.endswith("running_var"):
             new = 1 + 0.5 * wave  # wave: even in -1 to 1
-        elif name.endswith(".weight") and f"{name.removesuffix('weight')}running_var" in state:
+        elif old.ndim == 1 and name.endswith("weight"):  # of a norm
             new = 1 + 0.3 * wave
         elif old.ndim > 1:
             new = wave * math.sqrt(6 / old[0].numel())

@@ -1,7 +1,7 @@
 """The networks that measure, against the programs that their weights are published with, on weights of that layout.
 
-The expected numbers were computed by torch-fidelity 0.4.0 (Inception) and cd-fvd 0.1.1 (I3D), which load the published
-files, from the weights and inputs of `formula`. LPIPS is compared with its authors' package itself.
+The expected numbers were computed by torch-fidelity 0.4.0 (Inception) and cd-fvd 0.1.1 (I3D, VideoMAE), which load the
+published files, from the weights and inputs of `formula`. LPIPS is compared with its authors' package itself.
 """
 
 import numpy as np
@@ -12,8 +12,10 @@ from torch.nn import functional as F
 from faceanim.metrics.networks import inception
 from faceanim.metrics.networks.i3d import I3D
 from faceanim.metrics.networks.inception import Inception
-from faceanim.metrics.set_features import FrameFeatures, I3DFeatures
+from faceanim.metrics.networks.videomae import VideoMae
+from faceanim.metrics.set_features import FrameFeatures, I3DFeatures, VideoMaeFeatures
 from faceanim.metrics.tools import build_lpips
+from faceanim.models.weights import load_into, read_tensors
 from tests.metrics.formula import fill, video
 
 CPU = torch.device("cpu")
@@ -24,6 +26,10 @@ INCEPTION = (
 I3D_LOGITS = (
     (3.925777, -6.129616, 8.096437, 3.109304, -4.148878, -2.665744, 0.659097, -4.389925),
     (4.797645, -7.264956, 8.940339, 2.845239, -4.709938, -3.665712, 0.365219, -5.757561),
+)
+VIDEOMAE = (
+    (-2.065503, -0.397792, 0.543161, 0.796959, 2.088396, 0.618472, -0.302792),
+    (-1.851696, -0.459812, 0.553539, 0.82522, 2.20696, 0.560818, -0.416554),
 )
 
 
@@ -75,12 +81,35 @@ def test_i3d_gives_the_logits_of_the_program_that_reads_its_published_file():
     np.testing.assert_allclose(found, I3D_LOGITS, atol=2e-4)
 
 
+def test_videomae_gives_the_features_of_the_program_that_reads_its_published_file(tmp_path):
+    """At a width of 32; the file holds them under `module`."""
+    sizes = {"width": 32, "depth": 2, "heads": 4, "hidden": 48, "classes": 5}
+    network = fill(VideoMae(**sizes))
+    videos = torch.stack([video(16, 224, 224), video(16, 224, 224, 3.0)]) / 2 + 0.5
+    with torch.no_grad():
+        found = network(videos)[:, ::5]
+    np.testing.assert_allclose(found, VIDEOMAE, atol=2e-5)
+    torch.save({"module": network.state_dict(), "epoch": 3}, tmp_path / "videomae.pth")
+    again = VideoMae(**sizes)
+    load_into(again, read_tensors(tmp_path / "videomae.pth"), "videomae.pth")
+    frames_THW3 = (
+        (videos.transpose(1, 2).permute(0, 1, 3, 4, 2) * 255).to(torch.uint8).reshape(32, 224, 224, 3)
+    )
+    features = VideoMaeFeatures(again, CPU, batch=1).extract(np.concatenate([frames_THW3, frames_THW3[:5]]))
+    assert features.shape == (2, 32)
+    np.testing.assert_allclose(features[:, ::5], VIDEOMAE, atol=0.02)  # frames are bytes
+
+
 def test_networks_have_the_keys_and_sizes_of_the_published_files():
     with torch.device("meta"):
-        networks = {"inception": Inception(), "i3d": I3D()}
-    assert {name: len(n.state_dict()) for name, n in networks.items()} == {"inception": 566, "i3d": 344}
+        networks = {"inception": Inception(), "i3d": I3D(), "videomae": VideoMae()}
+    assert {name: len(n.state_dict()) for name, n in networks.items()} == {
+        "inception": 566,
+        "i3d": 344,
+        "videomae": 526,
+    }
     parameters = {name: sum(p.numel() for p in n.parameters()) for name, n in networks.items()}
-    assert parameters == {"inception": 23_834_568 + 8 * 2049, "i3d": 12_697_264}
+    assert parameters == {"inception": 23_834_568 + 8 * 2049, "i3d": 12_697_264, "videomae": 1_011_855_918}
     for name, key in (
         ("inception", "Mixed_7c.branch3x3dbl_3b.bn.running_var"),
         ("inception", "fc.bias"),
