@@ -9,6 +9,7 @@ import skimage.data
 import torch
 
 from faceanim.media.image import read_image
+from faceanim.media.video import iter_video
 from faceanim.metrics.arcface import ArcFaceEmbedder, aligned
 from faceanim.metrics.comparison import Comparison
 from faceanim.metrics.face_embedding import FaceEmbedder
@@ -18,7 +19,8 @@ from faceanim.pose.landmarks import landmarker
 from faceanim.pose.scaling import resize_within
 from tests.metrics.seen import video
 
-IMAGES = Path(__file__).resolve().parents[3] / "shared" / "data" / "images"
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+IMAGES, CLIPS = DATA / "images", DATA / "clips"
 
 
 @pytest.fixture(scope="module")
@@ -153,3 +155,24 @@ def test_an_arcface_file_is_run_on_faces_in_minus_one_to_one(tmp_path):
     assert np.isnan(found[1]).all()
     with pytest.raises(ValueError, match=r"expected one input \(N, 3, 112, 112\)"):
         ArcFaceEmbedder(tmp_path / "wrong.onnx")
+
+
+def test_the_sample_clips_people_are_told_apart():
+    """14 people, an early and a late frame each. dlib's embedding tells some people apart less well than others."""
+    paths = sorted(CLIPS.glob("*.mp4"))
+    if not paths:
+        pytest.skip("needs the clips of ../shared/data/clips")
+    backend, embedder, found = landmarker("dlib"), FaceEmbedder(), []
+    for path in paths:
+        shown = [frame.image_HWC for frame in iter_video(path, fps=1, stop=3.0)]
+        frames = np.stack([resize_within(frame, (256, 480)) for frame in (shown[0], shown[-1])])
+        found.append(embedder.embed(frames, backend.detect(frames).points))
+    vectors = torch.from_numpy(np.concatenate(found))  # two a person
+    people = np.repeat(np.arange(len(paths)), 2)
+    first, second = np.triu_indices(len(people), 1)
+    alike = identity_similarity(vectors[first], vectors[second]).numpy()
+    same = people[first] == people[second]
+    assert np.isfinite(alike).all() and same.sum() == 14
+    area = (alike[same][:, None] > alike[~same]).mean()  # under the ROC: chance is 0.5
+    assert area > 0.99
+    assert (alike[same] > 0.4).all() and (alike[~same] > 0.4).mean() < 0.1

@@ -156,6 +156,41 @@ def test_a_pipeline_is_measured_on_held_out_clips_and_an_unchanged_second_run_ge
     assert json.loads((tmp_path / "metrics.json").read_text())["protocol_hash"] != content["protocol_hash"]
 
 
+def test_another_persons_motion_is_shown_and_missing_clips_are_named(
+    command, pipeline_folder, prepared_folder, tmp_path
+):
+    """The two clips of the demo, taken for two people; a frozen pair of them is not there."""
+    rows = [
+        dataclasses.replace(
+            row, identity=row.clip_id, path=f"../{row.path}", landmarks_path=f"../{row.landmarks_path}"
+        )
+        for row in read_manifest(prepared_folder)
+    ]
+    folder = prepared_folder / "people"
+    write_manifest(folder / "index.parquet", rows)
+    code, out, err = command(
+        "evaluate.py",
+        f"pipeline={pipeline_folder}",
+        f"data.folder={folder}",
+        "protocol=cross_reenactment",
+        "protocol.pairs=[[carphone_test,carphone_train],[carphone_train,gone]]",
+        f"run_dir={tmp_path}",
+        *QUICK,
+        "protocol.max_frames=2",
+    )
+    assert code == 0, err
+    content = json.loads((tmp_path / "metrics.json").read_text())
+    assert content["missing_clips"] == [{"clip_id": "gone", "reason": "not in the index"}]
+    assert "clips of the protocol that are missing: 1 (gone)" in out
+    assert set(content["metrics"]["psnr"]) == {"generated", "static", "warped"}
+    assert "another person's motion" in content["metrics"]["psnr"]["generated"]["reason"]
+    assert content["metrics"]["identity"]["static"]["value"] == 1
+    assert content["metrics"]["face_found_rate"]["warped"]["value"] == 1
+    page = (tmp_path / "report.html").read_text()
+    assert "gone: not in the index" in page and ">driving<" in page
+    assert (tmp_path / "videos" / "carphone_test--carphone_train.mp4").is_file()
+
+
 def _protocol(reference: str) -> Protocol:
     return Protocol("test", 1, reference=reference, split="test", steps=2, guidance_scale=1.0, seed=0)
 
