@@ -5,15 +5,22 @@ from omegaconf import DictConfig, OmegaConf
 from faceanim.cli import application
 from faceanim.metrics.candidates import candidate
 from faceanim.metrics.evaluation import evaluate
+from faceanim.metrics.extractor_weights import WeightFiles
 from faceanim.metrics.protocol import Protocol
+from faceanim.metrics.ranks import ranks
+from faceanim.metrics.tools import evaluation_tools
 
 
 @application(config_name="evaluate")
 def main(cfg: DictConfig) -> None:
     values = OmegaConf.to_container(cfg.protocol, resolve=True)
     protocol = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Protocol), values))
-    chosen = candidate(protocol, cfg.pipeline, cfg.data.folder, cfg.predictions, cfg.references, cfg.device)
-    evaluate(chosen, cfg.run_dir)
+    files = WeightFiles(protocol.extractors, OmegaConf.to_container(cfg.weights), cfg.download)
+    with ranks() as ours:
+        device = ours.device(cfg.device)
+        chosen = candidate(protocol, cfg.pipeline, cfg.data.folder, cfg.predictions, cfg.references, device)
+        tools = evaluation_tools(chosen.protocol, files, device, cfg.batch_size)
+        evaluate(chosen, tools, cfg.run_dir, ours, cfg.compare, device)
 
 
 if __name__ == "__main__":

@@ -157,6 +157,7 @@ def _print_summary(out: Path, summary: dict) -> None:
         ("sheet.png", "frames of it"),
         ("appearance/loss.png", "the loss curve; appearance/samples/ shows the face appear"),
         ("summary.json", "these figures; evaluation/metrics.json has all"),
+        ("evaluation/report.html", "what was measured, beside the baselines: open it in a browser"),
     ):
         print(f"  {out / name}  ({what})")
 

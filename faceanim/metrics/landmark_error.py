@@ -1,57 +1,53 @@
-"""Does the generated face move like the real one? T: frames."""
+"""Does the generated face move like the real one?"""
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
-from faceanim.metrics.functional.landmark_error import (
-    FACE_PARTS,
-    check_points,
-    face_is_there,
-    landmark_error,
-)
+from faceanim.metrics.comparison import Comparison
+from faceanim.metrics.functional.landmark_error import face_is_there, landmark_error
+from faceanim.metrics.mean_over_frames import MeanOverFrames
 
 
-class LandmarkError(Metric):
-    """Normalised mean error over all frames in which both faces were found, and how often they were not.
+class LandmarkError(MeanOverFrames):
+    """Normalised mean error of a part (see `landmark_error`) over the frames in which both faces were found.
 
-    `compute` returns a dictionary of float64 and int64 tensors: `face`, `mouth`, `eyes` (the errors, see
-    `landmark_error`), `face_found_rate` (over the frames whose real face was found), `frames`,
-    `frames_without_real_face` (left out of everything else) and `frames_without_generated_face` (failures
-    among the others). Errors and rate are NaN where there is no frame to take a mean over, never 0.
+    `lost` counts the frames in which either was not; how often a generated face fails, `FaceFoundRate` says.
     """
 
     higher_is_better = False
-    is_differentiable = False
-    full_state_update = False
 
-    def __init__(self) -> None:
+    def __init__(self, part: str = "face") -> None:
         super().__init__()
-        for part in FACE_PARTS:
-            self.add_state(f"sum_{part}", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
-        for count in ("frames", "frames_without_real_face", "frames_without_generated_face"):
-            self.add_state(count, torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+        self.part = part
 
-    def update(self, real_T68x2: Tensor, generated_T68x2: Tensor) -> None:
-        """Landmarks of the same frames, in pixels; NaN where no face was found."""
-        check_points(real_T68x2, generated_T68x2)
-        real_there = face_is_there(real_T68x2)
-        generated_there = generated_T68x2.isfinite().all(dim=(1, 2))
-        self.frames += len(real_T68x2)
-        self.frames_without_real_face += (~real_there).sum()
-        self.frames_without_generated_face += (real_there & ~generated_there).sum()
-        for part in FACE_PARTS:
-            error = landmark_error(real_T68x2, generated_T68x2, part)
-            setattr(self, f"sum_{part}", getattr(self, f"sum_{part}") + error.nansum())
+    def values(self, seen: Comparison) -> Tensor:
+        """(T,)"""
+        return landmark_error(seen.real.points, seen.generated.points, self.part)
 
-    def compute(self) -> dict[str, Tensor]:
-        """Over all frames seen since the last reset."""
-        with_real = self.frames - self.frames_without_real_face
-        with_both = with_real - self.frames_without_generated_face
-        errors = {part: getattr(self, f"sum_{part}") / with_both for part in FACE_PARTS}  # 0 / 0 is NaN
-        return errors | {
-            "face_found_rate": with_both.double() / with_real,
-            "frames": self.frames,
-            "frames_without_real_face": self.frames_without_real_face,
-            "frames_without_generated_face": self.frames_without_generated_face,
-        }
+
+class FaceFoundRate(MeanOverFrames):
+    """The share of frames with a generated face, among those whose real face was found; `lost` counts the others."""
+
+    higher_is_better = True
+    needs_real = False
+
+    def values(self, seen: Comparison) -> Tensor:
+        """(T,), 0 or 1."""
+        found = seen.generated.points.isfinite().all(dim=(1, 2)).double()
+        return torch.where(face_is_there(seen.real.points), found, torch.nan)
+
+
+class LandmarkSuccessRate(MeanOverFrames):
+    """The share of frames whose landmark error is at most `limit`; a face that was not found is a failure, so that a
+    method gains nothing by losing the faces that it gets wrong. `lost` counts frames without a real face."""
+
+    higher_is_better = True
+
+    def __init__(self, limit: float = 0.1) -> None:
+        super().__init__()
+        self.limit = limit
+
+    def values(self, seen: Comparison) -> Tensor:
+        """(T,), 0 or 1."""
+        right = (landmark_error(seen.real.points, seen.generated.points) <= self.limit).double()
+        return torch.where(face_is_there(seen.real.points), right, torch.nan)

@@ -1,120 +1,80 @@
-"""The results of an evaluation, for programs and for people."""
+"""The results of an evaluation, for programs and for a terminal."""
 
 import csv
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from faceanim import __version__
 from faceanim.media.files import atomic_path, write_json
-from faceanim.metrics.candidates import Candidate
-from faceanim.metrics.scores import BETTER, METRICS, Score, VideoScores, pool
+from faceanim.metrics.catalogue import METRICS, OF_SETS
+from faceanim.metrics.clip_record import ClipRecord
+from faceanim.metrics.measure import METHODS
+from faceanim.metrics.protocol import Stamp
 
-REPORT_FILES = ("metrics.json", "per_clip.csv")
-
-
-@dataclass(frozen=True)
-class ClipResult:
-    """One clip's record. seconds: to generate and measure it. Hashes: see `EvaluationClip` and `Protocol`."""
-
-    clip_id: str
-    protocol_hash: str
-    maker_hash: str
-    seconds: float
-    generated: VideoScores
-    static: VideoScores
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> Self:
-        """The inverse of `dataclasses.asdict`."""
-        scores = {key: VideoScores.from_json(content[key]) for key in ("generated", "static")}
-        return cls(**content | scores)
+REPORT_FILES = ("metrics.json", "per_clip.csv", "report.html")
+_COUNTS = ("frames_without_real_face", "frames_without_generated_face", "blank_generated_frames")
+_IDS_SHOWN = 5
 
 
-def write_report(
-    run_dir: Path, candidate: Candidate, fingerprint: str, results: Sequence[ClipResult]
-) -> dict[str, Any]:
-    """Write `metrics.json` and `per_clip.csv`, print a table, return what stands in metrics.json:
-
-        kind                 "pipeline" or "predictions"
-        protocol             the fields of `Protocol`
-        protocol_hash        sha256 of the protocol, the clips' ids and their contents
-        weights_hash         sha256 of the pipeline folder's weights and configurations; null for predictions
-        faceanim_version
-        n_clips, n_frames, frames_without_real_face
-        frames_without_generated_face          {"generated": int, "static": int}
-        metrics              for each of nme, nme_mouth, nme_eyes, face_found_rate, psnr, ssim:
-                             {"generated": score, "static": score}, where a score is
-                             {"value": number or null, "n": frames it is a mean over, "reason": text or null}
-        seconds              spent on these clips, also in earlier runs that this one resumed
-
-    Means are over all frames of all clips. A value is null exactly where n is 0; reason then says why.
-    """
-    generated = pool([result.generated for result in results])
-    static = pool([result.static for result in results])
-    content = {
-        "kind": candidate.kind,
-        "protocol": dataclasses.asdict(candidate.protocol),
-        "protocol_hash": fingerprint,
-        "weights_hash": candidate.weights_hash,
-        "faceanim_version": __version__,
-        "n_clips": len(results),
-        "n_frames": generated.frames,
-        "frames_without_real_face": generated.frames_without_real_face,
-        "frames_without_generated_face": {
-            "generated": generated.frames_without_generated_face,
-            "static": static.frames_without_generated_face,
-        },
-        "metrics": {
-            name: {
-                "generated": dataclasses.asdict(generated.metrics[name]),
-                "static": dataclasses.asdict(static.metrics[name]),
-            }
-            for name in METRICS
-        },
-        "seconds": round(sum(result.seconds for result in results), 3),
-    }
-    _write_csv(run_dir / "per_clip.csv", results)
-    write_json(run_dir / "metrics.json", content)
-    print(_table(candidate.protocol.name, len(results), generated, static))
-    print(f"metrics: {run_dir / 'metrics.json'}")
-    return content
+def write_metrics(path: Path, content: dict[str, Any]) -> None:
+    """metrics.json; ValueError for content without its hashes."""
+    Stamp(content.get("protocol_hash") or "", content.get("data_hash") or "")
+    write_json(path, content)
 
 
-def _write_csv(path: Path, results: Sequence[ClipResult]) -> None:
+def write_csv(path: Path, records: Sequence[ClipRecord]) -> None:
     """One row a clip; a metric without a value leaves its cell empty."""
-    counts = ("frames_without_real_face", "frames_without_generated_face")
-    columns = [f"{who}_{name}" for name in METRICS for who in ("generated", "static")]
+    names = [name for name in METRICS if name not in OF_SETS]
+    methods = [m for m in METHODS if any(m in record.scores for record in records)]
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["clip_id", "n_frames", *counts, *columns, "seconds"])
-        for result in results:
-            scores = [s.metrics[name].value for name in METRICS for s in (result.generated, result.static)]
-            values = ["" if value is None else value for value in scores]
-            found = [getattr(result.generated, name) for name in counts]
-            writer.writerow(
-                [result.clip_id, result.generated.frames, *found, *values, round(result.seconds, 3)]
-            )
+        columns = [f"{method}_{name}" for name in names for method in methods]
+        writer.writerow(["clip_id", "n_frames", *_COUNTS, *columns, "seconds", "protocol_hash", "data_hash"])
+        for record in records:
+            scores = [record.scores.get(method, {}).get(name) for name in names for method in methods]
+            values = ["" if score is None or score.value is None else score.value for score in scores]
+            generated = record.counts["generated"]
+            counts = [record.frames_without_real_face, generated["without_face"], generated["blank"]]
+            last = (round(record.seconds, 3), record.stamp.protocol, record.stamp.data)
+            writer.writerow([record.clip_id, record.n_frames, *counts, *values, *last])
 
 
-def _table(title: str, n_clips: int, generated: VideoScores, static: VideoScores) -> str:
+def table(content: dict[str, Any]) -> str:
+    """The summary as lines of a terminal."""
+    metrics = content["metrics"]
+    methods = list(next(iter(metrics.values())))
     lines = [
-        f"{title}: {n_clips} clips, {generated.frames} frames",
-        f"{'metric':<18}{'better':<8}{'generated':>11}{'static':>11}{'frames':>9}",
+        f"{content['protocol']['name']}: {content['n_clips']} clips, {content['n_frames']} frames, protocol "
+        f"{content['protocol_hash'][:12]}, data {content['data_hash'][:12]}",
+        f"{'metric':<21}{'better':<8}" + "".join(f"{method:>12}" for method in methods) + f"{'n':>8}  95%",
     ]
-    for name in METRICS:
-        ours, baseline = generated.metrics[name], static.metrics[name]
-        better = BETTER.get(name, "higher")
-        lines.append(f"{name:<18}{better:<8}{_cell(ours):>11}{_cell(baseline):>11}{ours.n:>9}")
-    lines += [f"{name}: {why}" for name in METRICS if (why := generated.metrics[name].reason)]
-    if generated.frames_without_real_face:
-        lines.append(f"left out, no face in the real frame: {generated.frames_without_real_face}")
-    if generated.frames_without_generated_face:
-        lines.append(f"no face in the generated frame: {generated.frames_without_generated_face}")
+    for name, by in metrics.items():
+        if name in content["unavailable"]:
+            continue
+        values = "".join(f"{_cell(by[method]['value']):>12}" for method in methods)
+        interval = by["generated"]["interval"]
+        shown = "" if interval is None else f"  {interval[0]:.4g} to {interval[1]:.4g}"
+        lines.append(f"{name:<21}{METRICS[name].better:<8}{values}{by['generated']['n']:>8}{shown}")
+    reasons: dict[str, list[str]] = {}
+    for name, by in metrics.items():
+        if by["generated"]["reason"]:
+            reasons.setdefault(by["generated"]["reason"], []).append(name)
+    lines += [f"{', '.join(names)}: {reason}" for reason, names in reasons.items()]
+    if content["frames_without_real_face"]:
+        lines.append(f"left out, no face in the real frame: {content['frames_without_real_face']}")
+    counts = content["counts"]["generated"]
+    if counts["without_face"]:
+        lines.append(f"no face in the generated frame: {counts['without_face']}")
+    if counts["blank"]:
+        lines.append(f"generated frames of a single colour: {counts['blank']}")
+    if content["missing_clips"]:
+        names = ", ".join(missing["clip_id"] for missing in content["missing_clips"][:_IDS_SHOWN])
+        more = ", ..." if len(content["missing_clips"]) > _IDS_SHOWN else ""
+        lines.append(
+            f"clips of the protocol that are missing: {len(content['missing_clips'])} ({names}{more})"
+        )
     return "\n".join(lines)
 
 
-def _cell(score: Score) -> str:
-    return "-" if score.value is None else f"{score.value:.4f}"
+def _cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"

@@ -108,7 +108,8 @@ def _copy(module: nn.Module, state: dict[str, Tensor]) -> None:
 def read_tensors(path: str | Path) -> dict[str, Tensor]:
     """All tensors of a safetensors file or of a torch checkpoint, on the CPU; runs no code that it might contain.
 
-    A checkpoint may hold them under ``state_dict``; its plain values (epoch and the like) are passed over.
+    A checkpoint may hold them under ``state_dict`` or ``module``; its plain values (epoch and the like) are passed
+    over.
     """
     path = Path(path)
     if not path.is_file():
@@ -119,7 +120,8 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
         except (SafetensorError, OSError) as error:
             raise ValueError(f"cannot read weights {path}: {error}") from error
     content = _read_pickle(path)
-    content = content.get("state_dict", content) if isinstance(content, dict) else content
+    if isinstance(content, dict):
+        content = content.get("state_dict", content.get("module", content))
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
         raise ValueError(f"{path}: expected tensors by name, got {type(content).__name__}")
     tensors = {name: value for name, value in content.items() if isinstance(value, Tensor)}

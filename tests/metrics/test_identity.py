@@ -9,13 +9,18 @@ import skimage.data
 import torch
 
 from faceanim.media.image import read_image
+from faceanim.media.video import iter_video
+from faceanim.metrics.arcface import ArcFaceEmbedder, aligned
+from faceanim.metrics.comparison import Comparison
 from faceanim.metrics.face_embedding import FaceEmbedder
-from faceanim.metrics.functional.identity import identity_similarity
+from faceanim.metrics.functional.identity import cosine_similarity, identity_similarity
 from faceanim.metrics.identity import IdentitySimilarity
 from faceanim.pose.landmarks import landmarker
 from faceanim.pose.scaling import resize_within
+from tests.metrics.seen import video
 
-IMAGES = Path(__file__).resolve().parents[3] / "shared" / "data" / "images"
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+IMAGES, CLIPS = DATA / "images", DATA / "clips"
 
 
 @pytest.fixture(scope="module")
@@ -42,31 +47,35 @@ def test_it_is_one_minus_the_distance():
     assert identity_similarity(a, a).tolist() == [1.0] * 5
 
 
+def seen(reference: torch.Tensor, generated: torch.Tensor) -> Comparison:
+    n_frames = len(generated)
+    return Comparison(
+        video(1, embeddings=reference), video(n_frames), video(n_frames, embeddings=generated), fps=25.0
+    )
+
+
 def test_lost_faces_are_counted_and_left_out_of_the_mean():
-    reference, generated = embeddings(6, 0), embeddings(6, 1)
-    reference[0] = torch.nan
+    reference, generated = embeddings(1, 0), embeddings(6, 1)
     generated[[0, 2, 3]] = torch.nan
     metric = IdentitySimilarity()
-    metric.update(reference, generated)
-    found = metric.compute()
-    counts = [found[k].item() for k in found if k.startswith("frames")]
-    assert counts == [6, 1, 2]
-    expected = identity_similarity(reference, generated)[[1, 4, 5]].mean().item()
-    assert found["similarity"].item() == pytest.approx(expected)
+    metric.update(seen(reference, generated))
+    assert (metric.n, metric.lost) == (3, 3)
+    expected = identity_similarity(reference.expand(6, -1), generated)[[1, 4, 5]].mean().item()
+    assert metric.compute().item() == pytest.approx(expected)
     metric.reset()
-    metric.update(reference[:1], generated[:1])
-    assert metric.compute()["similarity"].isnan()  # nothing to take a mean over: never 0
+    metric.update(seen(torch.full_like(reference, torch.nan), generated))
+    assert metric.compute().isnan()  # nothing to take a mean over: never 0
 
 
 def test_merging_ranks_with_an_odd_number_of_frames_counts_each_once():
-    a, b = embeddings(5, 0), embeddings(5, 1)
+    a, b = embeddings(1, 0), embeddings(5, 1)
     whole, one, other = IdentitySimilarity(), IdentitySimilarity(), IdentitySimilarity()
-    whole.update(a, b)
-    one.update(a[:3], b[:3])
-    other.update(a[3:], b[3:])
+    whole.update(seen(a, b))
+    one.update(seen(a, b[:3]))
+    other.update(seen(a, b[3:]))
     one.merge_state(other)
-    assert one.compute()["frames"] == 5
-    torch.testing.assert_close(one.compute()["similarity"], whole.compute()["similarity"], atol=1e-12, rtol=0)
+    assert one.n == 5
+    torch.testing.assert_close(one.compute(), whole.compute(), atol=1e-12, rtol=0)
 
 
 def test_wrong_shapes_say_what_was_expected():
@@ -100,3 +109,70 @@ def test_two_people_are_not_the_same(embed):
     for i, one in enumerate(found):
         for other in found[:i]:
             assert identity_similarity(one, other).item() < 0.4
+
+
+def test_arcface_sees_the_face_upright_at_its_place():
+    """Any move, turn and scale of picture and points gives the same crop, whose points lie near ArcFace's."""
+    astronaut = skimage.data.astronaut()
+    points = landmarker("dlib").detect(astronaut[None]).points[0]
+    crop = aligned(astronaut, points)
+    assert crop.shape == (112, 112, 3)
+    turn = cv2.getRotationMatrix2D((220, 100), 20, 0.8)
+    turned = cv2.warpAffine(astronaut, turn, (512, 512))
+    again = aligned(turned, points @ turn[:, :2].T + turn[:, 2])
+    assert np.abs(again.astype(int) - crop).mean() < 6
+    found = landmarker("dlib").detect(crop[None]).points[0]
+    assert np.abs(found[30] - (56, 72)).max() < 8 and np.abs(found[48] - (41.5, 92.4)).max() < 8
+
+
+def test_cosine_similarity_by_hand_and_lost_faces_stay_nan():
+    a, b = torch.tensor([[3.0, 4.0], [1.0, 0.0]]), torch.tensor([[4.0, 3.0], [torch.nan, 0.0]])
+    found = cosine_similarity(a, b)
+    assert found[0].item() == pytest.approx(24 / 25) and found[1].isnan()
+
+
+def test_an_arcface_file_is_run_on_faces_in_minus_one_to_one(tmp_path):
+    """A made-up network that gives the picture's mean colour."""
+    pytest.importorskip("onnxruntime")
+    onnx = pytest.importorskip("onnx")
+    make, real = onnx.helper.make_tensor_value_info, onnx.TensorProto.FLOAT
+    nodes = [
+        onnx.helper.make_node("GlobalAveragePool", ["x"], ["mean"]),
+        onnx.helper.make_node("Flatten", ["mean"], ["y"]),
+    ]
+    for side, name in ((112, "right.onnx"), (64, "wrong.onnx")):
+        shapes = [make("x", real, ["n", 3, side, side])], [make("y", real, ["n", 3])]
+        graph = onnx.helper.make_graph(nodes, "mean", *shapes)
+        model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=9)
+        onnx.save(model, tmp_path / name)
+    frames = np.stack([skimage.data.astronaut()] * 2)
+    points = landmarker("dlib").detect(frames).points
+    points[1] = np.nan
+    embedder = ArcFaceEmbedder(tmp_path / "right.onnx")
+    found = embedder.embed(frames, points)
+    expected = aligned(frames[0], points[0]).mean(axis=(0, 1)) / 127.5 - 1
+    np.testing.assert_allclose(found[0], expected, atol=1e-5)
+    assert np.isnan(found[1]).all()
+    with pytest.raises(ValueError, match=r"expected one input \(N, 3, 112, 112\)"):
+        ArcFaceEmbedder(tmp_path / "wrong.onnx")
+
+
+def test_the_sample_clips_people_are_told_apart():
+    """14 people, an early and a late frame each. dlib's embedding tells some people apart less well than others."""
+    paths = sorted(CLIPS.glob("*.mp4"))
+    if not paths:
+        pytest.skip("needs the clips of ../shared/data/clips")
+    backend, embedder, found = landmarker("dlib"), FaceEmbedder(), []
+    for path in paths:
+        shown = [frame.image_HWC for frame in iter_video(path, fps=1, stop=3.0)]
+        frames = np.stack([resize_within(frame, (256, 480)) for frame in (shown[0], shown[-1])])
+        found.append(embedder.embed(frames, backend.detect(frames).points))
+    vectors = torch.from_numpy(np.concatenate(found))  # two a person
+    people = np.repeat(np.arange(len(paths)), 2)
+    first, second = np.triu_indices(len(people), 1)
+    alike = identity_similarity(vectors[first], vectors[second]).numpy()
+    same = people[first] == people[second]
+    assert np.isfinite(alike).all() and same.sum() == 14
+    area = (alike[same][:, None] > alike[~same]).mean()  # under the ROC: chance is 0.5
+    assert area > 0.99
+    assert (alike[same] > 0.4).all() and (alike[~same] > 0.4).mean() < 0.1

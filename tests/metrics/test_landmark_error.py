@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from faceanim.metrics.functional.landmark_error import landmark_error
-from faceanim.metrics.landmark_error import LandmarkError
+from faceanim.metrics.landmark_error import FaceFoundRate, LandmarkError, LandmarkSuccessRate
+from tests.metrics.seen import pair
 
 
 def face() -> torch.Tensor:
@@ -44,67 +45,72 @@ def test_the_real_face_sets_the_scale_not_the_generated_one():
 
 
 def test_a_perfect_copy_scores_exactly_zero():
-    metric = LandmarkError()
-    metric.update(clip(5, 1), clip(5, 1))
-    result = metric.compute()
-    assert [result[k].item() for k in ("face", "mouth", "eyes", "face_found_rate")] == [0, 0, 0, 1]
+    for metric, perfect in ((LandmarkError(), 0), (LandmarkSuccessRate(), 1), (FaceFoundRate(), 1)):
+        metric.update(pair(clip(5, 1), clip(5, 1)))
+        assert metric.compute().item() == perfect and metric.n == 5
 
 
 def test_a_lost_generated_face_is_a_counted_failure_and_a_missing_real_one_is_left_out():
     real, generated = clip(6, 1), clip(6, 2)
     real[0] = torch.nan  # nothing to compare with: left out
     generated[[0, 3, 4]] = torch.nan  # two failures; the first frame has no real face
-    metric = LandmarkError()
-    metric.update(real, generated)
-    result = metric.compute()
-    assert result["frames"] == 6
-    assert result["frames_without_real_face"] == 1
-    assert result["frames_without_generated_face"] == 2
-    assert result["face_found_rate"] == 3 / 5
+    error, found, right = LandmarkError(), FaceFoundRate(), LandmarkSuccessRate(limit=10.0)
+    for metric in (error, found, right):
+        metric.update(pair(real, generated))
     by_frame = landmark_error(real, generated)
     assert by_frame.isnan().tolist() == [True, False, False, True, True, False]
-    assert result["face"].item() == pytest.approx(by_frame[[1, 2, 5]].mean().item())
+    assert error.compute().item() == pytest.approx(by_frame[[1, 2, 5]].mean().item())
+    assert (error.n, error.lost) == (3, 3)
+    assert found.compute().item() == right.compute().item() == 3 / 5
+    assert (found.n, found.lost) == (right.n, right.lost) == (5, 1)
+
+
+def test_a_face_is_right_up_to_the_limit_and_wrong_beyond():
+    real = clip(4, 1)
+    eyes = (real[:, 45] - real[:, 36]).norm(dim=1)
+    shifts = torch.tensor([0.0, 0.099, 0.101, 0.5]) * eyes
+    moved = real + torch.stack([shifts, torch.zeros(4)], dim=1)[:, None]
+    metric = LandmarkSuccessRate()
+    assert metric.values(pair(real, moved)).tolist() == [1, 1, 0, 0]
 
 
 def test_without_any_face_the_result_is_nan_never_zero():
     nothing = torch.full((3, 68, 2), torch.nan)
-    metric = LandmarkError()
-    metric.update(clip(3, 1), nothing)
-    result = metric.compute()
-    assert result["face"].isnan() and result["mouth"].isnan() and result["eyes"].isnan()
-    assert result["face_found_rate"] == 0
-    metric.reset()
-    metric.update(nothing, clip(3, 1))
-    assert metric.compute()["face_found_rate"].isnan() and metric.compute()["face"].isnan()
+    error, found = LandmarkError(), FaceFoundRate()
+    for metric in (error, found):
+        metric.update(pair(clip(3, 1), nothing))
+    assert error.compute().isnan() and found.compute() == 0
+    for metric in (error, found):
+        metric.reset()
+        metric.update(pair(nothing, clip(3, 1)))
+        assert metric.compute().isnan() and metric.lost == 3
 
 
 def test_a_real_face_without_eye_distance_counts_as_not_found():
     real = clip(2, 1)
     real[0, 45] = real[0, 36]
     metric = LandmarkError()
-    metric.update(real, clip(2, 2))
-    result = metric.compute()
-    assert result["frames_without_real_face"] == 1 and result["face"].isfinite()
+    metric.update(pair(real, clip(2, 2)))
+    assert metric.lost == 1 and metric.compute().isfinite()
 
 
 def test_neither_order_nor_splitting_of_updates_nor_merging_of_ranks_changes_the_result():
     real, generated = clip(9, 1), clip(9, 2)
     generated[4] = torch.nan
     whole, pieces, other_rank = LandmarkError(), LandmarkError(), LandmarkError()
-    whole.update(real, generated)
+    whole.update(pair(real, generated))
     for frames in ([8, 5], [0], [3, 1, 4]):
-        pieces.update(real[frames], generated[frames])
-    other_rank.update(real[[2, 6, 7]], generated[[2, 6, 7]])
+        pieces.update(pair(real[frames], generated[frames]))
+    other_rank.update(pair(real[[2, 6, 7]], generated[[2, 6, 7]]))
     pieces.merge_state(other_rank)
-    expected, got = whole.compute(), pieces.compute()
-    for name, value in expected.items():
-        torch.testing.assert_close(got[name], value, atol=1e-12, rtol=0)
+    torch.testing.assert_close(pieces.compute(), whole.compute(), atol=1e-12, rtol=0)
+    assert (pieces.n, pieces.lost) == (whole.n, whole.lost) == (8, 1)
 
 
 def test_wrong_shapes_and_parts_say_what_was_expected():
     with pytest.raises(ValueError, match=r"generated landmarks: expected \(T, 68, 2\), got \(2, 478, 3\)"):
-        LandmarkError().update(clip(2, 1), torch.zeros(2, 478, 3))
+        landmark_error(clip(2, 1), torch.zeros(2, 478, 3))
     with pytest.raises(ValueError, match="expected 2 frames as the real ones, got 3"):
-        LandmarkError().update(clip(2, 1), clip(3, 1))
+        landmark_error(clip(2, 1), clip(3, 1))
     with pytest.raises(ValueError, match="expected one of face, mouth, eyes, got 'nose'"):
         landmark_error(clip(2, 1), clip(2, 1), "nose")

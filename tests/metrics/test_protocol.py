@@ -1,33 +1,79 @@
-"""The protocol's hash changes with everything that it stands for, and with nothing else."""
+"""The protocol's hash changes with everything that it stands for, and no result goes without."""
 
 import dataclasses
 
 import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
-from faceanim.metrics.protocol import Protocol
+from faceanim.cli import CONF_FOLDER
+from faceanim.metrics.protocol import Protocol, Stamp
+from faceanim.metrics.report import write_metrics
 
-PROTOCOL = Protocol("self_reenactment", "source", "test", 240, 20, 1.0, 0, "dlib", 1)
+PROTOCOL = Protocol("self_reenactment", 1, reference="source", split="test", max_frames=240, steps=20, seed=0)
 CLIPS = [("a", "1" * 64), ("b", "2" * 64)]
 
 
+def named(name: str) -> Protocol:
+    """As evaluate.py builds it."""
+    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
+        cfg = compose("evaluate", [f"protocol={name}"])
+    values = OmegaConf.to_container(cfg.protocol, resolve=True)
+    return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Protocol), values))
+
+
 def test_the_hash_is_a_known_constant_and_does_not_depend_on_the_order_of_clips():
-    fingerprint = PROTOCOL.fingerprint(CLIPS)
-    assert fingerprint == PROTOCOL.fingerprint(reversed(CLIPS))
-    assert fingerprint == "228405ebd3a310202ee7217e3e01fd068ca883ea63f3f9e9df1807e821889ed5"
+    assert PROTOCOL.stamp(CLIPS) == PROTOCOL.stamp(reversed(CLIPS))
+    assert PROTOCOL.hash == "386a70c7d483376c21e1e2ef9122294b5986e350fd62bc71e95bc9e861ef3161"
+    assert PROTOCOL.stamp(CLIPS).data == "503ec4b3efe348f52f9d6170b417cc63f42d2e82bf3fe12ce39e30c47df20b19"
 
 
-@pytest.mark.parametrize("change", [{"reference": "clip"}, {"seed": 1}, {"max_frames": None}, {"version": 2}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"reference": "clip"},
+        {"seed": 1},
+        {"max_frames": None},
+        {"version": 2},
+        {"clips": ["a"]},
+        {"extractors": {"i3d": "1" * 64}},
+    ],
+)
 def test_another_choice_is_another_hash(change):
-    assert dataclasses.replace(PROTOCOL, **change).fingerprint(CLIPS) != PROTOCOL.fingerprint(CLIPS)
+    assert dataclasses.replace(PROTOCOL, **change).hash != PROTOCOL.hash
 
 
 def test_other_content_or_another_clip_is_another_hash():
-    hashes = {PROTOCOL.fingerprint(clips) for clips in (CLIPS, CLIPS[:1], [CLIPS[0], ("b", "3" * 64)])}
-    assert len(hashes) == 3
+    assert len({PROTOCOL.stamp(c).data for c in (CLIPS, CLIPS[:1], [CLIPS[0], ("b", "3" * 64)])}) == 3
 
 
-def test_wrong_choices_name_the_option():
-    with pytest.raises(ValueError, match=r"protocol.reference: expected one of source, clip, got 'driving'"):
-        dataclasses.replace(PROTOCOL, reference="driving")
-    with pytest.raises(ValueError, match=r"protocol.steps: expected 1 or more, got 0"):
-        dataclasses.replace(PROTOCOL, steps=0)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"reference": "driving"}, r"protocol.reference: expected one of source, clip, got 'driving'"),
+        ({"task": "both"}, "protocol.task: expected one of self, cross"),
+        ({"steps": 0}, r"protocol.steps: expected 1 or more, got 0"),
+        ({"extractors": {"i3d": "abc"}}, "protocol.extractors.i3d: expected a sha256, got 'abc'"),
+        ({"clips": ["a", "a"]}, "expected each clip, or pair of two clips, once"),
+        ({"pairs": [["a", "b"]]}, "protocol.pairs: expected task=cross"),
+    ],
+)
+def test_wrong_choices_name_the_option(change, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(PROTOCOL, **change)
+
+
+def test_a_result_without_its_hashes_cannot_be_written(tmp_path):
+    for content in ({}, {"protocol_hash": "1" * 64}, {"protocol_hash": "none", "data_hash": "2" * 64}):
+        with pytest.raises(ValueError, match=r"a result needs its (protocol|data) hash"):
+            write_metrics(tmp_path / "metrics.json", content)
+    with pytest.raises(ValueError, match="a result needs its data hash"):
+        Stamp("1" * 64, "")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (CONF_FOLDER / "protocol").glob("*.yaml")))
+def test_every_protocol_file_is_a_protocol_of_its_own_name(name):
+    protocol = named(name)
+    assert protocol.name == name and len(protocol.extractors) >= 6
+    assert protocol.for_videos().hash != protocol.hash

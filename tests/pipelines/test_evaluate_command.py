@@ -14,9 +14,10 @@ from faceanim.media.clip_reader import ClipReader
 from faceanim.media.image import read_image
 from faceanim.media.video import read_video, video_info
 from faceanim.media.video_writer import write_video
-from faceanim.metrics.candidates import AnimatedClips, PreparedClips, candidate
+from faceanim.metrics.candidates import AnimatedClips, PredictedVideos, candidate
+from faceanim.metrics.catalogue import METRICS
+from faceanim.metrics.prepared_clips import PreparedClips
 from faceanim.metrics.protocol import Protocol
-from faceanim.metrics.scores import METRICS
 
 QUICK = ("protocol.steps=2", "protocol.max_frames=5", "device=cpu")
 
@@ -40,11 +41,11 @@ def test_predictions_are_measured_beside_the_static_baseline(command, videos, tm
     )
     assert code == 0, err
     copy, still = (json.loads((run_dir / "clips" / f"{name}.json").read_text()) for name in ("copy", "still"))
-    scores = {name: score["value"] for name, score in copy["generated"]["metrics"].items()}
+    scores = {name: score["value"] for name, score in copy["scores"]["generated"].items()}
     assert scores["nme"] == 0 and scores["face_found_rate"] == 1
     assert scores["psnr"] == 100 and scores["ssim"] == pytest.approx(1, abs=1e-6)
     for name in ("nme", "psnr", "ssim"):  # equal but for the compression of a still picture
-        got, expected = (still[who]["metrics"][name]["value"] for who in ("generated", "static"))
+        got, expected = (still["scores"][who][name]["value"] for who in ("generated", "static"))
         assert got == pytest.approx(expected, rel=0.05), name
 
     content = json.loads((run_dir / "metrics.json").read_text())
@@ -52,13 +53,75 @@ def test_predictions_are_measured_beside_the_static_baseline(command, videos, tm
     assert content["n_clips"] == 2 and content["n_frames"] == 8
     assert content["protocol"]["name"] == "predictions" and content["protocol"]["steps"] is None
     assert set(content["metrics"]) == set(METRICS)
-    mean = (copy["generated"]["metrics"]["nme"]["value"] + still["generated"]["metrics"]["nme"]["value"]) / 2
-    assert content["metrics"]["nme"]["generated"] == {"value": pytest.approx(mean), "n": 8, "reason": None}
+    nme = content["metrics"]["nme"]["generated"]
+    worst = still["scores"]["generated"]["nme"]["value"]
+    assert nme == {
+        "value": pytest.approx(worst / 2),
+        "n": 8,
+        "reason": None,
+        "interval": [0, pytest.approx(worst)],
+    }
+    assert content["metrics"]["fid"]["generated"]["value"] is None
+    assert "unavailable: no pt_inception" in content["metrics"]["fid"]["generated"]["reason"]
+    assert content["metric_weights"]["dlib_landmarks"].startswith("fbdc2cb8")
     with (run_dir / "per_clip.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["clip_id"] for row in rows] == ["copy", "still"] and float(rows[0]["generated_nme"]) == 0
-    assert "nme" in out and "static" in out
+    assert rows[0]["protocol_hash"] == content["protocol_hash"]
+    assert "nme" in out and "static" in out and "fid, kid: unavailable" in out
+    page = (run_dir / "report.html").read_text()
+    assert page.count("data:video/mp4;base64,") == 2 and "http://" not in page.replace(
+        "http://www.w3.org", ""
+    )
+    for hash_ in (content["protocol_hash"], content["data_hash"]):
+        assert hash_ in page
     assert read_image(run_dir / "sheets" / "still.png").ndim == 3
+
+
+def test_a_run_that_was_interrupted_goes_on_and_stands_beside_other_runs_in_the_report(
+    command, videos, tmp_path, monkeypatch
+):
+    given = tuple(
+        f"{name}={folder}" for name, folder in zip(("predictions", "references"), videos, strict=True)
+    )
+    whole, broken, other = (tmp_path / name for name in ("whole", "broken", "other"))
+    assert command("evaluate.py", *given, f"run_dir={whole}")[0] == 0
+    produce = PredictedVideos.produce
+
+    def interrupted(self, clip, sound):
+        if clip.clip_id == "still":
+            raise KeyboardInterrupt
+        return produce(self, clip, sound)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PredictedVideos, "produce", interrupted)
+        assert command("evaluate.py", *given, f"run_dir={broken}")[0] == 130
+    assert [path.name for path in (broken / "clips").iterdir()] == ["copy.json"]
+    assert not (broken / "metrics.json").exists()
+    done = []
+
+    def noted(self, clip, sound):
+        done.append(clip.clip_id)
+        return produce(self, clip, sound)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PredictedVideos, "produce", noted)
+        assert command("evaluate.py", *given, f"run_dir={broken}", f"compare=[{whole}]")[0] == 0
+    assert done == ["still"]  # what was done is not done again
+    one, two = (json.loads((folder / "metrics.json").read_text()) for folder in (whole, broken))
+    one.pop("seconds"), two.pop("seconds")
+    assert one == two
+    page = (broken / "report.html").read_text()
+    assert "whole<small>comparable" in page
+
+    assert (
+        command("evaluate.py", *given, f"run_dir={other}", f"compare=[{whole}]", "protocol.resamples=9")[0]
+        == 0
+    )
+    page = (other / "report.html").read_text()
+    assert "whole<small>not comparable" in page and "whole differs in protocol.resamples" in page
+    code, _, err = command("evaluate.py", *given, f"run_dir={other}", f"compare=[{tmp_path}]")
+    assert code == 2 and "compare: expected the folder of a finished evaluation" in err
 
 
 def test_a_pipeline_is_measured_on_held_out_clips_and_an_unchanged_second_run_generates_nothing(
@@ -78,7 +141,7 @@ def test_a_pipeline_is_measured_on_held_out_clips_and_an_unchanged_second_run_ge
     info = video_info(tmp_path / "videos" / "carphone_test.mp4")
     assert (info.width, info.height, info.n_frames, info.fps) == (64, 64, 5, 12)
 
-    def refuse(self, clip):
+    def refuse(self, clip, sound):
         raise AssertionError(f"{clip.clip_id} was generated again")
 
     with monkeypatch.context() as patched:
@@ -93,8 +156,43 @@ def test_a_pipeline_is_measured_on_held_out_clips_and_an_unchanged_second_run_ge
     assert json.loads((tmp_path / "metrics.json").read_text())["protocol_hash"] != content["protocol_hash"]
 
 
+def test_another_persons_motion_is_shown_and_missing_clips_are_named(
+    command, pipeline_folder, prepared_folder, tmp_path
+):
+    """The two clips of the demo, taken for two people; a frozen pair of them is not there."""
+    rows = [
+        dataclasses.replace(
+            row, identity=row.clip_id, path=f"../{row.path}", landmarks_path=f"../{row.landmarks_path}"
+        )
+        for row in read_manifest(prepared_folder)
+    ]
+    folder = prepared_folder / "people"
+    write_manifest(folder / "index.parquet", rows)
+    code, out, err = command(
+        "evaluate.py",
+        f"pipeline={pipeline_folder}",
+        f"data.folder={folder}",
+        "protocol=cross_reenactment",
+        "protocol.pairs=[[carphone_test,carphone_train],[carphone_train,gone]]",
+        f"run_dir={tmp_path}",
+        *QUICK,
+        "protocol.max_frames=2",
+    )
+    assert code == 0, err
+    content = json.loads((tmp_path / "metrics.json").read_text())
+    assert content["missing_clips"] == [{"clip_id": "gone", "reason": "not in the index"}]
+    assert "clips of the protocol that are missing: 1 (gone)" in out
+    assert set(content["metrics"]["psnr"]) == {"generated", "static", "warped"}
+    assert "another person's motion" in content["metrics"]["psnr"]["generated"]["reason"]
+    assert content["metrics"]["identity"]["static"]["value"] == 1
+    assert content["metrics"]["face_found_rate"]["warped"]["value"] == 1
+    page = (tmp_path / "report.html").read_text()
+    assert "gone: not in the index" in page and ">driving<" in page
+    assert (tmp_path / "videos" / "carphone_test--carphone_train.mp4").is_file()
+
+
 def _protocol(reference: str) -> Protocol:
-    return Protocol("test", reference, "test", None, 2, 1.0, 0, "dlib", 1)
+    return Protocol("test", 1, reference=reference, split="test", steps=2, guidance_scale=1.0, seed=0)
 
 
 @pytest.mark.parametrize(("reference", "clip"), [("source", "train"), ("clip", "test")])
@@ -114,7 +212,7 @@ def test_wrong_options_are_one_line_that_names_what_is_wrong(
 
     made, data = f"pipeline={pipeline_folder}", f"data.folder={prepared_folder}"
     assert "either pipeline=<folder> or predictions=<folder>, got neither" in error()
-    assert "cross_reenactment" in error(made, "protocol=cross_reenactment")
+    assert "mirror_reenactment" in error(made, "protocol=mirror_reenactment")
     assert "protocol.reference" in error(made, data, "protocol.reference=none")
     assert "steps" in error(made, data, "protocol.steps=many")
     assert "landmarks" in error(made, data, "landmarks=eyes")

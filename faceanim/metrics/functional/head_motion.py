@@ -1,0 +1,76 @@
+"""How far apart two faces are in pose and in expression, frame by frame. T: frames; E: expression points."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from faceanim.metrics.functional.landmark_error import check_points
+from faceanim.pose.head_pose import head_angles
+from faceanim.pose.topology import LEFT_BROW, LEFT_EYE, MOUTH, RIGHT_BROW, RIGHT_EYE
+
+# Points that an expression hardly moves (corners of the eyes, bridge and base of the nose), and where they lie on an
+# average face: its outer eye corners are 1 apart, x to the right, y down.
+_RIGID = (36, 39, 42, 45, 27, 28, 29, 30, 33)
+_TEMPLATE_9x2 = np.array(
+    [
+        (-0.5, 0.0),
+        (-0.18, 0.0),
+        (0.18, 0.0),
+        (0.5, 0.0),
+        (0.0, -0.04),
+        (0.0, 0.12),
+        (0.0, 0.27),
+        (0.0, 0.42),
+        (0.0, 0.54),
+    ]
+)
+EXPRESSION = (*RIGHT_BROW, *LEFT_BROW, *RIGHT_EYE, *LEFT_EYE, *MOUTH)
+
+
+def pose_distance(real_T68x2: Tensor, generated_T68x2: Tensor) -> Tensor:
+    """Mean over yaw, pitch and roll of the absolute difference in degrees: float64 (T,), 0: perfect.
+
+    The average pose distance of face reenactment, with angles from the landmarks (`head_angles`) instead of from a
+    fitted 3D model: only figures from the same angles compare. NaN where either face is missing.
+    """
+    check_points(real_T68x2, generated_T68x2)
+    real, generated = (torch.from_numpy(head_angles(p.numpy())) for p in (real_T68x2, generated_T68x2))
+    difference = (generated - real + 180) % 360 - 180
+    return difference.abs().mean(dim=1)
+
+
+def expression_distance(real_T68x2: Tensor, generated_T68x2: Tensor, between_people: bool = False) -> Tensor:
+    """Mean distance of brows, eyes and mouth with the head held still, in inter-ocular distances: float64 (T,).
+
+    The average expression distance of face reenactment, with landmarks in the place of a 3D model's coefficients: each
+    face is moved, turned in the picture and scaled until what an expression hardly moves lies on an average face.
+    between_people: compares what differs from each face's mean over the frames where both are there, as two people
+    differ at rest; it takes two such frames. NaN where either face is missing.
+    """
+    check_points(real_T68x2, generated_T68x2)
+    real, generated = (expression(p.double().numpy()) for p in (real_T68x2, generated_T68x2))
+    both = np.isfinite(real).all(axis=(1, 2)) & np.isfinite(generated).all(axis=(1, 2))
+    if between_people:
+        if both.sum() < 2:
+            return torch.full((len(real),), torch.nan, dtype=torch.float64)
+        real, generated = (e - e[both].mean(axis=0) for e in (real, generated))
+    distance = np.linalg.norm(generated - real, axis=-1).mean(axis=1)
+    return torch.from_numpy(np.where(both, distance, np.nan))
+
+
+def expression(points_T68x2: np.ndarray) -> np.ndarray:
+    """Brows, eyes and mouth on the average face: float64 (T, E, 2); NaN where there is no face.
+
+    The similarity transform is the least-squares one, in complex numbers z -> a z + b: a = <template, points> /
+    <points, points> of the centred rigid points (Umeyama, 1991, without reflection).
+    """
+    points_T68 = points_T68x2.astype(np.float64)[..., 0] + 1j * points_T68x2.astype(np.float64)[..., 1]
+    template_9 = _TEMPLATE_9x2[:, 0] + 1j * _TEMPLATE_9x2[:, 1]
+    rigid_T9 = points_T68[:, _RIGID]
+    centre_T1 = rigid_T9.mean(axis=1, keepdims=True)
+    centred_T9 = rigid_T9 - centre_T1
+    size_T1 = (np.abs(centred_T9) ** 2).sum(axis=1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        turn_T1 = (centred_T9.conj() * (template_9 - template_9.mean())).sum(axis=1, keepdims=True) / size_T1
+        moved_TE = (points_T68[:, EXPRESSION] - centre_T1) * turn_T1 + template_9.mean()
+    return np.stack([moved_TE.real, moved_TE.imag], axis=-1)

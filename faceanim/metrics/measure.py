@@ -1,0 +1,104 @@
+"""From one clip's frames to its figures. T: frames; N: samples; D: features."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from faceanim.metrics.baselines import static, warped
+from faceanim.metrics.comparison import ClipFrames, Comparison, SeenVideo
+from faceanim.metrics.functional.landmark_error import face_is_there
+from faceanim.metrics.score import Score, score
+from faceanim.metrics.tools import Tools
+
+# In the order of the report: what was made, the baselines, and what the real video itself scores.
+METHODS = ("generated", "static", "warped", "real")
+_PIXELS = ("psnr", "ssim", "lpips", "tlp", "flow_error", "warping_error")
+_HEARD = ("sync_confidence", "sync_distance")
+_NO_REAL_FACE = "no face was found in any real frame"
+_NO_GENERATED_FACE = "no face was found in any generated frame that has a real one"
+_OTHER_PERSON = "another person's motion: there are no real frames to compare with"
+_NO_WARP = "no face to warp, or to warp to"
+
+
+@dataclass(frozen=True)
+class ClipMeasures:
+    """scores, series: by method and metric; a series has a number for each frame, or pair, or every so many frames.
+
+    counts: by method, its frames without a face where there is a real one, and those of a single colour.
+    features: by network and method, float32 (N, D). warped_THW3: the warped baseline's frames, to be looked at.
+    """
+
+    n_frames: int
+    frames_without_real_face: int
+    counts: dict[str, dict[str, int]]
+    scores: dict[str, dict[str, Score]]
+    series: dict[str, dict[str, np.ndarray]]
+    features: dict[str, dict[str, np.ndarray]]
+    warped_THW3: np.ndarray | None
+
+
+def measure(frames: ClipFrames, tools: Tools) -> ClipMeasures:
+    """What was generated and, through the same metrics, the baselines and the real video itself.
+
+    One backend finds the landmarks of all frames, the real ones too, so that a perfect copy scores exactly 0. In
+    cross-reenactment the real video shows another person, so that it is no method.
+    """
+    seen = Comparison.of(frames, tools.finders)
+    videos: dict[str, SeenVideo | None] = {
+        "generated": seen.generated,
+        "static": static(seen),
+        "warped": warped(seen),
+    }
+    if frames.same_person:
+        videos["real"] = seen.real
+    scores: dict[str, dict[str, Score]] = {method: {} for method in videos}
+    series: dict[str, dict[str, np.ndarray]] = {method: {} for method in videos}
+    for name, metric in tools.metrics().items():
+        for method, video in videos.items():
+            if video is None or (metric.needs_real and not seen.same_person):
+                scores[method][name] = Score(None, 0, _NO_WARP if video is None else _OTHER_PERSON)
+                continue
+            shown = replace(seen, generated=video)
+            values = metric.values(shown).double().numpy()
+            series[method][name] = values
+            scores[method][name] = score(values, _reason(name, shown))
+    real_there = face_is_there(seen.real.points)
+    found = {m: v.points.isfinite().all(dim=(1, 2)) for m, v in videos.items() if v is not None}
+    return ClipMeasures(
+        len(seen.real),
+        int((~real_there).sum()),
+        {
+            m: {"without_face": int((real_there & ~f).sum()), "blank": videos[m].blank}
+            for m, f in found.items()
+        },
+        scores,
+        series,
+        {
+            network: {m: features.extract(v.frames_THW3) for m, v in _for_sets(videos, seen).items()}
+            for network, features in tools.features.items()
+        },
+        None if videos["warped"] is None else videos["warped"].frames_THW3,
+    )
+
+
+def _for_sets(videos: dict[str, SeenVideo | None], seen: Comparison) -> dict[str, SeenVideo]:
+    """Sets are compared with the real videos, also with those that drove another face."""
+    return {method: video for method, video in (videos | {"real": seen.real}).items() if video is not None}
+
+
+def _reason(metric: str, seen: Comparison) -> str:
+    """Why a metric has no value at all for a clip."""
+    if metric in _PIXELS:
+        return "fewer than two frames"
+    real = face_is_there(seen.real.points)
+    if metric in _HEARD and seen.sound_N is None:
+        return "no sound"
+    if not real.any():
+        return _NO_REAL_FACE
+    if not seen.reference.points.isfinite().all() and metric in ("identity", "identity_drift"):
+        return "no face was found in the reference image"
+    if not seen.generated.points[real].isfinite().all(dim=(1, 2)).any():
+        return _NO_GENERATED_FACE
+    if metric == "background_variation":
+        return "fewer than two frames, or no room beside the face"
+    return "fewer than two frames with both faces"

@@ -1,0 +1,1 @@
+"""Published networks that measure, each in its weights' own key layout."""

@@ -1,0 +1,72 @@
+"""Pose and expression: what one moves, the other does not see."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from faceanim.metrics.functional.head_motion import EXPRESSION, expression_distance, pose_distance
+from faceanim.metrics.head_motion import ExpressionDistance, PoseDistance
+from faceanim.pose.topology import MOUTH
+from tests.metrics.seen import pair
+
+
+def face() -> np.ndarray:
+    """An average face (68, 2) of an eye distance of 100 pixels, roughly."""
+    rng = np.random.default_rng(0)
+    points = rng.uniform(-60, 60, (68, 2))
+    points[[36, 39, 42, 45]] = [(-50, 0), (-18, 0), (18, 0), (50, 0)]
+    points[[27, 28, 29, 30, 33]] = [(0, -4), (0, 12), (0, 27), (0, 42), (0, 54)]
+    points[[48, 54, 8]] = [(-26, 75), (26, 75), (0, 120)]
+    return points + 200
+
+
+def tensor(*faces: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.stack(faces)).float()
+
+
+def turned(points: np.ndarray, degrees: float, scale: float = 1.0) -> np.ndarray:
+    matrix = cv2.getRotationMatrix2D((200, 200), -degrees, scale)
+    return points @ matrix[:, :2].T + matrix[:, 2] + 7
+
+
+def test_a_head_that_tilts_by_nine_degrees_is_three_degrees_off_on_average_and_has_the_same_expression():
+    real, tilted = tensor(face()), tensor(turned(face(), 9.0))
+    assert pose_distance(real, tilted).item() == pytest.approx(3.0, abs=0.05)  # yaw and pitch are right
+    assert expression_distance(real, tilted).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_moving_nearer_changes_neither():
+    real, nearer = tensor(face()), tensor(turned(face(), 0.0, 1.4))
+    assert pose_distance(real, nearer).item() == pytest.approx(0, abs=1e-3)
+    assert expression_distance(real, nearer).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_a_mouth_that_opens_by_a_tenth_of_the_eye_distance_counts_over_all_points_of_expression():
+    opened = face()
+    moved = [point for point in MOUTH if point not in (48, 54)]  # the corners also say how the head is turned
+    opened[moved] += (0, 10)
+    expected = 0.1 * len(moved) / len(EXPRESSION)
+    assert expression_distance(tensor(face()), tensor(opened)).item() == pytest.approx(expected, rel=1e-3)
+    assert pose_distance(tensor(face()), tensor(opened)).item() == 0
+
+
+def test_between_people_the_way_a_face_is_made_is_no_expression_but_its_changes_are():
+    one, smile = face(), face()
+    smile[list(MOUTH)] += (0, 10)
+    other, other_smile = (
+        points + np.where(np.arange(68)[:, None] == 57, (0, 15), 0) for points in (one, smile)
+    )
+    real, made = tensor(one, smile), tensor(other, other_smile)
+    assert expression_distance(real, made, between_people=False).min() > 0.001
+    assert expression_distance(real, made, between_people=True).max() < 1e-6
+    assert expression_distance(real, tensor(other, other), between_people=True).min() > 0.01
+    assert expression_distance(real[:1], made[:1], between_people=True).isnan().all()
+
+
+def test_lost_faces_are_counted_and_left_out():
+    real, made = tensor(face(), face(), face()), tensor(face(), face(), turned(face(), 9.0))
+    made[0] = torch.nan
+    for metric in (PoseDistance(), ExpressionDistance()):
+        metric.update(pair(real, made))
+        assert (metric.n, metric.lost) == (2, 1) and metric.compute().isfinite()
