@@ -1,18 +1,13 @@
 """The page: three steps and a result. What happens is in studio.py."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from faceanim.app import asks, pictures
-from faceanim.app.door import VISITOR
-from faceanim.app.reading import Told
-from faceanim.app.studio import Made, Studio
-from faceanim.pose.templates import template_names
+from faceanim.app import pictures
+from faceanim.app.answers import TEMPLATES, Answers
+from faceanim.app.studio import Studio
 
 TITLE = "Animate a face"
 _CSS = Path(__file__).with_name("page.css")
@@ -25,7 +20,14 @@ _CONSENT = (
 
 
 def theme() -> gr.themes.Base:
-    return gr.themes.Default(primary_hue="orange", neutral_hue="slate", font=_FONT, font_mono=_MONO)
+    """System fonts, none fetched; text and buttons with enough contrast to read (WCAG 2.2, 1.4.3: 4.5 to 1)."""
+    fills = {"button_primary_background_fill": "*primary_700", "button_cancel_background_fill": "#b91c1c"}
+    fills |= {f"{name}_hover": value for name, value in list(fills.items())}
+    fills |= {f"{name}_dark": value for name, value in list(fills.items())}
+    quiet = {"body_text_color_subdued": "*neutral_600", "body_text_color_subdued_dark": "*neutral_300"}
+    labels = {"block_label_text_color": "*neutral_700", "block_title_text_color": "*neutral_700"}
+    theme = gr.themes.Default(primary_hue="orange", neutral_hue="slate", font=_FONT, font_mono=_MONO)
+    return theme.set(**fills, **quiet, **labels, button_cancel_text_color="white")
 
 
 def css() -> str:
@@ -35,124 +37,7 @@ def css() -> str:
 def build(studio: Studio, mask: dict) -> gr.Blocks:
     """mask: options of ``face_mask`` that the pipeline was trained with."""
     limits, presets = studio.settings.limits, list(studio.presets)
-    names = template_names()
-
-    async def show_state() -> tuple[Any, Any]:
-        words = {
-            "loading": "The model is loading; you can prepare everything meanwhile.",
-            "failed": "The model could not be loaded. The people who run this platform have to look at its log.",
-            "ready": "",
-        }[studio.devices.state]
-        return pictures.told(words) if words else "", gr.Timer(active=studio.devices.state == "loading")
-
-    async def show_results(request: gr.Request) -> Any:
-        return _gallery(studio, _who(request))
-
-    async def look_at_photo(file: Any, request: gr.Request) -> tuple[Any, Any]:
-        hidden = gr.Radio(choices=[], value=None, visible=False)
-        if file is None:
-            return "", hidden
-        try:
-            look = await studio.reader.photo(_who(request), asks.file_of(file))
-        except Told as told:
-            return pictures.alert(str(told)), hidden
-        choices = [(f"Face {k}", k) for k in range(1, len(look.boxes) + 1)]
-        several = gr.Radio(choices=choices, value=None, visible=True) if len(choices) > 1 else hidden
-        return pictures.photo_view(look, mask), several
-
-    async def look_at_face(file: Any, face: Any, request: gr.Request) -> Any:
-        try:
-            look = await studio.reader.photo(_who(request), asks.file_of(file), asks.face_of(face))
-        except Told as told:
-            return pictures.alert(str(told))
-        return pictures.photo_view(look, mask)
-
-    def looking_at(source: str) -> Callable:
-        async def look_at_motion(value: Any, photo: Any, request: gr.Request) -> tuple[Any, Any]:
-            visitor, warnings = _who(request), []
-            if value is None:
-                return (gr.skip() if source == "speech" else ""), gr.skip()
-            try:
-                look = await studio.reader.motion(
-                    visitor, source, value if source == "template" else asks.file_of(value)
-                )
-            except Told as told:
-                return pictures.alert(str(told)), gr.skip()
-            poses = look.poses
-            if photo is not None:
-                with suppress(Told):  # the photo's own view tells
-                    seen = await studio.reader.photo(visitor, asks.file_of(photo))
-                    warnings = studio.suits(seen, look)
-                    poses = await asyncio.to_thread(studio.fitted, seen, look, 0)
-            most = round(min(look.seconds, limits.result_seconds), 1)
-            view = await asyncio.to_thread(pictures.motion_view, look, poses, warnings)
-            return view, gr.Slider(maximum=most, value=most)
-
-        return look_at_motion
-
-    async def example_photo(request: gr.Request) -> str:
-        return str(studio.example(_who(request)))
-
-    async def generate(
-        photo: Any,
-        face: Any,
-        source: Any,
-        template: Any,
-        video: Any,
-        speech: Any,
-        preset: Any,
-        seconds: Any,
-        seed: Any,
-        steps: Any,
-        label: Any,
-        request: gr.Request,
-    ) -> AsyncIterator[tuple]:
-        visitor = _who(request)
-        same = (gr.skip(),) * 5
-        running = gr.Button(interactive=False), gr.Button(visible=True)
-        over = gr.Button(interactive=True), gr.Button(visible=False)
-        values = {"template": template, "video": video, "speech": speech}
-        yield pictures.told("Looking at your files ..."), *same, *running
-        try:
-            wish = asks.wish_of(photo, face, source, values, preset, seconds, seed, steps, label)
-            async for step in studio.animate(visitor, wish):
-                if isinstance(step, Made):
-                    made = gr.Group(visible=True), str(step.video), str(step.columns), step.command
-                    yield pictures.told(step.words), *made, _gallery(studio, visitor), *over
-                else:
-                    yield pictures.progress_view(step, studio.wait_words(step)), *same, *running
-        except Told as told:
-            yield pictures.alert(str(told)), *same, *over
-
-    async def stop(request: gr.Request) -> None:
-        studio.stop(_who(request))
-
-    async def animate(
-        photo: Any,
-        source: Any = "template",
-        template: Any = names[0],
-        video: Any = None,
-        speech: Any = None,
-        preset: Any = presets[0],
-        seconds: Any = 0,
-        seed: Any = 0,
-        steps: Any = None,
-        label: Any = False,
-        face: Any = None,
-        request: gr.Request = None,  # the web framework gives it
-    ) -> AsyncIterator[tuple]:
-        """Animate a photo. source: template, video or speech, which the motion comes from. seconds: 0 for all of it."""
-        values = {"template": template, "video": video, "speech": speech}
-        try:
-            wish = asks.wish_of(photo, face, source, values, preset, seconds, seed, steps, label)
-            async for step in studio.animate(_who(request), wish):
-                if isinstance(step, Made):
-                    yield str(step.video), str(step.columns), step.command, step.words
-                else:
-                    words = studio.wait_words(step) if step.state == "waiting" else f"{step.share:.0%}"
-                    yield None, None, "", words
-        except Told as told:
-            raise gr.Error(str(told), print_exception=False) from told
+    answers = Answers(studio, mask)
 
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         gr.HTML(f'<div class="fa-head"><h1>{TITLE}</h1><p>One photo and a motion in, a video out.</p></div>')
@@ -177,8 +62,8 @@ def build(studio: Studio, mask: dict) -> gr.Blocks:
                 with gr.Tabs(elem_id="fa-sources"):
                     with gr.Tab("Template", id="template") as template_tab:
                         template = gr.Radio(
-                            [(name.replace("_", " ").capitalize(), name) for name in names],
-                            value=names[0],
+                            [(name.replace("_", " ").capitalize(), name) for name in TEMPLATES],
+                            value=TEMPLATES[0],
                             label="Ready-made motion",
                         )
                         template_view = gr.HTML(elem_id="fa-template-view")
@@ -254,79 +139,56 @@ def build(studio: Studio, mask: dict) -> gr.Blocks:
                         lines=2,
                         elem_id="fa-command",
                     )
-        gallery = gr.Gallery(
-            label="Your latest videos",
-            interactive=False,
-            columns=4,
-            height=220,
-            buttons=["download"],
-            object_fit="contain",
-            visible=False,
-            elem_id="fa-gallery",
-        )
+        gallery = gr.HTML(elem_id="fa-gallery")
         with gr.Row(visible=False):  # of the API alone
             api_photo = gr.Image(type="filepath", sources=["upload"])
             api_video, api_speech = gr.Video(sources=["upload"]), gr.Audio(type="filepath")
-            api_source, api_template = gr.Textbox("template"), gr.Textbox(names[0])
+            api_source, api_template = gr.Textbox("template"), gr.Textbox(TEMPLATES[0])
             api_preset, api_seconds = gr.Textbox(presets[0]), gr.Number(0)
             api_seed, api_steps = gr.Number(0), gr.Number(None)
             api_label, api_face = gr.Checkbox(False), gr.Number(None)
+            api_inputs = [api_photo, api_source, api_template, api_video, api_speech, api_preset, api_seconds]
+            api_inputs += [api_seed, api_steps, api_label, api_face]
             api_result, api_columns = gr.Video(), gr.Video()
-            api_command, api_state = gr.Textbox(), gr.Textbox()
+            api_command, api_state, api_face_file = gr.Textbox(), gr.Textbox(), gr.File()
             api = gr.Button()
 
         # preprocess: nothing of a visitor's is decoded in this process, so we get what the page sends
         quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "preprocess": False}
         looks: dict[str, Any] = {**quiet, "concurrency_limit": None, "trigger_mode": "always_last"}
-        page.load(show_state, None, [state, timer], **quiet)
-        page.load(show_results, None, gallery, **quiet)
-        page.load(looking_at("template"), [template, photo], [template_view, seconds], **looks)
-        timer.tick(show_state, None, [state, timer], **quiet)
-        example.click(example_photo, None, photo, **quiet)
-        photo.change(look_at_photo, photo, [photo_view, face], **looks)
-        face.input(look_at_face, [photo, face], photo_view, **looks)
+        page.load(answers.show_state, None, [state, timer], **quiet)
+        page.load(answers.show_results, None, gallery, **quiet)
+        page.load(answers.looking_at("template"), [template, photo], [template_view, seconds], **looks)
+        timer.tick(answers.show_state, None, [state, timer], **quiet)
+        example.click(answers.example_photo, None, photo, **quiet)
+        seen = photo.change(answers.look_at_photo, photo, [photo_view, face], **looks)
+        face.input(answers.look_at_face, [photo, face], photo_view, **looks)
         for name, tab, field, view in (
             ("template", template_tab, template, template_view),
             ("video", video_tab, video, video_view),
             ("speech", speech_tab, speech, speech_view),
         ):
             tab.select(None, None, source, js=f"() => '{name}'", **quiet)
-            gr.on([tab.select, field.change], looking_at(name), [field, photo], [view, seconds], **looks)
+            gr.on(
+                [tab.select, field.change], answers.looking_at(name), [field, photo], [view, seconds], **looks
+            )
+            # once there is a photo: on this person's face
+            seen = seen.then(answers.showing(name), [field, photo], view, **looks)
         make.click(
-            generate,
+            answers.generate,
             [photo, face, source, template, video, speech, preset, seconds, seed, steps, label],
             [status, result_group, result, columns, command, gallery, make, halt],
             concurrency_limit=None,
+            scroll_to_output=True,
             **quiet,
         )
-        halt.click(stop, None, None, concurrency_limit=None, **quiet)
+        halt.click(answers.stop, None, None, concurrency_limit=None, **quiet)
         api.click(
-            animate,
-            [
-                *(
-                    api_photo,
-                    api_source,
-                    api_template,
-                    api_video,
-                    api_speech,
-                    api_preset,
-                    api_seconds,
-                    api_seed,
-                ),
-                *(api_steps, api_label, api_face),
-            ],
-            [api_result, api_columns, api_command, api_state],
+            answers.animate,
+            api_inputs,
+            [api_result, api_columns, api_command, api_state, api_face_file],
             concurrency_limit=None,
             preprocess=False,
             api_name="animate",
         )
     return page
-
-
-def _gallery(studio: Studio, visitor: str) -> Any:
-    results = studio.files.visit(visitor).results
-    return gr.Gallery(value=[str(path) for path in results], visible=bool(results))
-
-
-def _who(request: gr.Request) -> str:
-    return request.headers[VISITOR]

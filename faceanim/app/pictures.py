@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 from PIL import Image
@@ -13,6 +14,7 @@ from PIL import Image
 from faceanim.app.advice import clock
 from faceanim.app.jobs import Job
 from faceanim.app.looks import MotionLook, PhotoLook
+from faceanim.app.studio import Made
 from faceanim.pose.face_mask import face_mask
 from faceanim.pose.preview import write_preview
 from faceanim.pose.sequence import PoseSequence
@@ -78,6 +80,35 @@ def progress_view(job: Job, waiting: str) -> str:
     bar = f'<progress max="1" value="{job.share:.3f}" aria-label="Progress"></progress>'
     frame = image(job.frame, "The newest frame") if job.frame is not None else ""
     return f'<div class="fa-status" role="status">{words}</div>{bar}<div class="fa-live">{frame}</div>'
+
+
+def results_view(paths: Sequence[Path]) -> str:
+    """A visitor's videos, newest first, to play and to download."""
+    if not paths:
+        return ""
+    items = []
+    for number, path in enumerate(paths, start=1):
+        link = _link(path, f"animation_{number}.mp4", f"Download {number}")
+        items.append(
+            f'<figure><video controls preload="metadata" src="{_address(path)}#t=0.1" '
+            f'aria-label="Video {number}"></video><figcaption>{link}</figcaption></figure>'
+        )
+    return f'<div class="fa-step"><h2>Your latest videos</h2></div><div class="fa-results">{"".join(items)}</div>'
+
+
+def made_view(made: Made) -> str:
+    words = escape(made.words)
+    if made.face_file is not None:
+        words += f" The command below needs {_link(made.face_file, made.face_file.name, 'the face that you chose')}."
+    return f'<div class="fa-status" role="status">{words}</div>'
+
+
+def _address(path: Path) -> str:
+    return f"gradio_api/file={quote(str(path))}"
+
+
+def _link(path: Path, name: str, words: str) -> str:
+    return f'<a href="{_address(path)}" download="{escape(name)}">{escape(words)}</a>'
 
 
 def alert(words: str) -> str:

@@ -57,7 +57,8 @@ class Wish:
 
 @dataclass(frozen=True)
 class Made:
-    """command: what reproduces the video. seconds: how long it took."""
+    """command: what reproduces the video, from the uploads and, where a face was chosen, face_file. seconds: that it
+    took."""
 
     video: Path
     columns: Path
@@ -65,6 +66,7 @@ class Made:
     n_frames: int
     fps: float
     seconds: float
+    face_file: Path | None
 
     @property
     def words(self) -> str:
@@ -104,8 +106,17 @@ class Studio:
             place.write_bytes(Path(photo).read_bytes())
         return place
 
-    def fitted(self, photo: PhotoLook, motion: MotionLook, seed: int) -> PoseSequence:
-        """The motion as the person in the photograph makes it, by what `infer.py` calls too."""
+    async def fitted(self, photo: PhotoLook, motion: MotionLook, seed: int) -> PoseSequence:
+        """The motion as the person in the photograph makes it. Raises Told where it makes none."""
+        try:
+            return await asyncio.to_thread(self._fitted, photo, motion, seed)
+        except ValueError as error:
+            event("unfit", source=motion.source, why=str(error))
+            look = "speech" if motion.source == "speech" else "video"
+            raise Told(advice.mistake(error, look, self.settings.limits)) from error
+
+    def _fitted(self, photo: PhotoLook, motion: MotionLook, seed: int) -> PoseSequence:
+        """By what `infer.py` calls too."""
         size, options = photo.image.shape[:2], self._usual
         if motion.poses is not None and motion.source == "video":
             return retargeted(Motion(motion.poses), photo.points, size, options.retarget).poses
@@ -144,14 +155,14 @@ class Studio:
             )
         photo = await self.reader.photo(visitor, wish.photo, wish.face)
         motion = await self.reader.motion(visitor, wish.source, wish.value)
-        poses = await asyncio.to_thread(self.fitted, photo, motion, wish.seed)
+        poses = await self.fitted(photo, motion, wish.seed)
         longest = self.settings.limits.result_seconds
         seconds = min(wish.seconds or len(poses) / self.fps, longest)
         n_frames = min(max(1, round(seconds * self.fps)), len(poses))
         shortened = n_frames < len(poses)
         if wish.source == "video" and shortened:
             motion = await self.reader.motion(visitor, wish.source, wish.value, n_frames)
-            poses = await asyncio.to_thread(self.fitted, photo, motion, wish.seed)
+            poses = await self.fitted(photo, motion, wish.seed)
         options, changed = self._options(wish, n_frames if shortened else None)
         job = Job(
             visitor,
@@ -192,7 +203,7 @@ class Studio:
         results.insert(0, job.video)
         del results[_MOST_RESULTS:]
         command = self._command(photo, motion, changed)
-        yield Made(job.video, job.columns, command, n_frames, self.fps, job.seconds)
+        yield Made(job.video, job.columns, command, n_frames, self.fps, job.seconds, photo.face_file)
 
     def stop(self, visitor: str) -> bool:
         """Stops this visitor's job; False where there is none."""

@@ -24,7 +24,7 @@ def client(platform):
 def test_a_driving_video_gives_the_video_that_the_printed_command_gives(
     client, platform, uploads, command, tmp_path, monkeypatch
 ):
-    video, columns, line, words = client().predict(
+    video, columns, line, words, _ = client().predict(
         photo=handle_file(uploads.photo),
         source="video",
         video=handle_file(uploads.video),

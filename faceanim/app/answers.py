@@ -1,0 +1,156 @@
+"""What the page and its API answer; every argument is what was sent, which may be anything."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from typing import Any
+
+import gradio as gr
+
+from faceanim.app import asks, pictures
+from faceanim.app.door import VISITOR
+from faceanim.app.reading import Told
+from faceanim.app.studio import Made, Studio
+from faceanim.pose.templates import template_names
+
+TEMPLATES = template_names()
+
+
+class Answers:
+    """mask: options of ``face_mask`` that the pipeline was trained with."""
+
+    def __init__(self, studio: Studio, mask: dict) -> None:
+        self.studio, self.mask = studio, mask
+
+    async def show_state(self) -> tuple[Any, Any]:
+        words = {
+            "loading": "The model is loading; you can prepare everything meanwhile.",
+            "failed": "The model could not be loaded. The people who run this platform have to look at its log.",
+            "ready": "",
+        }[self.studio.devices.state]
+        return pictures.told(words) if words else "", gr.Timer(active=self.studio.devices.state == "loading")
+
+    async def show_results(self, request: gr.Request) -> Any:
+        return pictures.results_view(self.studio.files.visit(_who(request)).results)
+
+    async def look_at_photo(self, file: Any, request: gr.Request) -> tuple[Any, Any]:
+        hidden = gr.Radio(choices=[], value=None, visible=False)
+        if file is None:
+            return "", hidden
+        try:
+            look = await self.studio.reader.photo(_who(request), asks.file_of(file))
+        except Told as told:
+            return pictures.alert(str(told)), hidden
+        choices = [(f"Face {k}", k) for k in range(1, len(look.boxes) + 1)]
+        several = gr.Radio(choices=choices, value=None, visible=True) if len(choices) > 1 else hidden
+        return pictures.photo_view(look, self.mask), several
+
+    async def look_at_face(self, file: Any, face: Any, request: gr.Request) -> Any:
+        try:
+            look = await self.studio.reader.photo(_who(request), asks.file_of(file), asks.face_of(face))
+        except Told as told:
+            return pictures.alert(str(told))
+        return pictures.photo_view(look, self.mask)
+
+    def looking_at(self, source: str) -> Callable:
+        async def look_at_motion(value: Any, photo: Any, request: gr.Request) -> tuple[Any, Any]:
+            visitor, warnings = _who(request), []
+            if value is None:
+                return (gr.skip() if source == "speech" else ""), gr.skip()
+            try:
+                look = await self.studio.reader.motion(
+                    visitor, source, value if source == "template" else asks.file_of(value)
+                )
+            except Told as told:
+                return pictures.alert(str(told)), gr.skip()
+            poses = look.poses
+            if photo is not None:
+                with suppress(Told):  # the photo's own view tells
+                    seen = await self.studio.reader.photo(visitor, asks.file_of(photo))
+                    warnings = self.studio.suits(seen, look)
+                    poses = await self.studio.fitted(seen, look, seed=0)
+            most = round(min(look.seconds, self.studio.settings.limits.result_seconds), 1)
+            view = await asyncio.to_thread(pictures.motion_view, look, poses, warnings)
+            return view, gr.Slider(maximum=most, value=most)
+
+        return look_at_motion
+
+    def showing(self, source: str) -> Callable:
+        async def show_motion(value: Any, photo: Any, request: gr.Request) -> Any:
+            view, _ = await self.looking_at(source)(value, photo, request)
+            return view
+
+        return show_motion
+
+    async def example_photo(self, request: gr.Request) -> str:
+        return str(self.studio.example(_who(request)))
+
+    async def generate(
+        self,
+        photo: Any,
+        face: Any,
+        source: Any,
+        template: Any,
+        video: Any,
+        speech: Any,
+        preset: Any,
+        seconds: Any,
+        seed: Any,
+        steps: Any,
+        label: Any,
+        request: gr.Request,
+    ) -> AsyncIterator[tuple]:
+        visitor = _who(request)
+        same = (gr.skip(),) * 5
+        running = gr.Button(interactive=False), gr.Button(visible=True)
+        over = gr.Button(interactive=True), gr.Button(visible=False)
+        values = {"template": template, "video": video, "speech": speech}
+        yield pictures.told("Looking at your files ..."), *same, *running
+        try:
+            wish = asks.wish_of(photo, face, source, values, preset, seconds, seed, steps, label)
+            async for step in self.studio.animate(visitor, wish):
+                if isinstance(step, Made):
+                    made = gr.Group(visible=True), str(step.video), str(step.columns), step.command
+                    results = pictures.results_view(self.studio.files.visit(visitor).results)
+                    yield pictures.made_view(step), *made, results, *over
+                else:
+                    yield pictures.progress_view(step, self.studio.wait_words(step)), *same, *running
+        except Told as told:
+            yield pictures.alert(str(told)), *same, *over
+
+    async def stop(self, request: gr.Request) -> None:
+        self.studio.stop(_who(request))
+
+    async def animate(
+        self,
+        photo: Any,
+        source: Any = "template",
+        template: Any = TEMPLATES[0],
+        video: Any = None,
+        speech: Any = None,
+        preset: Any = None,
+        seconds: Any = 0,
+        seed: Any = 0,
+        steps: Any = None,
+        label: Any = False,
+        face: Any = None,
+        request: gr.Request = None,  # the web framework gives it
+    ) -> AsyncIterator[tuple]:
+        """Animate a photo. source: template, video or speech, which the motion comes from. seconds: 0 for all of it."""
+        values = {"template": template, "video": video, "speech": speech}
+        try:
+            preset = next(iter(self.studio.presets)) if preset is None else preset
+            wish = asks.wish_of(photo, face, source, values, preset, seconds, seed, steps, label)
+            async for step in self.studio.animate(_who(request), wish):
+                if isinstance(step, Made):
+                    face_file = str(step.face_file) if step.face_file else None
+                    yield str(step.video), str(step.columns), step.command, step.words, face_file
+                else:
+                    words = self.studio.wait_words(step) if step.state == "waiting" else f"{step.share:.0%}"
+                    yield None, None, "", words, None
+        except Told as told:
+            raise gr.Error(str(told), print_exception=False) from told
+
+
+def _who(request: gr.Request) -> str:
+    return request.headers[VISITOR]
