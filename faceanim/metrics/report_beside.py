@@ -56,6 +56,7 @@ def beside_published(content: dict[str, Any]) -> str:
     return (
         "<h2>Published figures</h2><div class=warn>Not comparable with the figures above: other clips, crops and "
         "frames, and driven by speech. They stand here to show their order of magnitude, and how far two papers are "
-        "apart on the same method and data set.</div><div class=wide><table><tr><th>method<th>measured by"
+        "apart on the same method and data set. Taken from summaries of the papers: look them up before you cite "
+        "them.</div><div class=wide><table><tr><th>method<th>measured by"
         f"{head}<tr><td>this run<td>protocol <code>{content['protocol_hash'][:12]}</code>{ours}{rows}</table></div>"
     )
