@@ -112,7 +112,7 @@ def test_a_run_that_was_interrupted_goes_on_and_stands_beside_other_runs_in_the_
     one.pop("seconds"), two.pop("seconds")
     assert one == two
     page = (broken / "report.html").read_text()
-    assert "whole<small>comparable" in page
+    assert "whole<small>comparable" in page and "<small>+0 (+0 to +0)</small>" in page
 
     assert (
         command("evaluate.py", *given, f"run_dir={other}", f"compare=[{whole}]", "protocol.resamples=9")[0]
