@@ -17,6 +17,7 @@ from faceanim.metrics.protocol import Protocol
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.device import choose_device
 
+_SAME_RATE = 0.02  # of the rate: containers round
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi")
 
 
@@ -148,6 +149,10 @@ class PredictedVideos:
             raise ValueError(
                 f"{self._made[name]}: expected {_described(expected)} as {self._real[name]}, "
                 f"got {_described(got)}"
+            )
+        if abs(real.fps / made.fps - 1) > _SAME_RATE:
+            raise ValueError(
+                f"{self._made[name]}: expected {real.fps:.2f} frames/s as {self._real[name]}, got {made.fps:.2f}"
             )
         sound_N = read_soundtrack(self._real[name], seconds=expected[0] / real.fps) if sound else None
         return ClipFrames(

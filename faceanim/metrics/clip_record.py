@@ -81,7 +81,7 @@ def read_record(
     if not path.is_file():
         return None
     try:
-        record = _parsed(json.loads(path.read_text(encoding="utf-8")))
+        record = parsed(path)
         same = (record.stamp, record.maker_hash, record.weights) == (stamp, maker_hash, dict(weights))
         whole = not record.features or features_path(run_dir, clip_id).is_file()
         return record if same and whole else None
@@ -97,7 +97,9 @@ def features_path(run_dir: Path, clip_id: str) -> Path:
     return run_dir / "features" / f"{clip_id}.npz"
 
 
-def _parsed(content: dict[str, Any]) -> ClipRecord:
+def parsed(path: Path) -> ClipRecord:
+    """A record as it was written, of whatever protocol; raises what damaged files make one raise."""
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     scores = {
         method: {
             name: Score(**{**s, "interval": None if s["interval"] is None else tuple(s["interval"])})

@@ -1,6 +1,5 @@
 """From clips to a report, one clip at a time, resumable, over any number of processes."""
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from faceanim.metrics.measure import measure
 from faceanim.metrics.protocol import Stamp
 from faceanim.metrics.ranks import Ranks
 from faceanim.metrics.report import REPORT_FILES, table, write_csv, write_metrics
+from faceanim.metrics.report_beside import read_run
 from faceanim.metrics.report_page import write_page
 from faceanim.metrics.summary import summarise
 from faceanim.metrics.tools import Tools
@@ -46,7 +46,7 @@ def evaluate(
     if ranks.number == 0:
         for name in REPORT_FILES:  # no old numbers lie beside new clips if this run is interrupted
             (run_dir / name).unlink(missing_ok=True)
-    others = {Path(folder).name or str(folder): read_metrics(folder) for folder in compare}
+    others = {str(folder): read_run(folder) for folder in compare}
     error = None
     try:
         shared = ranks.share(candidate.clips)
@@ -74,21 +74,6 @@ def evaluate(
     write_metrics(run_dir / "metrics.json", content)
     print(table(content))
     print(f"metrics: {run_dir / 'metrics.json'}\nreport: {run_dir / 'report.html'}")
-    return content
-
-
-def read_metrics(folder: str | Path) -> dict[str, Any]:
-    """Another run's metrics.json; ValueError where there is none."""
-    path = Path(folder) / "metrics.json"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        Stamp(content["protocol_hash"], content["data_hash"])
-        content["metrics"]["nme"]["generated"]["value"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"compare: expected the folder of a finished evaluation, got {folder} ({path.name}: "
-            f"{type(error).__name__} {error})"
-        ) from error
     return content
 
 

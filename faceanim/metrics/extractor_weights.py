@@ -1,13 +1,15 @@
 """Where the weights of the networks that measure lie, and which they have to be."""
 
 import hashlib
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
 from faceanim.models.weight_source import WeightSource
-from faceanim.pose.landmark_weights import WEIGHTS_VARIABLE, weights_folder
+from faceanim.pose.landmark_weights import WEIGHTS_VARIABLE, WeightsFile, weights_folder
+from faceanim.pose.landmarks import FaceLandmarker
 
 _TORCH_HUB = "https://download.pytorch.org/models/"
 
@@ -81,6 +83,15 @@ class WeightFiles:
         path = dlib_weights() if file is None else dlib_weights().with_name(file)
         WeightSource(path=str(path), sha256=self.pinned.get(name)).fetch()
         self.used[name] = self.pinned.get(name) or _sha256(path)
+
+    def note_landmarker(self, name: str, backend: FaceLandmarker) -> None:
+        """Notes the files that another backend's module names; the protocol pins dlib's only."""
+        if name == "dlib":
+            self.note_dlib("dlib_landmarks")
+            return
+        for file in vars(sys.modules[type(backend).__module__]).values():
+            if isinstance(file, WeightsFile) and (weights_folder() / file.name).is_file():
+                self.used[f"{name}_{file.name}"] = _sha256(weights_folder() / file.name)
 
     def _source(self, name: str) -> WeightSource:
         sha256 = self.pinned[name]

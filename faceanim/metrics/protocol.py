@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 TASKS = ("self", "cross")
+CROPS = ("stabilised_square", "none")
 REFERENCES = ("source", "clip")
 IDENTITIES = ("dlib", "arcface")
 FVD_NETWORKS = ("i3d", "videomae")
@@ -63,6 +64,7 @@ class Protocol:
     def __post_init__(self) -> None:
         choices = {
             "task": TASKS,
+            "crop": CROPS,
             "reference": REFERENCES,
             "identity": IDENTITIES,
             "fvd_network": FVD_NETWORKS,

@@ -1,19 +1,55 @@
 """This run's figures beside those of other runs and of papers."""
 
 import html
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from faceanim.metrics.catalogue import METRICS
+from faceanim.metrics.clip_record import ClipRecord, parsed
+from faceanim.metrics.protocol import Stamp
 from faceanim.metrics.published import PUBLISHED_FIGURES
 from faceanim.metrics.report_cells import cell, number
+from faceanim.metrics.score import Score, difference
 
 
-def beside_others(content: dict[str, Any], others: Mapping[str, dict[str, Any]]) -> str:
-    """The generated figures of other runs, by name, and whether they compare."""
+@dataclass(frozen=True)
+class OtherRun:
+    """Another evaluation. content: its metrics.json. records: of its clips, by id; empty where they are not there."""
+
+    content: dict[str, Any]
+    records: dict[str, ClipRecord]
+
+
+def read_run(folder: str | Path) -> OtherRun:
+    """A finished evaluation; ValueError where there is none."""
+    path = Path(folder) / "metrics.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        Stamp(content["protocol_hash"], content["data_hash"])
+        content["metrics"]["nme"]["generated"]["value"]
+        records = {file.stem: parsed(file) for file in sorted((Path(folder) / "clips").glob("*.json"))}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"compare: expected the folder of a finished evaluation, got {folder} ({type(error).__name__}: {error})"
+        ) from error
+    return OtherRun(content, records)
+
+
+def beside_others(
+    content: dict[str, Any], records: Sequence[ClipRecord], others: Mapping[str, OtherRun]
+) -> str:
+    """The generated figures of other runs, by folder, whether they compare, and how sure the difference then is."""
     head, notes = "", []
+    last = [Path(name).name for name in others]
+    others = {
+        end if end and last.count(end) == 1 else name: others[name]
+        for name, end in zip(others, last, strict=True)
+    }
     for name, other in others.items():
-        differs = differences(content, other)
+        differs = differences(content, other.content)
         head += (
             f"<th class=n>{html.escape(name)}<small>{'not comparable' if differs else 'comparable'}</small>"
         )
@@ -21,16 +57,44 @@ def beside_others(content: dict[str, Any], others: Mapping[str, dict[str, Any]])
             notes.append(f"<li>{html.escape(name)} differs in {html.escape(', '.join(differs))}")
     rows = []
     for name, info in METRICS.items():
-        runs = [content, *others.values()]
-        scores = [run["metrics"].get(name, {}).get("generated") for run in runs]
-        if all(score is None or score["value"] is None for score in scores):
+        ours = content["metrics"][name]["generated"]
+        theirs = [other.content["metrics"].get(name, {}).get("generated") for other in others.values()]
+        if all(score is None or score["value"] is None for score in (ours, *theirs)):
             continue
-        cells = "".join("<td class=n>–" if score is None else cell(score, False) for score in scores)
+        cells = cell(ours, False)
+        for score, other in zip(theirs, others.values(), strict=True):
+            if score is None or score["value"] is None or differences(content, other.content):
+                cells += "<td class=n>–" if score is None else cell(score, False)
+            else:
+                cells += f"<td class=n>{number(score['value'])}{_gain(name, records, other)}"
         rows.append(f"<tr><td>{info.title}{cells}")
+    listed = f"<ul>{''.join(notes)}</ul>" if notes else ""
     return (
-        f"<h2>Beside other runs</h2><div class=wide><table><tr><th>metric<th class=n>this run{head}{''.join(rows)}"
-        f"</table></div>{'<ul>' * bool(notes)}{''.join(notes)}{'</ul>' * bool(notes)}"
+        "<h2>Beside other runs</h2><p class=soft>Where they compare: this run's figure less theirs, with the 95% "
+        "interval of the difference, by bootstrap over the clips of both; an interval without 0 is more than "
+        "chance.</p>"
+        f"<div class=wide><table><tr><th>metric<th class=n>this run{head}{''.join(rows)}</table></div>{listed}"
     )
+
+
+def _gain(metric: str, records: Sequence[ClipRecord], other: OtherRun) -> str:
+    """What this run has more than the other; nothing for metrics of sets, which have no figure for each clip."""
+    pairs = [
+        (
+            record.scores["generated"].get(metric),
+            other.records[record.clip_id].scores["generated"].get(metric),
+        )
+        for record in records
+        if record.clip_id in other.records
+    ]
+    pairs = [(a, b) for a, b in pairs if a is not None and b is not None]
+    found = difference(*zip(*pairs, strict=True)) if pairs else Score(None, 0)
+    if found.value is None:
+        return ""
+    shown = f"{found.value:+.3g}"
+    if found.interval is not None:
+        shown += " ({:+.3g} to {:+.3g})".format(*found.interval)
+    return f"<small>{shown}</small>"
 
 
 def differences(content: dict[str, Any], other: dict[str, Any]) -> list[str]:
@@ -56,6 +120,7 @@ def beside_published(content: dict[str, Any]) -> str:
     return (
         "<h2>Published figures</h2><div class=warn>Not comparable with the figures above: other clips, crops and "
         "frames, and driven by speech. They stand here to show their order of magnitude, and how far two papers are "
-        "apart on the same method and data set.</div><div class=wide><table><tr><th>method<th>measured by"
+        "apart on the same method and data set. Taken from summaries of the papers: look them up before you cite "
+        "them.</div><div class=wide><table><tr><th>method<th>measured by"
         f"{head}<tr><td>this run<td>protocol <code>{content['protocol_hash'][:12]}</code>{ours}{rows}</table></div>"
     )

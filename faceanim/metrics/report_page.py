@@ -13,7 +13,7 @@ from faceanim.metrics import report_plots
 from faceanim.metrics.catalogue import CURVES, METRICS, OF_SETS
 from faceanim.metrics.clip_record import ClipRecord
 from faceanim.metrics.clip_videos import beside_titles
-from faceanim.metrics.report_beside import beside_others, beside_published
+from faceanim.metrics.report_beside import OtherRun, beside_others, beside_published
 from faceanim.metrics.report_cells import cell, number
 
 _BEST, _WORST = 2, 2  # clips that are shown
@@ -45,9 +45,9 @@ def write_page(
     run_dir: Path,
     content: dict[str, Any],
     records: Sequence[ClipRecord],
-    others: Mapping[str, dict[str, Any]],
+    others: Mapping[str, OtherRun],
 ) -> Path:
-    """Writes `report.html`. content: see `summarise`. others: those of other runs, by name."""
+    """Writes `report.html`. content: see `summarise`. others: other runs, by name."""
     methods = list(content["metrics"]["nme"])
     parts = [
         _head(content),
@@ -56,7 +56,7 @@ def write_page(
         _clips(run_dir, records, content["protocol"]["task"] == "self"),
         _distributions(content, records, methods),
         _drift(records, methods),
-        beside_others(content, others) if others else "",
+        beside_others(content, records, others) if others else "",
         beside_published(content),
         _protocol(content),
     ]

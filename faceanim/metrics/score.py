@@ -51,6 +51,29 @@ def pooled(scores: Sequence[Score], resamples_RC: np.ndarray) -> Score:
     return Score(value, n, None, (float(low), float(high)))
 
 
+def difference(
+    ours: Sequence[Score], theirs: Sequence[Score], n_resamples: int = 1000, seed: int = 0
+) -> Score:
+    """Of two methods' means over the same clips, ours less theirs, n: clips with a figure of both.
+
+    The interval resamples clips, each with both of its figures: what makes a clip hard for both cancels out.
+    """
+    both = [(a, b) for a, b in zip(ours, theirs, strict=True) if a.value is not None and b.value is not None]
+    if not both:
+        return Score(None, 0, "no clip has a figure of both")
+    sums = np.array([[a.value * a.n, a.n, b.value * b.n, b.n] for a, b in both], np.float64)
+
+    def of(drawn: np.ndarray) -> float:
+        our_sum, our_n, their_sum, their_n = sums[drawn].sum(axis=0)
+        return float(our_sum / our_n - their_sum / their_n)
+
+    if len(both) < 2:
+        return Score(of(np.arange(1)), 1)
+    drawn_RC = resamples(len(both), n_resamples, seed)
+    low, high = np.percentile([of(drawn) for drawn in drawn_RC], (2.5, 97.5))
+    return Score(of(np.arange(len(both))), len(both), None, (float(low), float(high)))
+
+
 def resamples(n_clips: int, n_resamples: int, seed: int) -> np.ndarray:
     """(R, C) numbers of clips, drawn with replacement; the same for all metrics, so that they can be compared."""
     return np.random.default_rng(seed).integers(0, n_clips, (n_resamples, n_clips))

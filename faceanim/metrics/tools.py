@@ -87,8 +87,7 @@ class Tools:
 def evaluation_tools(protocol: Protocol, files: WeightFiles, device: torch.device, batch: int) -> Tools:
     """All that the protocol asks for. ValueError where its landmarks cannot be had; the rest may be missing."""
     tools = Tools(Finders(landmarker(protocol.landmarks)), weights=files.used)
-    if protocol.landmarks == "dlib":
-        files.note_dlib("dlib_landmarks")
+    files.note_landmarker(protocol.landmarks, tools.finders.landmarker)
     embedder = _try(tools, ("identity", "identity_drift"), lambda: _embedder(protocol.identity, files))
     tools.finders = Finders(tools.finders.landmarker, embedder, protocol.identity_every)
     tools.lpips = _try(tools, ("lpips", "tlp"), lambda: build_lpips(files.find("alexnet"), device))

@@ -11,9 +11,11 @@ from faceanim.metrics.protocol import Protocol
 from faceanim.metrics.set_features import I3DFeatures
 from faceanim.metrics.tools import evaluation_tools
 from faceanim.models.weight_source import WeightSource
+from faceanim.pose.landmark_weights import WeightsFile
 from tests.metrics.test_protocol import named
 
 CPU = torch.device("cpu")
+NETWORK = WeightsFile("eyes.onnx", "https://example.org/eyes.onnx")
 
 
 class Scripted(torch.nn.Module):
@@ -65,6 +67,17 @@ def test_another_file_than_the_protocols_is_refused_and_a_missing_one_says_how_t
     with pytest.raises(ValueError, match=r"weights: expected inception, .* got resnet"):
         WeightFiles({}, {"resnet": "a.pth"})
     assert files.used == {}
+
+
+class EyesLandmarker:
+    """A backend of this module, which names its file as the real ones do."""
+
+
+def test_the_files_of_another_landmark_backend_are_noted(folder):
+    (folder / NETWORK.name).write_bytes(b"weights")
+    files = WeightFiles({})
+    files.note_landmarker("eyes", EyesLandmarker())
+    assert files.used == {"eyes_eyes.onnx": sha256(folder / NETWORK.name)}
 
 
 def test_a_file_from_the_web_is_kept_whole_and_right_or_not_at_all(folder):

@@ -10,7 +10,7 @@ from faceanim.metrics.comparison import ClipFrames, Finders
 from faceanim.metrics.face_embedding import FaceEmbedder
 from faceanim.metrics.measure import measure
 from faceanim.metrics.protocol import Stamp
-from faceanim.metrics.score import Score, pooled, resamples, score
+from faceanim.metrics.score import Score, difference, pooled, resamples, score
 from faceanim.metrics.tools import Tools
 from faceanim.pose.landmarks import landmarker
 
@@ -115,3 +115,18 @@ def test_the_interval_is_that_of_the_means_of_resampled_clips():
     assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.1 * half)
     assert pooled(parts[:1], resamples(1, 100, 0)).interval is None
     assert pooled([Score(2.0, 3), Score(2.0, 5)], resamples(2, 100, 0)).interval == (2.0, 2.0)
+
+
+def test_a_difference_is_surer_than_two_means_where_clips_are_hard_for_both():
+    rng = np.random.default_rng(0)
+    hard = rng.normal(5, 2, 30)
+    ours, theirs = ([Score(v, 8) for v in hard + rng.normal(shift, 0.1, 30)] for shift in (0.2, 0.0))
+    found = difference(ours, theirs)
+    low, high = found.interval
+    assert 0 < low < found.value < high and found.value == pytest.approx(0.2, abs=0.1)
+    apart = [pooled(scores, resamples(30, 500, 0)).interval for scores in (ours, theirs)]
+    assert high - low < 0.2 * (apart[0][1] - apart[0][0])  # either alone tells nothing
+    none = Score(None, 0, "lost")
+    assert difference([none, *ours[:1]], [theirs[0], *theirs[:1]]).n == 1
+    assert difference([none], theirs[:1]).value is None
+    assert difference(ours, ours).interval == (0, 0)

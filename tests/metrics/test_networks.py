@@ -9,6 +9,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from faceanim.metrics.comparison import Comparison
+from faceanim.metrics.frame_similarity import TemporalPerceptualDistance
 from faceanim.metrics.networks import inception
 from faceanim.metrics.networks.i3d import I3D
 from faceanim.metrics.networks.inception import Inception
@@ -17,6 +19,7 @@ from faceanim.metrics.set_features import FrameFeatures, I3DFeatures, VideoMaeFe
 from faceanim.metrics.tools import build_lpips
 from faceanim.models.weights import load_into, read_tensors
 from tests.metrics.formula import fill, video
+from tests.metrics.seen import video as seen_video
 
 CPU = torch.device("cpu")
 INCEPTION = (
@@ -147,6 +150,11 @@ def test_lpips_is_that_of_the_authors_package_with_its_own_linear_layers(tmp_pat
     assert found.shape == (3,) and found[0] < found[2]
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)
     assert ours.distance(a.numpy(), a.numpy()).abs().max() == 0
+    shown = torch.cat([a[:2], b[1:2]]).numpy()
+    videos = [seen_video(len(x), frames_THW3=x) for x in (a[:1].numpy(), a.numpy(), shown)]
+    changes = [ours.distance(x[:-1], x[1:]) for x in (a.numpy(), shown)]
+    tlp = TemporalPerceptualDistance(ours).values(Comparison(*videos, 25.0))
+    assert tlp.tolist() == (changes[1] - changes[0]).abs().tolist() and tlp[0] < 1e-6 < tlp[1]
     for k in range(5):
         torch.testing.assert_close(
             ours.state_dict()[f"lin{k}.model.1.weight"], theirs.state_dict()[f"lin{k}.model.1.weight"]

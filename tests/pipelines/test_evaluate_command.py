@@ -112,7 +112,7 @@ def test_a_run_that_was_interrupted_goes_on_and_stands_beside_other_runs_in_the_
     one.pop("seconds"), two.pop("seconds")
     assert one == two
     page = (broken / "report.html").read_text()
-    assert "whole<small>comparable" in page
+    assert "whole<small>comparable" in page and "<small>+0 (+0 to +0)</small>" in page
 
     assert (
         command("evaluate.py", *given, f"run_dir={other}", f"compare=[{whole}]", "protocol.resamples=9")[0]
@@ -258,6 +258,12 @@ def test_videos_that_do_not_match_name_the_file(command, videos, tmp_path):
         code, _, err = command("evaluate.py", *options)
         assert code == 2 and f"{predictions / 'still.mp4'}: expected 4 frames of 192x" in err, err
         assert expected in err
+    write_video(predictions / "still.mp4", frames_THWC, 6.0)
+    code, _, err = command("evaluate.py", *options)
+    assert code == 2 and "still.mp4: expected 5.00 frames/s as" in err and "got 6.00" in err
     (predictions / "still.mp4").unlink()
     code, _, err = command("evaluate.py", *options)
     assert code == 2 and f"still.mp4 is in {references}, not in {predictions}" in err
+    (tmp_path / "empty").mkdir()
+    code, _, err = command("evaluate.py", f"predictions={tmp_path / 'empty'}", *options[1:])
+    assert code == 2 and "expected videos (.mp4, .mov, .mkv, .webm, .avi), got none" in err

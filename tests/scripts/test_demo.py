@@ -48,7 +48,7 @@ def test_a_killed_demo_goes_on_and_ends_with_all_it_promises(command, tmp_path):
     done = run(*command)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     assert "prepare: done before" in done.stdout and "appearance: step 6 of 6" in done.stdout
-    for name in ("pipeline/model_index.json", "animation.mp4", "sheet.png", "evaluation/metrics.json"):
+    for name in ("pipeline/model_index.json", "animation.mp4", "sheet.png", "evaluation/report.html"):
         assert (out / name).is_file() and str(out) in done.stdout
     summary = json.loads((out / "summary.json").read_text())
     for key in ("nme", "nme_static", "face_found_rate", "psnr", "ssim", "train_seconds", "total_seconds"):
