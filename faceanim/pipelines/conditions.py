@@ -89,6 +89,10 @@ def to_signed(images_THW3: np.ndarray, device: torch.device, dtype: torch.dtype 
 
 
 def to_frames(images_T3HW: Tensor) -> np.ndarray:
-    """(T, 3, H, W) in about [-1, 1] -> uint8 frames (T, H, W, 3)."""
+    """(T, 3, H, W) in about [-1, 1] -> uint8 frames (T, H, W, 3). FloatingPointError for NaN, which would be black."""
+    if images_T3HW.isnan().any():
+        raise FloatingPointError(
+            "frames hold NaN: damaged weights, or a precision that is too small (float32 is not)"
+        )
     pixels = (images_T3HW.float().clamp(-1, 1) + 1) * 127.5
     return pixels.round().byte().permute(0, 2, 3, 1).cpu().numpy()
