@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.app.conftest import PICTURES
+from tests.prepared import ROOT
 
 SECOND = 1000
 DESKTOP, PHONE = (1280, 900), (390, 844)
@@ -157,3 +158,60 @@ def test_a_bad_photo_is_told_and_the_next_one_works(visit, uploads, tmp_path):
     page.locator("#fa-photo-view [role=alert]", has_text="This file is broken, or no photo").wait_for()
     page.get_by_label("Remove").first.click()
     bring_photo(page, uploads.photo)
+
+
+HOSTILE = {  # what each is answered; None: it is taken
+    "bomb_16384px.png": "too many pixels: at most 40 million",
+    "broken.png": "broken, or no photo at all",
+    "truncated.jpg": "incomplete",
+    "broken.wav": "broken, or no sound at all",
+    "silence.wav": None,
+    "tone.wav": None,
+    "desync_700ms.mp4": None,
+    "empty.mp4": "empty",
+    "hevc.mp4": None,
+    "jpeg_renamed.mp4": "broken, or no video at all",
+    "no_face.mp4": "No face was found in this video",
+    "one_frame.mp4": None,
+    "rotated90.mp4": "No face was found in this video",
+    "scene_cut.mp4": None,
+    "static_face.mp4": None,
+    "ten_bit_444.mp4": None,
+    "text.mp4": "broken, or no video at all",
+    "tiny_48px.mp4": None,
+    "truncated.mp4": "broken, or no video at all",
+    "two_faces.mp4": None,
+    "vfr.mp4": None,
+    "vp9.webm": None,
+}
+
+
+@pytest.mark.slow
+def test_every_hostile_file_gets_its_answer_and_the_page_goes_on(visit, platform, uploads):
+    folder = ROOT.parent / "shared" / "data" / "hostile"
+    if not folder.is_dir():
+        pytest.skip("no hostile files here")
+    assert {path.name for path in folder.iterdir()} == set(HOSTILE)
+    page = visit()
+    for name, expected in HOSTILE.items():
+        kind = {"png": "photo", "jpg": "photo", "wav": "speech"}.get(name.split(".")[1], "video")
+        if kind == "photo":
+            field = page.locator("#fa-photo input[type=file]")
+        else:
+            page.get_by_role("tab", name=kind.capitalize()).first.click()
+            field = page.locator(f"input[type=file][accept*={'audio' if kind == 'speech' else 'video'}]")
+        field.set_input_files(folder / name)
+        view = page.locator(f"#fa-{kind}-view")
+        view.locator("figure, [role=alert]").first.wait_for()
+        alert = view.locator("[role=alert]")
+        words = alert.inner_text() if alert.count() else ""
+        assert expected in words if expected else words == "", (name, words)
+        print(f"{name}: {view.inner_text().splitlines()}")
+        page.get_by_label("Remove" if kind == "photo" else "Clear").first.click()
+        view.locator("figure, [role=alert]").first.wait_for(state="detached")
+    page.get_by_role("tab", name="Template").click()
+    bring_photo(page, uploads.photo)
+    set_length(page, 0.2)
+    page.click("#fa-generate")
+    assert result_length(page) == pytest.approx(0.2, abs=0.05)
+    assert platform.health()["state"] == "ready"
