@@ -112,6 +112,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(words, word, command, tmp_path):
         ["-m", "benchmarks.data"],
         ["-m", "benchmarks.inference"],
         ["-m", "benchmarks.drift"],
+        ["-m", "benchmarks.inference_memory"],
     ],
 )
 def test_help_explains(words, command):

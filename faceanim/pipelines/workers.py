@@ -124,7 +124,8 @@ def _on_ray(jobs: list[InferenceOptions], workers: int | None, address: str | No
         from ray.util import ActorPool
     except ImportError as error:
         raise ValueError("backend=ray needs the package ray: pip install 'faceanim[ray]'") from error
-    environment = {"env_vars": {"PYTHONPATH": str(_ROOT)}}
+    path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {"env_vars": {"PYTHONPATH": path}}
     ray.init(
         address=address or "local",
         runtime_env=environment,
@@ -142,6 +143,9 @@ def _on_ray(jobs: list[InferenceOptions], workers: int | None, address: str | No
         for number, job in enumerate(jobs):
             pool.submit(lambda worker, task: worker.numbered.remote(*task), (number, job))
         while pool.has_next():
-            yield pool.get_next_unordered()
+            try:
+                yield pool.get_next_unordered()
+            except ray.exceptions.RayTaskError as error:  # the pipeline does not load
+                raise error.cause from error
     finally:
         ray.shutdown()

@@ -164,6 +164,7 @@ def test_jobs_and_output_have_to_be_what_they_are_called(tmp_path):
         jobs_file.read_jobs(chosen(jobs=str(tmp_path), output="out.mp4"))
 
 
+@pytest.mark.slow
 def test_ray_does_the_same(infer, table, tmp_path):
     pytest.importorskip("ray")
     for name, options in {"here": (), "ray": ("backend=ray", "workers=1")}.items():

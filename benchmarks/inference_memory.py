@@ -1,0 +1,92 @@
+"""Memory that inference will need, foretold without a GPU: python -m benchmarks.inference_memory (--help explains).
+
+Networks and steps run on tensors without memory or arithmetic; counted are the bytes of all that torch would allocate.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import hydra.utils
+import torch
+from omegaconf import DictConfig
+from torch import Tensor, nn
+
+from faceanim.cli import application
+from faceanim.markdown import table
+from faceanim.models.animation_model import AnimationModel
+from faceanim.modules.footprint import StepMeter, fake_tensors
+from faceanim.pipelines.compute import PRECISIONS
+
+
+@application(config_name="benchmark_inference_memory")
+def main(cfg: DictConfig) -> None:
+    if cfg.precision not in PRECISIONS:
+        raise ValueError(f"precision: expected one of {', '.join(PRECISIONS)}, got {cfg.precision!r}")
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(PRECISIONS[cfg.precision])
+    try:
+        print(foretold(cfg))
+    finally:
+        torch.set_default_dtype(before)
+
+
+@torch.no_grad()
+def foretold(cfg: DictConfig) -> str:
+    size = cfg.model.image_size
+    with fake_tensors():
+        parts = hydra.utils.instantiate(cfg.model, _convert_="all")
+        model = AnimationModel(**{name: parts[name] for name in AnimationModel.components}).eval()
+        codec = parts["codec"].eval()
+        h = size // codec.downscale
+        tokens = torch.zeros(1, 1, model.denoising_net.config.cross_attention_dim)
+        latents = torch.zeros(1, codec.latent_channels, h, h)
+        with StepMeter([*model.parameters()]) as read:
+            reference = model.denoising_net.project(model.read_reference(latents, None, tokens))
+
+        def step(T: int) -> Tensor:
+            noisy = torch.zeros(1, T, codec.latent_channels, h, h)
+            features = torch.zeros(1, T, model.denoising_net.feature_channels, h, h)
+            return model.denoising_net(noisy, torch.tensor([500]), tokens, reference, [features])
+
+        def decode(n: int) -> Tensor:
+            return codec.decode(torch.zeros(n, codec.latent_channels, h, h))
+
+        steps = {T: _peak(model, partial(step, T)) for T in cfg.windows}
+        decodes = {n: _peak(codec, partial(decode, n)) for n in cfg.decode_batches}
+    weights = {name: _bytes(network) for name, network in (*model.named_children(), ("codec", codec))}
+    everything = sum(weights.values())
+    at_work = weights["denoising_net"] + weights["pose_guider"] + weights["face_locator"] + weights["codec"]
+    rows = [(f"weights, {name}", _gb(size)) for name, size in weights.items() if size]
+    rows += [("reading the reference", _gb(read.peak)), ("of it kept: keys and values", _gb(read.live))]
+    rows += [(f"step of {T} frames", _gb(peak)) for T, peak in steps.items()]
+    rows += [(f"decoding {n} at once", _gb(peak)) for n, peak in decodes.items()]
+    totals = []
+    for T in cfg.windows:
+        for resident, where in ((everything, "all on the GPU"), (at_work, "offload=true")):
+            reading = resident + read.peak + (weights["reference_net"] if resident == at_work else 0)
+            for n in (cfg.decode_batches[0], cfg.decode_batches[-1]):
+                kept = resident + read.live
+                in_turns = max(reading, kept + max(steps[T], decodes[n]))
+                overlapping = max(reading, kept + steps[T] + decodes[n])
+                name = f"{T} frames, {where}, decode_batch={n}"
+                totals.append((name, _gb(in_turns), _gb(overlapping)))
+    both = ("peak", "GB in turns", "GB with overlap_decoding")
+    return f"{table(('part', 'GB'), rows)}\n\n{table(both, totals)}"
+
+
+def _peak(network: nn.Module, run: Callable[[], Tensor]) -> int:
+    with StepMeter([*network.parameters()]) as meter:
+        run()
+    return meter.peak
+
+
+def _bytes(network: nn.Module) -> int:
+    return sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
+
+
+def _gb(size: int) -> str:
+    return f"{size / 1e9:.2f}"
+
+
+if __name__ == "__main__":
+    main()
