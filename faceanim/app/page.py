@@ -51,6 +51,7 @@ def build(studio: Studio, mask: dict) -> gr.Blocks:
                     type="filepath",
                     sources=["upload"],
                     height=260,
+                    buttons=["download", "fullscreen"],
                     elem_id="fa-photo",
                 )
                 example = gr.Button("Use the example photo", size="sm", visible=bool(studio.settings.photo))

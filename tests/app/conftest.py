@@ -1,6 +1,5 @@
 """The real server as its users start it, with a tiny pipeline of random weights, cut off from every network."""
 
-import os
 import secrets
 import shutil
 import signal
@@ -166,6 +165,3 @@ def browser():
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
-
-
-PICTURES = os.environ.get("FACEANIM_PICTURES")  # the folder that the documentation's pictures are written to

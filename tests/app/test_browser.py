@@ -1,10 +1,12 @@
-"""People: Chromium against the real server. The pictures of docs/platform.md are made here."""
+"""People: Chromium against the real server. FACEANIM_PICTURES=docs makes the pictures of docs/platform.md."""
 
+import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from tests.app.conftest import PICTURES
+from tests.app.conftest import QUICK
 from tests.prepared import ROOT
 
 SECOND = 1000
@@ -58,12 +60,6 @@ def result_length(page) -> float:
     return page.evaluate("document.querySelector('#fa-result video').duration")
 
 
-def picture(page, name: str) -> None:
-    if PICTURES:
-        page.evaluate("document.activeElement?.blur()")
-        page.screenshot(path=f"{PICTURES}/{name}.png", full_page=True)
-
-
 def test_three_clicks_to_a_video_from_a_template(visit, uploads):
     page = visit()
     bring_photo(page, uploads.photo)
@@ -80,7 +76,6 @@ def test_three_clicks_to_a_video_from_a_template(visit, uploads):
     assert page.locator("#fa-gallery video").count() == 1
     page.reload()
     page.locator("#fa-gallery video").wait_for()  # it is still this visitor's
-    picture(page, "platform")
 
 
 def test_a_video_and_speech_give_videos_of_their_length(visit, uploads):
@@ -215,3 +210,42 @@ def test_every_hostile_file_gets_its_answer_and_the_page_goes_on(visit, platform
     page.click("#fa-generate")
     assert result_length(page) == pytest.approx(0.2, abs=0.05)
     assert platform.health()["state"] == "ready"
+
+
+def keep_picture(page, path: Path) -> None:
+    """Of the whole page, in 160 colours."""
+    page.evaluate("document.activeElement?.blur()")
+    page.wait_for_timeout(SECOND)  # videos show their first frame
+    page.screenshot(path=path, full_page=True)
+    picture = Image.open(path).convert("RGB")
+    assert picture.width in (DESKTOP[0], PHONE[0])
+    picture.quantize(160, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+@pytest.mark.slow
+def test_the_pictures_of_the_documentation(visit, start, tmp_path):
+    """With the demo's model, or the one that `make app` makes."""
+    models = [
+        Path("outputs/demo/pipeline"),
+        Path("outputs/app/pipeline"),
+    ]  # the command shows it: nobody's own path
+    found = [path for path in models if (ROOT / path).is_dir()]
+    if not found:
+        pytest.skip("make demo or make app has not been run here")
+    folder = Path(os.environ.get("FACEANIM_PICTURES", tmp_path))
+    server = start(found[0], "photo=demo", *QUICK[1:])
+    server.until(lambda health: health["state"] == "ready")
+    desktop, phone = visit(url=server.url), visit(PHONE, dark=True, url=server.url)
+    for page in (desktop, phone):
+        page.get_by_text("Use the example photo").click()
+        page.locator("#fa-photo-view figure").first.wait_for()
+        page.get_by_label("Smiling").check()
+        page.get_by_text("Smiling: ").wait_for()
+        set_length(page, 2)
+    desktop.click("#fa-generate")
+    desktop.locator("#fa-stop").wait_for()
+    phone.click("#fa-generate")
+    phone.get_by_text("Waiting: 1 video before yours").wait_for()
+    keep_picture(phone, folder / "platform_phone.png")
+    assert result_length(desktop) == pytest.approx(2, abs=0.05)
+    keep_picture(desktop, folder / "platform.png")
