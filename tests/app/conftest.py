@@ -1,5 +1,6 @@
 """The real server as its users start it, with a tiny pipeline of random weights, cut off from every network."""
 
+import json
 import secrets
 import shutil
 import signal
@@ -52,6 +53,9 @@ class Platform:
             assert time.monotonic() < end, health
             time.sleep(0.1)
         return health
+
+    def events(self) -> list[dict]:
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
 
     def memory(self) -> int:
         """Bytes of the server's process."""

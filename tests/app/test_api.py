@@ -138,7 +138,13 @@ def _crowd(platform, uploads, n: int) -> list[tuple[float, str]]:
 
 
 def _check_crowd(platform, uploads, n: int) -> None:
+    before = len(platform.events())
     outcomes = _crowd(platform, uploads, n)
+    events = platform.events()[before:]
+    came, served = (
+        [event["visitor"] for event in events if event["event"] == name] for name in ("joined", "job")
+    )
+    assert len(came) == n and came == served  # first come, first served
     for number, (_, video) in enumerate(outcomes):
         assert len(read_video(video).frames_THWC) == number % 4 + 1, number
     assert len({Path(video).read_bytes() for _, video in outcomes}) == n
