@@ -1,6 +1,7 @@
 """Real people who speak, prepared by the real command; not part of the project."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,20 +13,24 @@ CLIPS = ROOT.parent / "shared" / "data" / "clips"
 TRAINED_ON, HELD_OUT = ("liveportrait_d11", "moore_1_scenecut"), "moore_3_speech"
 
 
-def prepare_speech(folder: Path) -> Path:
-    """Three clips at 32 pixels: two to train on, one held out. Skips where they are not."""
+def prepare_speech(folder: Path, names: Sequence[str] = (*TRAINED_ON, HELD_OUT)) -> Path:
+    """Clips at 32 pixels, all to train on but HELD_OUT. Skips where they are not."""
     if not CLIPS.is_dir():
         pytest.skip("no sample clips here")
-    raw = folder / "raw"
+    raw, data = folder / "raw", folder / "data"
     raw.mkdir(parents=True)
-    for name in (*TRAINED_ON, HELD_OUT):
+    for name in names:
         (raw / f"{name}.mp4").symlink_to(CLIPS / f"{name}.mp4")
-    data = folder / "data"
     options = (f"raw={raw}", f"output={data}", "size=32", "workers=0", "max_padding=0.5")
     done = run("-m", "scripts.prepare_celebvhq_hdtf", *options)
     assert done.returncode == 0, done.stderr
+    hold_out(data, HELD_OUT)
+    return data
+
+
+def hold_out(data: Path, name: str) -> None:
+    """Make this clip the test split and all others the training split."""
     rows = read_manifest(data)
     assert all(row.keep and row.audio_path for row in rows)
-    splits = {row.clip_id: "test" if row.clip_id == HELD_OUT else "train" for row in rows}
-    write_manifest(data / INDEX_NAME, [dataclasses.replace(row, split=splits[row.clip_id]) for row in rows])
-    return data
+    splits = [dataclasses.replace(row, split="test" if row.clip_id == name else "train") for row in rows]
+    write_manifest(data / INDEX_NAME, splits)
