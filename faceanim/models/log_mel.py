@@ -41,12 +41,12 @@ class LogMel(nn.Module):
 
 
 def recording_profile(log_mel_CL: Tensor) -> Tensor:
-    """(C,) the mean of the spectra that hold speech: those within 22 dB of the loud ones. Of a recording without any,
-    faint and flat, so that silence is far below its own profile too."""
+    """(C,) the mean of the spectra that hold speech: those within 22 dB of the loud ones. Where nothing is louder
+    than a faint hiss, so high that all of it is silence."""
     level_L = torch.logsumexp(log_mel_CL, 0)
     loud = level_L.kthvalue(max(1, math.ceil(0.95 * len(level_L)))).values
     if loud < _FAINTEST:
-        return torch.full_like(log_mel_CL[:, 0], _FAINTEST - math.log(len(log_mel_CL)))
+        return torch.full_like(log_mel_CL[:, 0], _FAINTEST - math.log(len(log_mel_CL)) + _SPREAD * _FARTHEST)
     return log_mel_CL[:, level_L > loud - _SPEECH_RANGE].mean(dim=1)
 
 
