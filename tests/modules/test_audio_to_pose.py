@@ -21,7 +21,12 @@ from tests.training import equal
 
 def fit(data: Path, run_dir: Path, steps: int, *options: str) -> dict:
     words = ["stage=audio_to_pose", f"data.folder={data}", f"run_dir={run_dir}", "~callbacks.progress"]
-    words += [f"schedule.audio_to_pose.max_steps={steps}", "trainer.enable_progress_bar=false", *options]
+    words += [
+        f"schedule.audio_to_pose.max_steps={steps}",
+        "trainer.enable_progress_bar=false",
+        "trainer.log_every_n_steps=1",
+        *options,
+    ]
     with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
         train.main.__wrapped__(compose("train", words))
     return torch.load(run_dir / "checkpoints" / "last.ckpt", weights_only=True)
