@@ -1,15 +1,37 @@
 """What drives, on the reference's face: the one place where a template's, a video's or a speaker's motion is fitted."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
 
 from faceanim.models.audio_to_pose import AudioToPose
-from faceanim.pose.retarget import retarget
+from faceanim.pose.retarget import Mode, retarget
 from faceanim.pose.sequence import PoseSequence
 from faceanim.pose.speech import poses_from_speech
+from faceanim.pose.suitability import suitability
 from faceanim.pose.templates import load_template
 from faceanim.pose.timing import resample
+
+_POOR = 0.5  # of `Suitability.score`
+
+log = logging.getLogger(__name__)
+
+
+def fitted(
+    poses: PoseSequence, reference_points: np.ndarray, size: int, mode: Mode = "relative"
+) -> PoseSequence:
+    """A driver's motion for a square reference picture of `size` pixels; a warning says why the two do not suit."""
+    if mode != "absolute":
+        found = suitability(poses, reference_points, size, size)
+        if found.score < _POOR:
+            log.warning(
+                "%s suits this reference poorly (%.2f): %s",
+                poses.source,
+                found.score,
+                "; ".join(found.reasons),
+            )
+    return retarget(poses, reference_points, size, size, mode)
 
 
 def template_poses(
@@ -21,7 +43,7 @@ def template_poses(
     """
     poses = load_template(name)
     poses = poses if fps is None else resample(poses, fps)
-    return retarget(poses[:max_frames], reference_points, size, size)
+    return fitted(poses[:max_frames], reference_points, size)
 
 
 def speech_poses(
