@@ -19,7 +19,7 @@ from faceanim.data.manifest import ManifestRow
 from faceanim.media.storage import join, local_copy
 from faceanim.models.log_mel import RATE, LogMel, recording_profile
 from faceanim.pose.gaps import fill_gaps
-from faceanim.pose.motion import read_motion
+from faceanim.pose.motion import from_closed_lips, read_motion
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ class SpeechClips(Dataset):
         return self._clips[row.clip_id]
 
     def _read(self, row: ManifestRow) -> SpeechClip:
-        motion, _ = read_motion(fill_gaps(read_poses(self.folder, row)))
+        motion = from_closed_lips(*read_motion(fill_gaps(read_poses(self.folder, row))))
         with local_copy(join(self.folder, row.audio_path)) as path, wave.open(str(path)) as file:
             samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 32768
         lag = self.lag(row)

@@ -144,11 +144,19 @@ def read_motion(poses: PoseSequence) -> tuple[FaceMotion, Head]:
     return motion, head
 
 
+def from_closed_lips(motion: FaceMotion, head: Head) -> FaceMotion:
+    """The same motion of the same person, told from their neutral face with closed lips: openings of different people,
+    whose mouths are never quite closed, compare."""
+    closed = _with_gap(head.shape, 0.0)
+    opened = _between((head.shape - closed)[None, :, :2], closed, AVERAGE_HEAD_68x3)
+    return replace(motion, expression=motion.expression + opened, mouth_gap=0.0)
+
+
 def show_motion(motion: FaceMotion, head: Head, width: int, height: int, source: str = "") -> PoseSequence:
     """The person of `head` in a picture of this size, doing what the motion says.
 
-    A mouth that is further open in `head` than at the motion's start is closed so far: the driver's closed lips close
-    it too. Lips never cross.
+    How far a mouth is open is motion, not shape: in the neutral frame it is as far open as the motion's, whatever it
+    is in `head`. Lips never cross.
     """
     seen = np.isfinite(motion.zoom)
     shape = _with_gap(head.shape, motion.mouth_gap)
@@ -184,7 +192,7 @@ def _calmest(points_T68x2: np.ndarray, rotation_T33: np.ndarray) -> int:
     """The frame with closed lips, eyes as open as usual, and the face to the camera."""
     openness = eye_openness(points_T68x2).mean(axis=1)
     away = np.arccos(np.clip(rotation_T33[:, 2, 2], -1, 1))  # of the face's axis from the camera's, radians
-    return int(np.argmin(2 * lip_aperture(points_T68x2) + np.abs(openness - np.median(openness)) + away))
+    return int(np.argmin(4 * lip_aperture(points_T68x2) + np.abs(openness - np.median(openness)) + away))
 
 
 def _between(expression_T68x2: np.ndarray, one_68x3: np.ndarray, other_68x3: np.ndarray) -> np.ndarray:
@@ -212,22 +220,19 @@ def _eye(shape_68x3: np.ndarray, eye: tuple[int, ...]) -> float:
 
 
 def _with_gap(shape_68x3: np.ndarray, gap: float) -> np.ndarray:
-    """The face with its lips brought together to `gap` (of an average mouth), if they are further apart."""
-    closed = shape_68x3.copy()
+    """The face with its lips as far apart as `gap` (of an average mouth): brought together, or opened."""
+    changed = shape_68x3.copy()
     wanted = gap * _mouth(shape_68x3) / _mouth(AVERAGE_HEAD_68x3)
-    now = np.mean([shape_68x3[low, 1] - shape_68x3[up, 1] for up, low in INNER_LIP_PAIRS])
-    if now <= wanted:
-        return closed
-    share = 1 - wanted / now  # of each pair's distance that goes
-    for up, low in INNER_LIP_PAIRS:
-        distance = share * (shape_68x3[low, 1] - shape_68x3[up, 1])
-        closed[up, 1] += _UPPER_SHARE * distance
-        closed[low, 1] -= (1 - _UPPER_SHARE) * distance
-    closing = share * now
-    closed[_OUTER_UPPER, 1] += _UPPER_SHARE * closing
-    closed[_OUTER_LOWER, 1] -= (1 - _UPPER_SHARE) * closing
-    closed[_CHIN, 1] -= (1 - _UPPER_SHARE) * closing * _CHIN_FOLLOWS
-    return closed
+    gaps = np.array([shape_68x3[low, 1] - shape_68x3[up, 1] for up, low in INNER_LIP_PAIRS])
+    closing = gaps.mean() - wanted
+    shares = gaps / gaps.mean() if closing > 0 else np.ones(len(gaps))  # all pairs of lips meet together
+    for (up, low), share in zip(INNER_LIP_PAIRS, shares, strict=True):
+        changed[up, 1] += _UPPER_SHARE * share * closing
+        changed[low, 1] -= (1 - _UPPER_SHARE) * share * closing
+    changed[_OUTER_UPPER, 1] += _UPPER_SHARE * closing
+    changed[_OUTER_LOWER, 1] -= (1 - _UPPER_SHARE) * closing
+    changed[_CHIN, 1] -= (1 - _UPPER_SHARE) * closing * _CHIN_FOLLOWS
+    return changed
 
 
 def _uncross(shapes_T68x3: np.ndarray) -> None:

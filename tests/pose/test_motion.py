@@ -9,7 +9,7 @@ from faceanim.pose.composed import compose
 from faceanim.pose.expressions import close_eyes, open_mouth
 from faceanim.pose.head_model import AVERAGE_HEAD_68x3, rotations
 from faceanim.pose.measures import eye_openness, lip_aperture
-from faceanim.pose.motion import FaceMotion, Head, read_motion, show_motion
+from faceanim.pose.motion import FaceMotion, Head, from_closed_lips, read_motion, show_motion
 from faceanim.pose.sequence import PoseSequence
 
 
@@ -54,6 +54,24 @@ def test_a_still_motion_shows_the_head_as_it_is_but_for_its_open_mouth():
     assert lip_aperture(shown).max() < 0.01
     eyes_and_nose = slice(17, 48)
     np.testing.assert_allclose(shown[0, eyes_and_nose], gaping.points[eyes_and_nose], atol=1e-3)
+
+
+def test_how_far_a_mouth_is_open_comes_from_the_motion_alone():
+    """Told from a half-open mouth or from closed lips, it looks the same on anybody, whatever the photograph shows."""
+    poses = compose("reading_aloud")
+    frame = int(np.argmax(lip_aperture(poses.points)))
+    told = read_motion(poses[frame - 6 : frame + 7])  # never closed: its neutral frame is ajar
+    assert told[0].mouth_gap > 0.05
+    closed = from_closed_lips(*told)
+    assert closed.mouth_gap == 0
+    smiling = replace(somebody(), shape=somebody().shape + open_mouth(np.array([0.4]))[0] @ np.eye(2, 3))
+    shown = [
+        show_motion(motion, head, 640, 480) for motion in (told[0], closed) for head in (somebody(), smiling)
+    ]
+    apertures = [lip_aperture(poses.points) for poses in shown]
+    for other in apertures[1:]:
+        np.testing.assert_allclose(other, apertures[0], atol=0.012)
+    assert apertures[0].max() > 0.06
 
 
 def test_eyes_that_shut_on_an_average_face_shut_on_narrow_eyes_too():
