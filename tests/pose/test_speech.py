@@ -79,6 +79,16 @@ def test_pieces_leave_no_seams(monkeypatch):
     assert np.abs(expression_of(sound, model, 175, 24.0) - expected).max() < 1e-5
 
 
+@pytest.mark.parametrize("encoder", ["mel", "wav2vec2"])
+def test_a_pause_is_the_neutral_face_whatever_the_network_says(encoder):
+    model = talker(encoder=encoder, wav2vec2=WAV2VEC2)
+    torch.nn.init.constant_(model.out.bias, 0.5)
+    sound = np.concatenate([babble(2), np.zeros(2 * RATE, np.float32), babble(2)])
+    moved = np.abs(expression_of(sound, model, 144, 24.0)[:, 48:]).mean(axis=(1, 2))
+    assert moved[55:90].max() == 0 and moved[6:40].min() > 0.05 and moved[110:140].min() > 0.05
+    assert np.abs(np.diff(moved[40:110])).max() < 0.35  # it closes and opens over some frames
+
+
 def test_the_hidden_states_of_long_speech_are_as_many_and_at_their_moments():
     model = talker(encoder="wav2vec2", wav2vec2=WAV2VEC2)
     sound = babble(45)
