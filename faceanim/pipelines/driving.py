@@ -5,7 +5,7 @@ T: frames; H, W: pixels; C: RGB.
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -14,8 +14,10 @@ import numpy as np
 from faceanim.data.cropping import Crop, apply_crop, stabilised_square_crop
 from faceanim.media.image import read_image
 from faceanim.media.video import TimedFrame, average_rate, iter_video, video_info
+from faceanim.pose.drive import fitted, speech_poses, template_poses
 from faceanim.pose.gaps import fill_gaps
 from faceanim.pose.landmarks import FaceLandmarker, Landmarks
+from faceanim.pose.retarget import Mode
 from faceanim.pose.sequence import PoseSequence
 
 _CHUNK = 16  # frames held in memory at a time
@@ -92,6 +94,37 @@ def motion_from_poses(path: str | Path, max_frames: int | None = None) -> Motion
     if not poses.found.any():
         raise ValueError(f"no face in any of {len(poses)} frames of the poses {path}")
     return Motion(_filled(poses, f"poses {path}"))
+
+
+def motion_from_template(
+    name: str, reference: Reference, fps: float | None = None, max_frames: int | None = None
+) -> Motion:
+    """A template's motion, by name or path, on the reference's face."""
+    size = len(reference.image_HWC)
+    return Motion(template_poses(name, reference.points, size, fps, max_frames))
+
+
+def motion_from_speech(
+    path: str | Path,
+    model: str | Path | None,
+    pipeline: str | Path,
+    reference: Reference,
+    fps: float | None = None,
+    max_frames: int | None = None,
+    template: str | None = None,
+    seed: int = 0,
+) -> Motion:
+    """Speech on the reference's face, with the head motion of a template if one is named; see ``speech_poses``."""
+    size = len(reference.image_HWC)
+    poses = speech_poses(path, model, pipeline, reference.points, size, fps, max_frames, template, seed)
+    return Motion(poses)
+
+
+def retargeted(motion: Motion, reference: Reference, mode: Mode) -> Motion:
+    """The motion of a video or of saved poses on the reference's face; `absolute` leaves it as it is."""
+    if mode == "absolute":
+        return motion
+    return replace(motion, poses=fitted(motion.poses, reference.points, len(reference.image_HWC), mode))
 
 
 def _square(name: str, points_T68x2: np.ndarray, width: int, height: int, crop: bool) -> Crop:

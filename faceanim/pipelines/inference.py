@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
@@ -11,8 +12,18 @@ from faceanim.media.sheet import evenly_spaced, side_by_side, tile
 from faceanim.media.video_writer import AI_GENERATED, VideoWriter
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.device import choose_device
-from faceanim.pipelines.driving import Motion, Reference, motion_from_poses, motion_from_video, read_reference
-from faceanim.pose.landmarks import landmarker
+from faceanim.pipelines.driving import (
+    Motion,
+    Reference,
+    motion_from_poses,
+    motion_from_speech,
+    motion_from_template,
+    motion_from_video,
+    read_reference,
+    retargeted,
+)
+from faceanim.pose.landmarks import FaceLandmarker, landmarker
+from faceanim.pose.retarget import Mode
 
 
 @dataclass(frozen=True)
@@ -26,6 +37,8 @@ class InferenceOptions:
     poses: str | None
     audio: str | None
     template: str | None
+    speech: str | None
+    retarget: str
     crop: bool
     fps: float | None
     max_frames: int | None
@@ -38,12 +51,18 @@ class InferenceOptions:
     sheet: str | None
 
     def __post_init__(self) -> None:
-        for name in ("audio", "template"):
-            if getattr(self, name) is not None:
-                raise ValueError(f"{name}=: this version animates from driving=<video> or poses=<npz> only")
-        if (self.driving is None) == (self.poses is None):
-            given = "neither" if self.driving is None else "both"
-            raise ValueError(f"expected exactly one of driving=<video> and poses=<npz>, got {given}")
+        given = [name for name in ("driving", "poses", "audio") if getattr(self, name) is not None]
+        if self.template is not None and given != ["audio"]:  # with audio, it moves the head
+            given.append("template")
+        if len(given) != 1:
+            raise ValueError(
+                "expected exactly one of driving=<video>, poses=<npz>, template=<name> and audio=<file> (with a "
+                f"template for the head, if you like), got {' and '.join(given) or 'none'}"
+            )
+        if self.speech is not None and self.audio is None:
+            raise ValueError("speech=: is the model for audio=<file>, which is not given")
+        if self.retarget not in get_args(Mode):
+            raise ValueError(f"retarget: expected one of {', '.join(get_args(Mode))}, got {self.retarget!r}")
         if self.fps is not None and not 0 < self.fps <= 1000:
             raise ValueError(f"fps: expected a rate above 0 and at most 1000, or null, got {self.fps}")
         if self.max_frames is not None and self.max_frames < 1:
@@ -64,10 +83,7 @@ def animate(options: InferenceOptions) -> None:
     size = pipeline.config["image_size"]
     backend = landmarker(options.landmarks, str(device))
     reference = read_reference(options.reference, backend, size, options.crop)
-    if options.driving is not None:
-        motion = motion_from_video(options.driving, backend, options.fps, options.max_frames, options.crop)
-    else:
-        motion = motion_from_poses(options.poses, options.max_frames)
+    motion = _motion(options, reference, backend)
 
     labels = ["reference", "pose", "generated"] + (["real"] if motion.real_frames else [])
     n_frames, n_columns = len(motion.poses), len(labels) if options.side_by_side else 1
@@ -83,6 +99,28 @@ def animate(options: InferenceOptions) -> None:
     if options.sheet is not None:
         write_image(options.sheet, tile(shown, labels))
     print(f"{options.output}: {n_frames} frames of {width}x{size} at {fps:g} fps")
+
+
+def _motion(options: InferenceOptions, reference: Reference, backend: FaceLandmarker) -> Motion:
+    fps, most = options.fps, options.max_frames
+    if options.audio is not None:
+        return motion_from_speech(
+            options.audio,
+            options.speech,
+            options.pipeline,
+            reference,
+            fps,
+            most,
+            options.template,
+            options.seed,
+        )
+    if options.template is not None:
+        return motion_from_template(options.template, reference, fps, most)
+    if options.driving is not None:
+        motion = motion_from_video(options.driving, backend, fps, most, options.crop)
+    else:
+        motion = motion_from_poses(options.poses, most)
+    return retargeted(motion, reference, options.retarget)
 
 
 def _frames(

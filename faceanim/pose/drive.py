@@ -35,7 +35,11 @@ def fitted(
 
 
 def template_poses(
-    name: str, reference_points: np.ndarray, size: int, fps: float | None = None, max_frames: int | None = None
+    name: str,
+    reference_points: np.ndarray,
+    size: int,
+    fps: float | None = None,
+    max_frames: int | None = None,
 ) -> PoseSequence:
     """A template (its name, or the path of an .npz) on the face of a square reference picture of `size` pixels.
 

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from faceanim.data.demo_clip import demo_clip_path
+from faceanim.media.audio import write_wav
 from faceanim.media.image import read_image, write_image
 from faceanim.media.video import read_video
 from faceanim.media.video_writer import write_video
+from faceanim.models.audio_to_pose import AudioToPose
 from faceanim.pipelines.driving import motion_from_poses, motion_from_video
 from faceanim.pipelines.inference import InferenceOptions
 from faceanim.pose.landmarks import landmarker
@@ -118,10 +120,12 @@ def test_without_crop_both_have_to_be_square(infer, driving, demo_frames, tmp_pa
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"driving": None}, "exactly one of driving=<video> and poses=<npz>, got neither"),
-        ({"poses": "a.npz"}, "got both"),
-        ({"audio": "speech.wav"}, "audio=: this version animates from driving=<video> or poses=<npz> only"),
-        ({"template": "smile"}, "template=: this version"),
+        ({"driving": None}, r"exactly one of driving=<video>, poses=<npz>, .*, got none"),
+        ({"poses": "a.npz"}, "got driving and poses"),
+        ({"audio": "speech.wav"}, "got driving and audio"),
+        ({"template": "nodding"}, "got driving and template"),
+        ({"driving": None, "template": "nodding", "speech": "run"}, "speech=: is the model for audio"),
+        ({"retarget": "same"}, "retarget: expected one of absolute, aligned, relative, got 'same'"),
         ({"output": "out.avi"}, "output: expected a name that ends in .mp4, got out.avi"),
         ({"sheet": "sheet.jpg"}, "sheet: expected a name that ends in .png, got sheet.jpg"),
         ({"fps": 0.0}, "fps: expected a rate above 0"),
@@ -138,6 +142,8 @@ def test_wrong_options_are_found_before_anything_is_loaded(change, expected):
         "poses": None,
         "audio": None,
         "template": None,
+        "speech": None,
+        "retarget": "absolute",
         "crop": True,
         "fps": 24.0,
         "max_frames": None,
@@ -150,6 +156,7 @@ def test_wrong_options_are_found_before_anything_is_loaded(change, expected):
         "sheet": None,
     }
     InferenceOptions(**right)
+    InferenceOptions(**right | {"driving": None, "audio": "a.wav", "template": "nodding"})
     with pytest.raises(ValueError, match=expected):
         InferenceOptions(**right | change)
 
@@ -157,7 +164,7 @@ def test_wrong_options_are_found_before_anything_is_loaded(change, expected):
 def test_a_wrong_input_is_one_line_and_leaves_no_file(infer, driving, tmp_path):
     write_image(tmp_path / "grey.png", np.full((96, 96, 3), 128, np.uint8))
     wrong = {
-        "template=smile": "template=: this version animates from driving",
+        "template=nodding": "got driving and template",
         "colour=red": "colour",
         "steps=many": "steps",
         "pipeline=nowhere": "nowhere",
@@ -181,3 +188,22 @@ def test_motion_without_any_face_or_in_a_frame_that_is_not_square_is_refused(tmp
     PoseSequence(points * np.nan, np.ones(2, np.float32), 24.0, 64, 64).save(tmp_path / "empty.npz")
     with pytest.raises(ValueError, match="no face in any of 2 frames of the poses"):
         motion_from_poses(tmp_path / "empty.npz")
+
+
+def test_a_template_drives_and_a_driver_may_be_retargeted(infer, driving, tmp_path):
+    code, out, err = infer("template=nodding", "max_frames=3", "fps=12", "steps=1")
+    assert code == 0 and "3 frames of 64x64 at 12 fps" in out, err
+    code, _, err = infer("template=dancing")
+    assert code == 2 and "expected one of blinking" in err, err
+    code, _, err = infer(f"driving={driving}", "max_frames=2", "retarget=relative", "steps=1")
+    assert code == 0, err
+
+
+def test_speech_drives(infer, tmp_path):
+    write_wav(tmp_path / "a.wav", np.random.default_rng(0).normal(0, 0.1, 8000).astype(np.float32))
+    code, _, err = infer(f"audio={tmp_path / 'a.wav'}")
+    assert code == 2 and "holds no speech model: speech=<run folder" in err, err
+    AudioToPose(width=8).save_pretrained(tmp_path / "speech")
+    options = (f"audio={tmp_path / 'a.wav'}", f"speech={tmp_path / 'speech'}", "template=listening")
+    code, out, err = infer(*options, "fps=10", "steps=1")
+    assert code == 0 and "5 frames of 64x64 at 10 fps" in out, err
