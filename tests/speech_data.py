@@ -10,7 +10,7 @@ from faceanim.data.manifest import INDEX_NAME, read_manifest, write_manifest
 from tests.prepared import ROOT, run
 
 CLIPS = ROOT.parent / "shared" / "data" / "clips"
-TRAINED_ON, HELD_OUT = ("liveportrait_d11", "moore_1_scenecut"), "moore_3_speech"
+TRAINED_ON, HELD_OUT = ("liveportrait_d12", "moore_1_scenecut"), "liveportrait_d11"
 
 
 def prepare_speech(folder: Path, names: Sequence[str] = (*TRAINED_ON, HELD_OUT)) -> Path:

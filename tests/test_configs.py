@@ -13,7 +13,7 @@ from tests.prepared import run
 ON_CPU = ["trainer.accelerator=cpu", "trainer.devices=1", "trainer.precision=32-true"]
 
 
-OF_SPEECH = {"speech", "audio_to_pose"}  # stage=audio_to_pose brings them along
+OF_SPEECH = {"audio_to_pose"}  # its stage brings it along
 
 
 def choices(group: str) -> list[str]:
@@ -30,7 +30,7 @@ def test_every_experiment_composes_for_both_stages(experiment, stage):
     assert cfg.data.module.rules.motion_frames == cfg.model.reference_net.motion_frames
 
 
-def test_the_stage_of_speech_brings_its_own_model_data_callbacks_and_experiment():
+def test_the_stage_of_speech_brings_its_own_model_data_callbacks_and_settings():
     with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
         cfg = compose("train", ["stage=audio_to_pose", "data.folder=x", "run_dir=x", "trainer=gpu"])
     assert cfg.trainer.max_steps == cfg.schedule.audio_to_pose.max_steps

@@ -44,7 +44,7 @@ def mistake(error: ValueError, look: str, limits: Limits) -> str:
             "This face cannot be made out well enough. Choose another face, or another photo.",
         ),
         (
-            r"no face found in the",
+            r"no face found in",
             f"No face was found in this {what}. It should show one from the front, well lit and large enough.",
         ),
         (

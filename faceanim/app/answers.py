@@ -9,11 +9,12 @@ import gradio as gr
 
 from faceanim.app import asks, pictures
 from faceanim.app.door import VISITOR
-from faceanim.app.reading import Told
+from faceanim.app.reading import NO_SPEECH, Told
 from faceanim.app.studio import Made, Studio
 from faceanim.pose.templates import template_names
 
 TEMPLATES = template_names()
+_SHORTEST = 0.2  # seconds that the page's slider ends at, at least
 
 
 class Answers:
@@ -56,7 +57,8 @@ class Answers:
         async def look_at_motion(value: Any, photo: Any, request: gr.Request) -> tuple[Any, Any]:
             visitor, warnings = _who(request), []
             if value is None:
-                return (gr.skip() if source == "speech" else ""), gr.skip()
+                missing = source == "speech" and not self.studio.speaks
+                return (pictures.told(NO_SPEECH) if missing else ""), gr.skip()
             try:
                 look = await self.studio.reader.motion(
                     visitor, source, value if source == "template" else asks.file_of(value)
@@ -69,7 +71,7 @@ class Answers:
                     seen = await self.studio.reader.photo(visitor, asks.file_of(photo))
                     warnings = self.studio.suits(seen, look)
                     poses = await self.studio.fitted(seen, look, seed=0)
-            most = round(min(look.seconds, self.studio.settings.limits.result_seconds), 1)
+            most = max(_SHORTEST, round(min(look.seconds, self.studio.settings.limits.result_seconds), 1))
             view = await asyncio.to_thread(pictures.motion_view, look, poses, warnings)
             return view, gr.Slider(maximum=most, value=most)
 
@@ -77,6 +79,8 @@ class Answers:
 
     def showing(self, source: str) -> Callable:
         async def show_motion(value: Any, photo: Any, request: gr.Request) -> Any:
+            if value is None or photo is None:
+                return gr.skip()
             view, _ = await self.looking_at(source)(value, photo, request)
             return view
 

@@ -28,9 +28,10 @@ _UPLOAD = f"{_API}/upload"
 _READ = re.compile(
     r"/(|config/?|theme\.css|robots\.txt|favicon\.ico|manifest\.json|health|logout|(assets|static|svelte)/.+)"
     rf"|{_API}/(info/?|app_id/?|startup-events|theme\.css|user/?|login_check/?|upload_progress|queue/data)"
-    rf"|{_API}/(heartbeat|call)/[\w/.-]+"
+    rf"|{_API}/(heartbeat|call)/[\w/-]+"
 )
 _WRITE = re.compile(rf"/login/?|{_API}/(queue/join|cancel|reset/?|call/\w+)")
+_SESSION = re.compile(r"[\w-]{1,64}")
 _MOST_BODY = 200_000  # bytes of a call; files come by upload
 _MARGIN = 10_000  # bytes that an upload's envelope takes
 _SECURITY = {
@@ -141,7 +142,9 @@ class Door:
 
     def _check_sessions(self, sessions: list[Any], visitor: str) -> None:
         for session in sessions:
-            if not isinstance(session, str) or not self.files.session_is_of(session, visitor):
+            if not isinstance(session, str) or not _SESSION.fullmatch(session):
+                raise Refused(400, "This is no session.")
+            if not self.files.session_is_of(session, visitor):
                 raise Refused(403, "This session belongs to somebody else. Load the page again.")
 
     def _check_files(self, value: Any, visitor: str) -> None:

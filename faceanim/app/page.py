@@ -7,6 +7,7 @@ import gradio as gr
 
 from faceanim.app import pictures
 from faceanim.app.answers import TEMPLATES, Answers
+from faceanim.app.reading import NO_SPEECH
 from faceanim.app.studio import Studio
 
 TITLE = "Animate a face"
@@ -50,6 +51,7 @@ def build(studio: Studio, mask: dict) -> gr.Blocks:
                     type="filepath",
                     sources=["upload"],
                     height=260,
+                    buttons=["download", "fullscreen"],
                     elem_id="fa-photo",
                 )
                 example = gr.Button("Use the example photo", size="sm", visible=bool(studio.settings.photo))
@@ -77,15 +79,8 @@ def build(studio: Studio, mask: dict) -> gr.Blocks:
                             sources=["upload", "microphone"],
                             editable=False,
                         )
-                        speech_view = gr.HTML(
-                            pictures.told(
-                                "Speech is not available here: the model that this platform runs has no part that "
-                                "turns sound into motion."
-                            )
-                            if not studio.speaks
-                            else "",
-                            elem_id="fa-speech-view",
-                        )
+                        no_speech = "" if studio.speaks else pictures.told(NO_SPEECH)
+                        speech_view = gr.HTML(no_speech, elem_id="fa-speech-view")
         with gr.Row():
             with gr.Column(min_width=300):
                 gr.HTML('<div class="fa-step"><h2>3. Make the video</h2></div>')

@@ -18,6 +18,10 @@ from faceanim.pose.templates import load_template, template_names
 from faceanim.pose.timing import resample
 
 SOURCES = ("template", "video", "speech")
+NO_SPEECH = (
+    "Speech is not available here: the model that this platform runs has no part that turns sound into motion. "
+    "Choose a template, or a video."
+)
 _SILENT = 1e-3  # of full scale
 
 
@@ -81,10 +85,7 @@ class Reader:
             poses = resample(load_template(str(value)), self.fps)
             return MotionLook(source, str(value), len(poses) / self.fps, poses, None, None)
         if source == "speech" and not self.speaks:
-            raise Told(
-                "Speech is not available here: the model that this platform runs has no part that turns sound into "
-                "motion. Choose a motion, or a video."
-            )
+            raise Told(NO_SPEECH)
         path = self._upload(
             visitor, value, f"Choose a {'video' if source == 'video' else 'sound file'} first."
         )

@@ -20,12 +20,14 @@ from faceanim.media.image import write_image
 from faceanim.media.video import iter_video
 from faceanim.pipelines.driving import Motion, read_motion, retargeted
 from faceanim.pipelines.options import InferenceOptions
+from faceanim.pose.scaling import rescale_points
 from faceanim.pose.sequence import PoseSequence
 from faceanim.pose.suitability import suitability
 
 LABEL = "AI-generated"
 _ASK_EVERY = 0.3  # seconds
 _POOR = 0.6  # suitability from which down a driver is warned of
+_JUDGED = 512  # pixels at which a pair is judged
 _MOST_RESULTS = 12  # shown of a visitor's
 _NEEDED = {
     "crop": True,
@@ -134,10 +136,11 @@ class Studio:
 
     def suits(self, photo: PhotoLook, motion: MotionLook) -> list[str]:
         """Warnings of a driver that this photograph will hardly follow."""
-        if motion.source != "video":
+        if motion.poses is None:
             return []
-        height, width = photo.image.shape[:2]
-        suited = suitability(motion.poses, photo.points, width, height)
+        # how many pixels the photograph has is another warning's matter, how many the model has, none
+        points = rescale_points(photo.points, photo.image.shape[:2], (_JUDGED, _JUDGED))
+        suited = suitability(motion.poses, points, _JUDGED, _JUDGED)
         if suited.score >= _POOR:
             return []
         return [

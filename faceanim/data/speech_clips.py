@@ -23,6 +23,8 @@ from faceanim.pose.motion import from_closed_lips, read_motion
 
 log = logging.getLogger(__name__)
 
+_KEPT_CLIPS = 256  # that are held in memory: a minute takes 4 MB
+_FOR_THE_MEAN = 64  # clips at most
 _TRUSTED = 0.3  # correlation of sound and mouth from which a clip's measured lag is believed
 
 
@@ -86,7 +88,7 @@ class SpeechClips(Dataset):
         self.order = ClipOrder(
             [row.source for row in self.rows], len(self.rows) * samples_per_clip, seed, None
         )
-        self._clips: dict[str, SpeechClip] = {}
+        self._clips: dict[str, SpeechClip] = {}  # the latest last
 
     def __len__(self) -> int:
         return self.order.length
@@ -113,10 +115,17 @@ class SpeechClips(Dataset):
         )
 
     def clip(self, row: ManifestRow) -> SpeechClip:
-        """A whole clip, which is kept: a minute takes 4 MB."""
-        if row.clip_id not in self._clips:
-            self._clips[row.clip_id] = self._read(row)
-        return self._clips[row.clip_id]
+        """A whole clip; the latest ones are kept."""
+        clip = self._clips.pop(row.clip_id, None) or self._read(row)
+        if len(self._clips) >= _KEPT_CLIPS:
+            del self._clips[next(iter(self._clips))]
+        self._clips[row.clip_id] = clip
+        return clip
+
+    def mean_expression(self) -> np.ndarray:
+        """(68, 2) the mean pose: the mean of the first clips' means, so that long ones do not count more."""
+        means = [self.clip(row).expression_T68x2.mean(axis=0) for row in self.rows[:_FOR_THE_MEAN]]
+        return np.mean(means, axis=0)
 
     def _read(self, row: ManifestRow) -> SpeechClip:
         motion = from_closed_lips(*read_motion(fill_gaps(read_poses(self.folder, row))))

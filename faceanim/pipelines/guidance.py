@@ -57,16 +57,21 @@ class Guidance:
 
         def predict(latents_1tChw: Tensor, t_1: Tensor, frames: list[int]) -> Tensor:
             latents, posed = latents_1tChw.to(tokens.dtype), features(frames)
-            conditional = net(latents, t_1, tokens, reference, posed).to(latents_1tChw.dtype)
+
+            def forward(*given) -> Tensor:
+                """A copy: under CUDA graphs the next forward overwrites what this one returns."""
+                return net(latents, t_1, *given).to(latents_1tChw.dtype, copy=True)
+
+            conditional = forward(tokens, reference, posed)
             if self.forwards == 1:
                 return conditional
             without = torch.zeros_like(tokens)
-            unconditional = net(latents, t_1, without, None, posed).to(latents_1tChw.dtype)
+            unconditional = forward(without, None, posed)
             guided = unconditional + self.reference * (conditional - unconditional)
             if self.pose == 1.0:
                 return guided
             unposed = [f.expand(-1, len(frames), -1, -1, -1) for f in black]
-            nothing = net(latents, t_1, without, None, unposed).to(latents_1tChw.dtype)
+            nothing = forward(without, None, unposed)
             return guided + (self.pose - 1) * (unconditional - nothing)
 
         return predict

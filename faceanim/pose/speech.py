@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from faceanim.media.speech import MAX_SECONDS, RATE, iter_speech
 from faceanim.models.audio_to_pose import AudioToPose
-from faceanim.models.log_mel import HOP, normalised, recording_profile
+from faceanim.models.log_mel import HOP, SILENT, normalised, recording_profile
 from faceanim.pose.expressions import close_eyes
 from faceanim.pose.liveliness import blinks, sway
 from faceanim.pose.motion import FaceMotion, Head, read_motion, show_motion
@@ -20,8 +21,18 @@ from faceanim.pose.timing import loop, resample
 _PIECE_SECONDS = 20.0  # of speech computed at a time
 _WAV2VEC2_CONTEXT = 2.0  # seconds to either side that a piece is given of what its transformer would look at
 _DEGREES, _CENTIMETRES = (3.5, 2.5, 1.5), 0.15  # of the idle head: yaw, pitch, roll; to the sides
+_FAINT = 1.0  # of the bands' mean over SILENT, in their normalised units (9 dB): from there on it is sound
+_FADE = 7  # spectra (70 ms) to either side over which sound fades in and out
 _MARGIN = 2  # hops that a spectrum's window reaches to either side
 _SHORTEST = 0.04  # seconds: less is no speech
+
+
+class Sound(NamedTuple):
+    """features_CL: for the model. heard_L: 0 to 1, how far it is not silent, HOP samples apart."""
+
+    features_CL: torch.Tensor
+    heard_L: torch.Tensor
+    n_samples: int
 
 
 def poses_from_speech(
@@ -55,13 +66,14 @@ def motion_from_speech(
     """What a face does that says this, with a head that is never quite still, and blinks."""
     if not 0 < fps <= 1000:
         raise ValueError(f"fps: expected a rate above 0 and at most 1000, got {fps}")
-    features_CL, n_samples = sound_features(iter_speech(path, max_seconds), model)
+    sound = sound_features(iter_speech(path, max_seconds), model)
+    n_samples = sound.n_samples
     if n_samples < _SHORTEST * RATE:
         raise ValueError(
             f"speech {path}: expected at least {_SHORTEST:g} s of sound, got {n_samples / RATE:.3f} s"
         )
     n_frames = max(1, round(n_samples / RATE * fps))
-    expression = _expression(features_CL, model, n_frames, fps)
+    expression = _expression(sound, model, n_frames, fps)
     rng = np.random.default_rng(seed)
     return replace(idle(n_frames, fps, rng), expression=expression + close_eyes(blinks(n_frames, fps, rng)))
 
@@ -75,13 +87,12 @@ def idle(n_frames: int, fps: float, rng: np.random.Generator) -> FaceMotion:
 
 def expression_of(sound_N: np.ndarray, model: AudioToPose, n_frames: int, fps: float) -> np.ndarray:
     """(T, 68, 2) what a face does during the first `n_frames` frames of this sound (RATE samples a second)."""
-    features_CL, _ = sound_features([sound_N], model)
-    return _expression(features_CL, model, n_frames, fps)
+    return _expression(sound_features([sound_N], model), model, n_frames, fps)
 
 
 @torch.no_grad()
-def sound_features(pieces: Iterable[np.ndarray], model: AudioToPose) -> tuple[torch.Tensor, int]:
-    """The model's features (C, L) of a sound that comes in pieces (N,), and how many samples it had.
+def sound_features(pieces: Iterable[np.ndarray], model: AudioToPose) -> Sound:
+    """Of a sound that comes in pieces (N,).
 
     Ten minutes of log-mel bands take 10 MB, and the sound is not kept; for wav2vec2 it is, and with the hidden states
     takes 130 MB.
@@ -102,9 +113,11 @@ def sound_features(pieces: Iterable[np.ndarray], model: AudioToPose) -> tuple[to
     mel.append(_log_mel(model, held)[:, n_done - start :])
     log_mel_CL = torch.cat(mel, dim=1)
     profile_C = recording_profile(log_mel_CL)
-    if keep:
-        return _hidden_states(np.concatenate(kept), profile_C, model), n_samples
-    return normalised(log_mel_CL[None], profile_C[None])[0], n_samples
+    bands_CL = normalised(log_mel_CL[None], profile_C[None])[0]
+    heard_1L = ((bands_CL.mean(dim=0, keepdim=True) - SILENT) / _FAINT).clamp(0, 1)
+    heard_1L = torch.nn.functional.avg_pool1d(heard_1L, 2 * _FADE + 1, 1, _FADE, count_include_pad=False)
+    features = _hidden_states(np.concatenate(kept), profile_C, model) if keep else bands_CL
+    return Sound(features, heard_1L[0], n_samples)
 
 
 def _log_mel(model: AudioToPose, sound_N: np.ndarray) -> torch.Tensor:
@@ -125,9 +138,10 @@ def _hidden_states(sound_N: np.ndarray, profile_C: torch.Tensor, model: AudioToP
 
 
 @torch.no_grad()
-def _expression(features_CL: torch.Tensor, model: AudioToPose, n_frames: int, fps: float) -> np.ndarray:
+def _expression(sound: Sound, model: AudioToPose, n_frames: int, fps: float) -> np.ndarray:
     """(T, 68, 2) piece by piece; each piece gets as many features more as its convolutions see, so nothing shows where
-    pieces meet."""
+    pieces meet. Where nothing is heard the face is the neutral one, whatever the network has learnt."""
+    features_CL = sound.features_CL
     around = round(model.reach * model.feature_rate) + 1
     step = max(1, round(_PIECE_SECONDS * fps))
     made = []
@@ -139,4 +153,6 @@ def _expression(features_CL: torch.Tensor, model: AudioToPose, n_frames: int, fp
         first = max(0, int(place_T[0]) - around)
         last = int(place_T[-1]) + 1 + around
         made.append(model(features_CL[None, :, first : last + 1], (place_T - first)[None])[0])
-    return torch.cat(made).cpu().double().numpy()
+    place_T = np.arange(n_frames) / fps * RATE / HOP
+    heard_T = np.interp(place_T, np.arange(len(sound.heard_L)), sound.heard_L.cpu().double().numpy())
+    return heard_T[:, None, None] * torch.cat(made).cpu().double().numpy()

@@ -1,6 +1,6 @@
 """The real server as its users start it, with a tiny pipeline of random weights, cut off from every network."""
 
-import os
+import json
 import secrets
 import shutil
 import signal
@@ -53,6 +53,9 @@ class Platform:
             assert time.monotonic() < end, health
             time.sleep(0.1)
         return health
+
+    def events(self) -> list[dict]:
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
 
     def memory(self) -> int:
         """Bytes of the server's process."""
@@ -166,6 +169,3 @@ def browser():
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
-
-
-PICTURES = os.environ.get("FACEANIM_PICTURES")  # the folder that the documentation's pictures are written to

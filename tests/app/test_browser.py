@@ -1,10 +1,13 @@
-"""People: Chromium against the real server. The pictures of docs/platform.md are made here."""
+"""People: Chromium against the real server. FACEANIM_PICTURES=docs makes the pictures of docs/platform.md."""
 
+import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from tests.app.conftest import PICTURES
+from tests.app.conftest import QUICK
+from tests.prepared import ROOT
 
 SECOND = 1000
 DESKTOP, PHONE = (1280, 900), (390, 844)
@@ -57,12 +60,6 @@ def result_length(page) -> float:
     return page.evaluate("document.querySelector('#fa-result video').duration")
 
 
-def picture(page, name: str) -> None:
-    if PICTURES:
-        page.evaluate("document.activeElement?.blur()")
-        page.screenshot(path=f"{PICTURES}/{name}.png", full_page=True)
-
-
 def test_three_clicks_to_a_video_from_a_template(visit, uploads):
     page = visit()
     bring_photo(page, uploads.photo)
@@ -79,7 +76,6 @@ def test_three_clicks_to_a_video_from_a_template(visit, uploads):
     assert page.locator("#fa-gallery video").count() == 1
     page.reload()
     page.locator("#fa-gallery video").wait_for()  # it is still this visitor's
-    picture(page, "platform")
 
 
 def test_a_video_and_speech_give_videos_of_their_length(visit, uploads):
@@ -157,3 +153,99 @@ def test_a_bad_photo_is_told_and_the_next_one_works(visit, uploads, tmp_path):
     page.locator("#fa-photo-view [role=alert]", has_text="This file is broken, or no photo").wait_for()
     page.get_by_label("Remove").first.click()
     bring_photo(page, uploads.photo)
+
+
+HOSTILE = {  # what each is answered; None: it is taken
+    "bomb_16384px.png": "too many pixels: at most 40 million",
+    "broken.png": "broken, or no photo at all",
+    "truncated.jpg": "incomplete",
+    "broken.wav": "broken, or no sound at all",
+    "silence.wav": None,
+    "tone.wav": None,
+    "desync_700ms.mp4": None,
+    "empty.mp4": "empty",
+    "hevc.mp4": None,
+    "jpeg_renamed.mp4": "broken, or no video at all",
+    "no_face.mp4": "No face was found in this video",
+    "one_frame.mp4": None,
+    "rotated90.mp4": "No face was found in this video",
+    "scene_cut.mp4": None,
+    "static_face.mp4": None,
+    "ten_bit_444.mp4": None,
+    "text.mp4": "broken, or no video at all",
+    "tiny_48px.mp4": None,
+    "truncated.mp4": "broken, or no video at all",
+    "two_faces.mp4": None,
+    "vfr.mp4": None,
+    "vp9.webm": None,
+}
+
+
+@pytest.mark.slow
+def test_every_hostile_file_gets_its_answer_and_the_page_goes_on(visit, platform, uploads):
+    folder = ROOT.parent / "shared" / "data" / "hostile"
+    if not folder.is_dir():
+        pytest.skip("no hostile files here")
+    assert {path.name for path in folder.iterdir()} == set(HOSTILE)
+    page = visit()
+    for name, expected in HOSTILE.items():
+        kind = {"png": "photo", "jpg": "photo", "wav": "speech"}.get(name.split(".")[1], "video")
+        if kind == "photo":
+            field = page.locator("#fa-photo input[type=file]")
+        else:
+            page.get_by_role("tab", name=kind.capitalize()).first.click()
+            field = page.locator(f"input[type=file][accept*={'audio' if kind == 'speech' else 'video'}]")
+        field.set_input_files(folder / name)
+        view = page.locator(f"#fa-{kind}-view")
+        view.locator("figure, [role=alert]").first.wait_for()
+        alert = view.locator("[role=alert]")
+        words = alert.inner_text() if alert.count() else ""
+        assert expected in words if expected else words == "", (name, words)
+        print(f"{name}: {view.inner_text().splitlines()}")
+        page.get_by_label("Remove" if kind == "photo" else "Clear").first.click()
+        view.locator("figure, [role=alert]").first.wait_for(state="detached")
+    page.get_by_role("tab", name="Template").click()
+    bring_photo(page, uploads.photo)
+    set_length(page, 0.2)
+    page.click("#fa-generate")
+    assert result_length(page) == pytest.approx(0.2, abs=0.05)
+    assert platform.health()["state"] == "ready"
+
+
+def keep_picture(page, path: Path) -> None:
+    """Of the whole page, in 160 colours."""
+    page.evaluate("document.activeElement?.blur()")
+    page.wait_for_timeout(SECOND)  # videos show their first frame
+    page.screenshot(path=path, full_page=True)
+    picture = Image.open(path).convert("RGB")
+    assert picture.width in (DESKTOP[0], PHONE[0])
+    picture.quantize(160, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+@pytest.mark.slow
+def test_the_pictures_of_the_documentation(visit, start, tmp_path):
+    """With the demo's model, or the one that `make app` makes."""
+    models = [
+        Path("outputs/demo/pipeline"),
+        Path("outputs/app/pipeline"),
+    ]  # the command shows it: nobody's own path
+    found = [path for path in models if (ROOT / path).is_dir()]
+    if not found:
+        pytest.skip("make demo or make app has not been run here")
+    folder = Path(os.environ.get("FACEANIM_PICTURES", tmp_path))
+    server = start(found[0], "photo=demo", *QUICK[1:])
+    server.until(lambda health: health["state"] == "ready")
+    desktop, phone = visit(url=server.url), visit(PHONE, dark=True, url=server.url)
+    for page in (desktop, phone):
+        page.get_by_text("Use the example photo").click()
+        page.locator("#fa-photo-view figure").first.wait_for()
+        page.get_by_label("Smiling").check()
+        page.get_by_text("Smiling: ").wait_for()
+        set_length(page, 2)
+    desktop.click("#fa-generate")
+    desktop.locator("#fa-stop").wait_for()
+    phone.click("#fa-generate")
+    phone.get_by_text("Waiting: 1 video before yours").wait_for()
+    keep_picture(phone, folder / "platform_phone.png")
+    assert result_length(desktop) == pytest.approx(2, abs=0.05)
+    keep_picture(desktop, folder / "platform.png")

@@ -1,7 +1,6 @@
 """Requests that have to be refused, against the real server."""
 
 import http.client
-import json
 from contextlib import ExitStack
 
 import httpx
@@ -158,6 +157,7 @@ def test_uploads_and_calls_that_are_too_large_or_no_calls_at_all(visitor, platfo
     assert client.post(f"{API}/queue/join", content=b"x" * 300_000).status_code == 413
     assert client.post(f"{API}/queue/join", content=b"[" * 150_000).status_code == 400
     assert client.post(f"{API}/queue/join", content=b"nonsense").status_code == 400
+    assert call(client, None, session="s" * 100).status_code == 400
     assert client.post(f"{API}/queue/join", json=[1]).status_code == 400
     assert client.get("/", headers={"x-faceanim-visitor": "short"}).status_code == 400
     assert platform.health()["state"] == "ready"
@@ -170,6 +170,6 @@ def test_the_page_may_load_nothing_from_elsewhere_and_events_are_json(visitor, p
     cookie = client.cookies["faceanim_visitor"]
     assert client.get(f"{API}/file=/etc/passwd").status_code == 403
     assert read_image(uploads.photo).shape[2] == 3
-    events = [json.loads(line) for line in platform.log.read_text().splitlines()]
+    events = platform.events()
     assert {"time", "event"} <= set(events[0]) and "refused" in {event["event"] for event in events}
     assert cookie not in platform.log.read_text()

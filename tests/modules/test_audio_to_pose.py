@@ -55,13 +55,13 @@ def test_somebody_it_has_not_heard_is_better_shown_than_by_the_mean_or_at_other_
 
 @pytest.mark.slow
 def test_each_of_six_people_held_out_once(tmp_path):
-    """The table of docs/poses.md; measured: 0.55, 0.60, 0.61, and 0.29, 0.04."""
+    """The table of docs/poses.md."""
     names = [f"liveportrait_d{n}" for n in (6, 10, 11, 12)] + ["moore_1_scenecut", "moore_3_speech"]
     data = prepare_speech(tmp_path, names)
     found = []
     for name in names:
         hold_out(data, name)
-        fit(data, tmp_path / name, 300)
+        fit(data, tmp_path / name, 150)
         found.append(last_validation(tmp_path / name))
     mean = {key: np.mean([one[key] for one in found]) for key in found[0]}
     assert all(one["lip_correlation"] > one["lip_correlation_shifted"] + 0.1 for one in found), found
@@ -92,8 +92,8 @@ def test_silence_is_a_closed_still_mouth_and_speech_is_not(trained, speech_data,
     write_wav(tmp_path / "silence.wav", np.zeros(48_000, np.float32))
     silent = opening(motion_from_speech(tmp_path / "silence.wav", model).expression)
     spoken = opening(motion_from_speech(speech_data / "audio" / f"{HELD_OUT}.wav", model).expression)
-    assert np.abs(silent).max() < 0.25 and silent[12:-12].std() < 0.02
-    assert spoken.mean() > 2 * np.abs(silent).max() and spoken.std() > 5 * silent[12:-12].std()
+    assert np.abs(silent).max() < 1e-6
+    assert spoken.mean() > 0.3 and spoken.std() > 0.05
 
 
 def test_stopped_and_resumed_it_ends_with_the_same_weights(speech_data, tmp_path):
@@ -137,14 +137,13 @@ def test_a_sample_follows_from_its_number_and_its_sound_lies_under_its_frames(sp
 
 
 def test_sound_that_is_plainly_late_or_early_is_moved(speech_data):
-    row = next(row for row in read_manifest(speech_data) if row.clip_id == HELD_OUT)
-    assert row.mouth_audio_correlation > 0.3 and 0 < row.mouth_audio_lag <= 0.2
-    moved, as_it_is = (
-        SpeechClips(speech_data, "test", 48),
-        SpeechClips(speech_data, "test", 48, longest_lag=0),
-    )
-    skipped = round(row.mouth_audio_lag * 16_000)
-    np.testing.assert_array_equal(moved.clip(row).sound_N, as_it_is.clip(row).sound_N[skipped:])
+    row = next(row for row in read_manifest(speech_data) if row.clip_id == "moore_1_scenecut")
+    assert row.mouth_audio_correlation > 0.3 and -0.2 <= row.mouth_audio_lag < 0  # the mouth moves later
+    moved, as_it_is = (SpeechClips(speech_data, "train", 48, longest_lag=lag) for lag in (0.2, 0))
+    late = round(-row.mouth_audio_lag * 16_000)
+    sound = moved.clip(row).sound_N
+    assert not sound[:late].any()
+    np.testing.assert_array_equal(sound[late:], as_it_is.clip(row).sound_N)
 
 
 def test_the_loss_is_zero_for_what_was_done_and_blinks_cost_nothing():

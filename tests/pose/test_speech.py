@@ -69,21 +69,32 @@ def test_the_mouth_moves_when_the_sound_does(encoder):
 def test_pieces_leave_no_seams(monkeypatch):
     """Features of a sound that comes in pieces are those of the whole, and so is what the network makes of them."""
     model, sound = talker(), babble(7.3)
-    whole, n_samples = sound_features([sound], model)
-    pieces, n_again = sound_features(np.split(sound, [1, 500, 9000, 40_000, 40_100]), model)
-    assert n_samples == n_again == len(sound) and whole.shape[1] == 1 + len(sound) // HOP
-    assert (whole - pieces).abs().max() < 1e-4
+    whole = sound_features([sound], model)
+    pieces = sound_features(np.split(sound, [1, 500, 9000, 40_000, 40_100]), model)
+    assert whole.n_samples == pieces.n_samples == len(sound)
+    assert whole.features_CL.shape[1] == len(whole.heard_L) == 1 + len(sound) // HOP
+    assert (whole.features_CL - pieces.features_CL).abs().max() < 1e-4
     expected = expression_of(sound, model, 175, 24.0)
     monkeypatch.setattr(speech, "_PIECE_SECONDS", 1.0)
     assert np.abs(expression_of(sound, model, 175, 24.0) - expected).max() < 1e-5
 
 
+@pytest.mark.parametrize("encoder", ["mel", "wav2vec2"])
+def test_a_pause_is_the_neutral_face_whatever_the_network_says(encoder):
+    model = talker(encoder=encoder, wav2vec2=WAV2VEC2)
+    torch.nn.init.constant_(model.out.bias, 0.5)
+    sound = np.concatenate([babble(2), np.zeros(2 * RATE, np.float32), babble(2)])
+    moved = np.abs(expression_of(sound, model, 144, 24.0)[:, 48:]).mean(axis=(1, 2))
+    assert moved[55:90].max() == 0 and moved[6:40].min() > 0.05 and moved[110:140].min() > 0.05
+    assert np.abs(np.diff(moved[40:110])).max() < 0.35  # it closes and opens over some frames
+
+
 def test_the_hidden_states_of_long_speech_are_as_many_and_at_their_moments():
     model = talker(encoder="wav2vec2", wav2vec2=WAV2VEC2)
     sound = babble(45)
-    features, _ = sound_features([sound], model)
+    features = sound_features([sound], model).features_CL
     assert features.shape == (16, 1 + 45 * 50)
-    late, _ = sound_features([np.concatenate([np.zeros(RATE, np.float32), sound])], model)
+    late = sound_features([np.concatenate([np.zeros(RATE, np.float32), sound])], model).features_CL
     inside = slice(100, 900)  # of the first piece; a second is 50 features
     moved = late[:, 150:950]
     assert torch.corrcoef(torch.stack([moved.flatten(), features[:, inside].flatten()]))[0, 1] > 0.9

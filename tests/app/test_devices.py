@@ -1,0 +1,74 @@
+"""Jobs on devices, without the web around: two at a time, stopped between two steps, no file half written."""
+
+import dataclasses
+import time
+
+import numpy as np
+import pytest
+
+from faceanim.app.devices import Devices
+from faceanim.app.jobs import Job, Line
+from faceanim.media.video import read_video
+from faceanim.pose.drive import template_poses
+from tests.app.test_server import settings_of
+from tests.pipelines.conftest import pipeline_folder  # noqa: F401
+from tests.pose.test_motion import somebody
+
+
+def until(holds, seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def options(pipeline_folder):  # noqa: F811
+    return settings_of(pipeline_folder)[1]["standard"]
+
+
+@pytest.fixture
+def job(options, tmp_path):
+    """A job of `visitor` for a video of so many frames."""
+    points = somebody(turned=(0, 0, 0)).points.astype(np.float32) / 8  # of a picture of 64 pixels
+
+    def make(visitor: str, n_frames: int, steps: int) -> Job:
+        poses = template_poses("nodding", points, (64, 64), 24.0, n_frames)
+        image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+        chosen = dataclasses.replace(options, steps=steps)
+        paths = tmp_path / f"{visitor}.mp4", tmp_path / f"{visitor}_columns.mp4"
+        return Job(visitor, image, points, poses, None, chosen, *paths, most_seconds=60.0)
+
+    return make
+
+
+def test_two_devices_make_two_videos_at_once_and_a_stopped_one_leaves_nothing(options, job, tmp_path):
+    line = Line(longest=9)
+    devices = Devices(["cpu", "cpu:0"], options, line)
+    devices.start()
+    long, other, third = job("ann", 100, steps=100), job("ben", 9, steps=30), job("cem", 3, steps=1)
+    for one in (long, other, third):
+        line.join(one)
+    until(lambda: long.share > 0 and other.share > 0)
+    assert line.lengths == (1, 2)
+    line.leave(long)
+    until(lambda: third.over)
+    until(lambda: other.over, 60)
+    assert (long.state, other.state, third.state) == ("stopped", "done", "done")
+    assert other.share == 1 and other.frames_done == 9 and other.seconds_left == 0
+    assert (
+        len(read_video(other.video).frames_THWC) == 9
+        and read_video(third.columns).frames_THWC.shape[2] == 192
+    )
+    assert sorted(path.stem for path in tmp_path.iterdir()) == ["ben", "ben_columns", "cem", "cem_columns"]
+    devices.close()
+
+
+def test_a_pipeline_that_does_not_load_is_a_state_not_a_crash(options, tmp_path):
+    (tmp_path / "model_index.json").write_text("{}")
+    devices = Devices(["cpu"], dataclasses.replace(options, pipeline=str(tmp_path)), Line(9))
+    assert devices.state == "loading"
+    devices.start()
+    until(lambda: devices.state == "failed")
+    assert "expected the components" in devices.failure
+    devices.close()

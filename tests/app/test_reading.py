@@ -1,0 +1,116 @@
+"""Looking at uploads in processes that are limited, without the web around."""
+
+import asyncio
+import dataclasses
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from faceanim.app.looks import read_arrays
+from faceanim.app.plain_wav import is_plain_wav, n_samples, write_plain_wav
+from faceanim.app.reading import Reader, Told
+from faceanim.app.settings import AppSettings, Limits
+from faceanim.app.visitors import Files
+from faceanim.cli import CONF_FOLDER
+from faceanim.media.image import read_image, write_image
+from faceanim.media.speech import read_speech
+
+
+def limits(**changes) -> Limits:
+    """Those of conf/app.yaml with these changes."""
+    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
+        cfg = compose("app", ["pipeline=x"])
+    settings = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(AppSettings), cfg))
+    return dataclasses.replace(settings.limits, **changes)
+
+
+@pytest.fixture
+def looking(tmp_path):
+    """Run a coroutine of (a reader with these limits, the place of an upload of `ann`'s with this content)."""
+
+    def run(look, source: Path, **changes):
+        files = Files(tmp_path / "files", 60, 1e9)
+        place = files.new_place("ann", source.name)
+        shutil.copy(source, place)
+
+        async def one():
+            reader = Reader(files, limits(**changes), "dlib", (64, 64), 24.0, speaks=True)
+            try:
+                return await look(reader, place)
+            finally:
+                await reader.sandbox.close()
+
+        return asyncio.run(one()), files
+
+    return run
+
+
+def test_of_two_faces_the_larger_is_taken_until_the_other_is_chosen(looking, uploads, tmp_path):
+    face = read_image(uploads.photo)
+    large = face.repeat(3, axis=0).repeat(3, axis=1)
+    small = np.pad(
+        face.repeat(2, axis=0).repeat(2, axis=1),
+        ((0, len(large) - 2 * len(face)), (0, 0), (0, 0)),
+        mode="edge",
+    )
+    write_image(tmp_path / "two.png", np.concatenate([small[:, ::-1], large], axis=1))
+
+    async def both(reader, place):
+        looks = [await reader.photo("ann", place), await reader.photo("ann", place, 1)]
+        assert await reader.photo("ann", place, 1) is looks[1]  # it is not looked at twice
+        return looks
+
+    (first, second), files = looking(both, tmp_path / "two.png")
+    assert len(first.boxes) == 2 and first.crop[0] > second.crop[0]
+    assert "There are 2 faces" in first.warnings[0] and first.face_file is None
+    assert files.owned(second.face_file, "ann") and second.face_file.name == "two_face_2.png"
+    assert read_image(second.face_file).shape[1] < small.shape[1]
+    assert np.abs(first.image.astype(int) - second.image).mean() > 10
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"look_gigabytes": 0.05}, "too large for this platform|could not be read in time, or at all"),
+        ({"look_seconds": 0.001}, "could not be read in time, or at all"),
+        ({"photo_megapixels": 0.01}, "too many pixels: at most 0.01 million"),
+        ({"photo_megabytes": 0.001}, r"too large: at most 0\.001 MB"),
+    ],
+)
+def test_what_takes_too_much_ends_in_plain_words_and_leaves_nothing(
+    looking, uploads, tmp_path, changes, words
+):
+    with pytest.raises(Told, match=words):
+        looking(lambda reader, place: reader.photo("ann", place), uploads.photo, **changes)
+    assert [path for path in (tmp_path / "files").rglob("*") if path.is_file()] == []
+
+
+def test_plain_sound_is_what_was_written_and_anything_else_is_seen(tmp_path):
+    sound = np.random.default_rng(0).normal(0, 0.1, (1000, 1)).astype(np.float32)
+    write_plain_wav(tmp_path / "a.wav", sound, 16_000)
+    assert is_plain_wav(tmp_path / "a.wav", 1, 16_000) and n_samples(tmp_path / "a.wav", 1) == 1000
+    np.testing.assert_array_equal(read_speech(tmp_path / "a.wav"), sound[:, 0])  # to the bit
+    assert not is_plain_wav(tmp_path / "a.wav", 2, 16_000)
+    content = (tmp_path / "a.wav").read_bytes()
+    for wrong in (content[:-4], b"", b"RIFF", content[:20] + b"\x02" + content[21:]):
+        (tmp_path / "b.wav").write_bytes(wrong)
+        assert not is_plain_wav(tmp_path / "b.wav", 1, 16_000)
+
+
+def test_arrays_of_another_kind_shape_or_with_objects_are_refused(tmp_path):
+    shapes = {"a": (np.float32, (None, 2))}
+    good = np.zeros((3, 2), np.float32)
+    np.savez(tmp_path / "a.npz", a=good)
+    np.testing.assert_array_equal(read_arrays(tmp_path / "a.npz", shapes)["a"], good)
+    wrong = [good.astype(np.float64), good[0], np.zeros((3, 3), np.float32), good * np.nan, np.array([{}])]
+    for array in wrong:
+        np.savez(tmp_path / "b.npz", a=array)
+        with pytest.raises(RuntimeError):
+            read_arrays(tmp_path / "b.npz", shapes)
+    (tmp_path / "b.npz").write_bytes(b"nothing")
+    with pytest.raises(RuntimeError):
+        read_arrays(tmp_path / "b.npz", shapes)
