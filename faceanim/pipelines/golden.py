@@ -162,7 +162,10 @@ class GoldenFolder:
         stored = x["pose_u8"] if "pose_u8" in x else x["pose_cond_u8"]
         pose_BT3HW = (stored.float() / 255).to(dtype).transpose(1, 2)
         H, W = pose_BT3HW.shape[-2:]
-        latents = self.codec.encode(_tensor(picture.resize((W, H), Image.Resampling.LANCZOS), dtype))
+        # By height, then width, as Pillow 13 does at once: older ones go the other way, and each pass rounds.
+        for size in ((picture.width, H), (W, H)):
+            picture = picture.resize(size, Image.Resampling.LANCZOS)
+        latents = self.codec.encode(_tensor(picture, dtype))
         yield "e.ref_image_latents", latents
         yield "e.alphas_cumprod", self.scheduler.alphas_cumprod
         face = Face(torch.zeros_like(pose_BT3HW[:, 0]), pose_BT3HW[:, 0, :1], x.get("ref_pose_u8"))
