@@ -128,7 +128,8 @@ class AudioToPoseStage(L.LightningModule):
         loss = self.losses(batch, self.seed + 1, disturb=False)
         self.log("val/loss", loss, sync_dist=True, batch_size=len(batch.number))
 
-    def on_validation_epoch_end(self) -> None:
+    def on_validation_epoch_start(self) -> None:
+        """Not at its end: there callbacks have already put back the weights that are averaged."""
         data = self.trainer.datamodule
         self.log_dict(
             {f"val/{name}": value for name, value in scores(self.model, data).items()}, sync_dist=True

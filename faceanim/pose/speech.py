@@ -21,7 +21,7 @@ from faceanim.pose.timing import loop, resample
 _PIECE_SECONDS = 20.0  # of speech computed at a time
 _WAV2VEC2_CONTEXT = 2.0  # seconds to either side that a piece is given of what its transformer would look at
 _DEGREES, _CENTIMETRES = (3.5, 2.5, 1.5), 0.15  # of the idle head: yaw, pitch, roll; to the sides
-_FAINT = 1.0  # of the bands' mean over SILENT, in their normalised units (9 dB): from there on it is sound
+_FAINT = 0.25  # of the bands' mean over SILENT, in their normalised units (2 dB): from there on it is sound
 _FADE = 7  # spectra (70 ms) to either side over which sound fades in and out
 _MARGIN = 2  # hops that a spectrum's window reaches to either side
 _SHORTEST = 0.04  # seconds: less is no speech

@@ -64,7 +64,7 @@ def test_each_of_six_people_held_out_once(tmp_path):
         fit(data, tmp_path / name, 150)
         found.append(last_validation(tmp_path / name))
     mean = {key: np.mean([one[key] for one in found]) for key in found[0]}
-    assert all(one["lip_correlation"] > one["lip_correlation_shifted"] + 0.1 for one in found), found
+    assert all(one["lip_correlation"] > one["lip_correlation_shifted"] + 0.05 for one in found), found
     assert mean["lip_correlation"] > 0.2 and abs(mean["lip_correlation_shifted"]) < 0.1, mean
     assert mean["lip_error"] < 0.96 * min(mean["lip_error_mean_pose"], mean["lip_error_shifted"]), mean
 
