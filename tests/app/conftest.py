@@ -159,7 +159,7 @@ def word() -> str:
     return secrets.token_urlsafe(32)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it is there, an event loop runs in this thread
 def browser():
     """Debian's Chromium; skips where there is none."""
     playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
