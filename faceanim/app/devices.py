@@ -15,9 +15,11 @@ from faceanim.media.frame_writers import frame_writer
 from faceanim.media.label import Label
 from faceanim.media.sheet import side_by_side
 from faceanim.media.video_writer import AI_GENERATED
+from faceanim.models.weights import read_json
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.compute import prepare
 from faceanim.pipelines.device import choose_device
+from faceanim.pipelines.folder import INDEX
 from faceanim.pipelines.options import InferenceOptions
 
 _COMPUTE = ("precision", "channels_last", "compile", "cuda_graphs", "offload", "decoder")
@@ -160,9 +162,6 @@ def _each(names: list[str]) -> list[str]:
 
 def image_size(pipeline: str | Path) -> int:
     """Side of the square pictures that the pipeline makes, without loading it."""
-    from faceanim.models.weights import read_json
-    from faceanim.pipelines.folder import INDEX
-
     index = Path(pipeline) / INDEX
     if not index.is_file():
         raise ValueError(f"not a pipeline folder, no {INDEX} in it: {pipeline}")

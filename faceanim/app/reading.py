@@ -176,7 +176,7 @@ class _Looking:
             event("looked", self.visitor, look=self.look)
 
     def _told(self, words: str, why: str) -> Told:
-        self.reader.files.forget(self.path)
+        self.reader.files.forget(self.path, self.visitor)
         event("bad_upload", self.visitor, look=self.look, why=why)
         return Told(words)
 

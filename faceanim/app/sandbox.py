@@ -50,8 +50,8 @@ class Sandbox:
 
     async def _ask(self, task: dict[str, Any]) -> dict[str, Any]:
         self.warm()
-        process = await self._spare
-        self._spare = None
+        spare, self._spare = self._spare, None  # before anybody else gets a turn
+        process = await spare
         limits = {
             "gigabytes": self.limits.look_gigabytes,
             "seconds_of_work": self.limits.look_seconds,

@@ -245,7 +245,10 @@ class Studio:
             **changed,
         }
         words = [f"{key}={_hydra(value)}" for key, value in given.items()]
-        words += [*self.settings.options, "output=animation.mp4"]
+        shared = [
+            option for option in self.settings.options if motion.speech or not option.startswith("speech=")
+        ]
+        words += [*shared, "output=animation.mp4"]
         return shlex.join(["python", "infer.py", *words])
 
     def _clear(self, job: Job) -> None:

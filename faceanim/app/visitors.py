@@ -72,10 +72,14 @@ class Files:
         self.own(folder / name, visitor)
         return folder / name
 
-    def forget(self, path: str | Path) -> None:
-        """Deletes the file, and the folder that it was alone in."""
+    def forget(self, path: str | Path, visitor: str | None = None) -> None:
+        """Deletes the file, and the folder that it was alone in; for one visitor, only once nobody else owns it."""
         path = Path(path)
         with self._lock:
+            others = self._owners.get(str(path), set()) - {visitor}
+            if visitor is not None and others:
+                self._owners[str(path)] = others
+                return
             self._owners.pop(str(path), None)
         path.unlink(missing_ok=True)
         if path.parent != self.folder and path.is_relative_to(self.folder):

@@ -60,7 +60,7 @@ def test_of_two_faces_the_larger_is_taken_until_the_other_is_chosen(looking, upl
     write_image(tmp_path / "two.png", np.concatenate([small[:, ::-1], large], axis=1))
 
     async def both(reader, place):
-        looks = [await reader.photo("ann", place), await reader.photo("ann", place, 1)]
+        looks = await asyncio.gather(reader.photo("ann", place), reader.photo("ann", place, 1))
         assert await reader.photo("ann", place, 1) is looks[1]  # it is not looked at twice
         return looks
 

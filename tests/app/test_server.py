@@ -64,20 +64,21 @@ def test_with_users_only_they_come_in(ask):
     assert right.status_code == 200 and "fa-generate" in after.text
 
 
-def test_too_many_requests_are_refused_and_health_says_that_the_model_is_not_there(ask):
+def test_too_many_requests_are_refused_and_what_is_not_there_is_said(ask):
     async def asking(client):
         uploads = [
             await client.post("/gradio_api/upload", files={"files": (f"{k}.png", b"x%d" % k)})
             for k in range(3)
         ]
         calls = [await client.post("/gradio_api/reset", json={"event_id": "x"}) for _ in range(5)]
-        return uploads, calls, await client.get("/health")
+        return uploads, calls, await client.get("/health"), await client.get("/config")
 
-    uploads, calls, health = ask(asking, uploads_a_minute=2, calls_a_minute=4)
+    uploads, calls, health, config = ask(asking, uploads_a_minute=2, calls_a_minute=4)
     assert [answer.status_code for answer in uploads] == [200, 200, 429]
     assert [answer.status_code for answer in calls] == [200] * 4 + [429]
     assert "wait a minute" in uploads[2].json()["detail"]
     assert health.status_code == 503 and health.json()["state"] == "loading"
+    assert "Speech is not available here" in config.text  # this pipeline has no audio_to_pose
 
 
 def test_a_file_of_users_is_read_and_others_must_not_read_it(tmp_path):

@@ -34,6 +34,17 @@ def test_only_the_owner_and_only_by_the_very_name(tmp_path):
     assert not place.parent.exists() and not files.owned(place, "ann")
 
 
+def test_what_two_brought_is_there_as_long_as_one_of_them_has_it(tmp_path):
+    files = Files(tmp_path / "files", 60, 1e6)
+    place = files.new_place("ann", "photo.png")
+    place.write_bytes(b"x")
+    files.own(place, "ben")
+    files.forget(place, "ann")
+    assert place.exists() and files.owned(place, "ben") and not files.owned(place, "ann")
+    files.forget(place, "ben")
+    assert not place.exists() and not files.owned(place, "ben")
+
+
 def test_what_is_old_goes_and_what_is_new_or_coming_stays(tmp_path):
     files = Files(tmp_path / "files", 60, 1e6)
     old, new, coming = (files.new_place("ann", f"{name}.mp4") for name in ("old", "new", "coming"))
