@@ -56,6 +56,8 @@ class Answers:
     def looking_at(self, source: str) -> Callable:
         async def look_at_motion(value: Any, photo: Any, request: gr.Request) -> tuple[Any, Any]:
             visitor, warnings = _who(request), []
+            looks = self.studio.files.visit(visitor).looks
+            looks[source] = looks.get(source, 0) + 1
             if value is None:
                 missing = source == "speech" and not self.studio.speaks
                 return (pictures.told(NO_SPEECH) if missing else ""), gr.skip()
@@ -81,8 +83,12 @@ class Answers:
         async def show_motion(value: Any, photo: Any, request: gr.Request) -> Any:
             if value is None or photo is None:
                 return gr.skip()
+            looks = self.studio.files.visit(_who(request)).looks
+            this_one = looks.get(source, 0) + 1
             view, _ = await self.looking_at(source)(value, photo, request)
-            return view
+            return (
+                view if this_one == looks[source] else gr.skip()
+            )  # else the visitor has chosen another meanwhile
 
         return show_motion
 

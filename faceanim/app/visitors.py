@@ -39,9 +39,10 @@ def new_word() -> str:
 
 @dataclass
 class Visit:
-    """results: the paths of this visitor's videos, newest first."""
+    """results: the paths of this visitor's videos, newest first. looks: how often each kind of motion was looked at."""
 
     results: list[Path] = field(default_factory=list)
+    looks: dict[str, int] = field(default_factory=dict)
     seen: float = field(default_factory=time.monotonic)
 
 

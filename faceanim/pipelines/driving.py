@@ -15,6 +15,7 @@ from faceanim.media.image import read_image
 from faceanim.media.sound import Soundtrack, has_sound
 from faceanim.media.video import TimedFrame, average_rate, iter_video, video_info
 from faceanim.pipelines.framing import Framing, frame_head
+from faceanim.pose.from_video import one_person
 from faceanim.pose.gaps import fill_gaps
 from faceanim.pose.landmarks import FaceLandmarker, Landmarks
 from faceanim.pose.retarget import Mode
@@ -142,10 +143,11 @@ def motion_from_video(
     crop: bool = True,
     size: tuple[int, int] = (512, 512),
 ) -> Motion:
-    """The motion of the face in a video, resampled to `fps` (None: its own rate), its first frames at most.
+    """The motion of one person in a video, resampled to `fps` (None: its own rate), its first frames at most.
 
-    crop: one rectangle around the head for the whole video; else it has to have the shape of `size` already. Frames
-    without a face are filled from their neighbours, with a warning; ValueError where more than half of them are lost.
+    Of several people the one who is seen longest (see `one_person`). crop: one rectangle around the head for the whole
+    video; else it has to have the shape of `size` already. Frames without that face are filled from their neighbours,
+    with a warning; ValueError where more than half of them are lost.
     """
     pieces, seconds, height, width = [], 0.0, 0, 0
     for chunk in _chunks(_frames(path, fps, max_frames)):
@@ -157,8 +159,9 @@ def motion_from_video(
         raise ValueError(f"no face found in any of {len(found)} frames of the driving video {path}")
     rate = fps or average_rate(seconds, len(found), video_info(path).fps)
     name = f"driving video {path}"
-    framing = frame_head(name, found.points, width, height, size, crop)
-    poses = _filled(_poses(found, rate, width, height, str(path)), name)
+    seen = one_person(_poses(found, rate, width, height, str(path)))
+    framing = frame_head(name, seen.points, width, height, size, crop)
+    poses = _filled(seen, name)
 
     def real_frames() -> Iterator[np.ndarray]:
         for frame in _frames(path, fps, max_frames):

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 import torch
 
 from faceanim.models.animation_model import AnimationModel
+from faceanim.models.audio_to_pose import AudioToPose
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.card import provenance, write_card
 from faceanim.pipelines.checkpoint_folder import newest_checkpoint
@@ -36,13 +37,15 @@ def export_pipeline(
     license: str = "not stated",
     metrics: str | Path | None = None,
     denoising_step: StepFormat | None = None,
+    speech: str | Path | None = None,
 ) -> Path:
     """Writes ``output`` whole or not at all; an older folder of the same kind there is replaced.
 
     checkpoint: a file, or a run folder, which stands for its newest whole one. init_from: as ``open_checkpoint``.
     dtype: of the stored weights; buffers stay as they are. layout: ours is that of diffusers; "moore" see
     ``write_moore``. license: the terms of the weights, for the card. metrics: see ``provenance``. denoising_step: also
-    write the denoising UNet's step, see ``export_step``.
+    write the denoising UNet's step, see ``export_step``. speech: also the speech model of a run, see
+    ``AudioToPose.load``, as the folder audio_to_pose, where inference looks for it.
     """
     output, checkpoint = Path(output), newest_checkpoint(checkpoint) or Path(checkpoint)
     if dtype not in DTYPES:
@@ -53,6 +56,7 @@ def export_pipeline(
     if output.exists() and not any((output / name).is_file() for name in (INDEX, MOORE_INDEX)):
         raise ValueError(f"output={output} exists and is not a pipeline folder")
     run_dir = Path(checkpoint).absolute().parent.parent
+    spoken = None if speech is None else AudioToPose.load(speech)
     content = provenance(opened.card, opened.step, run_dir, metrics)
     pipe = cast_weights(_pipeline(opened), DTYPES[dtype])
     temporary = output.with_name(f".{output.name}.{uuid.uuid4().hex[:8]}")
@@ -63,6 +67,8 @@ def export_pipeline(
             pipe.save_pretrained(temporary)
         if denoising_step is not None:
             export_step(pipe, temporary, denoising_step)
+        if spoken is not None:
+            spoken.save_pretrained(temporary / "audio_to_pose")
         write_card(temporary, content, run_dir, license)
         if output.exists():
             shutil.rmtree(output)

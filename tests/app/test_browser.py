@@ -1,6 +1,7 @@
 """People: Chromium against the real server. FACEANIM_PICTURES=docs makes the pictures of docs/platform.md."""
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -44,9 +45,19 @@ def _note_if_elsewhere(asked: str, url: str, troubles: list[str]) -> None:
 
 
 def bring_photo(page, path: Path) -> None:
-    page.set_input_files("#fa-photo input[type=file]", path)
-    page.locator("#fa-photo-view figure").first.wait_for()
+    with on_this_face(page):
+        page.set_input_files("#fa-photo input[type=file]", path)
+        page.locator("#fa-photo-view figure").first.wait_for()
     assert page.locator("#fa-photo-view figure img").count() == 3  # found, cut out, located
+
+
+@contextmanager
+def on_this_face(page):
+    """Waits until the template is shown anew: on the face of the photo that comes inside."""
+    video = "document.querySelector('#fa-template-view video')?.getAttribute('src')"
+    before = page.evaluate(video)
+    yield
+    page.wait_for_function(f"before => (({video}) ?? before) !== before", arg=before)
 
 
 def set_length(page, seconds: float) -> None:
@@ -128,9 +139,10 @@ def test_closing_the_page_frees_the_device(visit, platform, uploads):
 
 def test_the_keyboard_is_enough(visit, uploads):
     page = visit()
-    page.locator("button", has_text="Use the example photo").focus()
-    page.keyboard.press("Enter")
-    page.locator("#fa-photo-view figure").first.wait_for()
+    with on_this_face(page):
+        page.locator("button", has_text="Use the example photo").focus()
+        page.keyboard.press("Enter")
+        page.locator("#fa-photo-view figure").first.wait_for()
     page.get_by_label("Blinking").focus()
     page.keyboard.press("Tab")
     page.keyboard.press("Space")

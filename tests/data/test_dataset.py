@@ -169,7 +169,8 @@ def test_training_sees_the_pose_images_that_inference_draws(dataset, demo_data):
         chunk_frames=8,
     )
     clip = load_clip(demo_data, dataset.rows[0])
-    drawn = pipeline._pose_images(clip.poses, 32)[0]
+    conditions = pipeline.conditions(clip.frames[0], clip.poses.points[0], clip.poses)
+    drawn = conditions.pose_images(list(range(len(clip.poses))))[0]
     for pose_3HW in dataset[7].unpack().pose_T3HW:
         assert any(torch.equal(pose_3HW, image) for image in drawn)
 

@@ -8,6 +8,7 @@ import torch
 import yaml
 
 from faceanim.models.animation_model import AnimationModel
+from faceanim.models.audio_to_pose import AudioToPose
 from faceanim.models.codec import VAECodec
 from faceanim.models.weights import load_parts, read_tensors
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
@@ -43,11 +44,15 @@ def test_half_precision_on_disk_is_the_rounded_pipeline_bit_for_bit(dtype, tmp_p
 def test_the_card_says_where_weights_come_from_and_names_no_path(command, appearance_run, tmp_path):
     metrics = {"metrics": {"nme": {"generated": {"value": 0.25}}, "psnr": {"generated": {"value": None}}}}
     (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    AudioToPose(width=8).save_pretrained(tmp_path / "speech")
     options = (f"metrics={tmp_path / 'metrics.json'}", "license='CC BY-NC 4.0'", "dtype=float16")
+    options += (f"speech={tmp_path / 'speech'}",)
     code, _, err = command(
         "-m", "scripts.export_pipeline", f"checkpoint={appearance_run}", f"output={tmp_path / 'p'}", *options
     )
     assert code == 0, err
+    assert AudioToPose.load(tmp_path / "p" / "audio_to_pose").config["width"] == 8
+    AnimationPipeline.from_pretrained(tmp_path / "p")
     card = (tmp_path / "p" / "README.md").read_text()
     for word in ("appearance, 3", "- run: mine", "CC BY-NC 4.0", "0.25", "clips, sha256"):
         assert word in card, word

@@ -1,0 +1,23 @@
+"""What the user hands over becomes one person's motion."""
+
+import numpy as np
+
+from faceanim.data.demo_clip import demo_clip_path
+from faceanim.media.video import read_video, write_video
+from faceanim.pipelines.driving import motion_from_video
+from faceanim.pose.landmarks import landmarker
+
+
+def test_a_face_elsewhere_for_a_moment_does_not_drive(tmp_path, caplog):
+    frames = read_video(demo_clip_path()).frames_THWC[:12, :, :192]
+    height, width = frames.shape[1:3]
+    pictures = np.full((12, height, 2 * width, 3), 127, np.uint8)
+    pictures[:, :, :width] = frames
+    for t in (4, 5):
+        pictures[t] = np.roll(pictures[t], width, axis=1)
+    write_video(tmp_path / "two.mp4", pictures, 12)
+    motion = motion_from_video(tmp_path / "two.mp4", landmarker("dlib"), size=(64, 64))
+    assert "2 of 12 frames have no face" in caplog.text
+    assert np.flatnonzero(motion.poses.confidence == 0).tolist() == [4, 5]
+    steps = np.linalg.norm(np.diff(motion.poses.points.mean(1), axis=0), axis=1)
+    assert steps.max() < 8  # of 64 pixels: nobody jumps to the other side
