@@ -19,12 +19,15 @@ class TensorBoardLog(TensorBoardLogger):
     def __init__(self, run_dir: str | Path, **options: Any):
         super().__init__(run_dir, name="tensorboard", version="", default_hp_metric=False, **options)
         self._started = False
+        self._logged: dict[str, int] = {}  # metric -> last step
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         if not self._started:
             self._start(step or 0)
-        super().log_metrics(metrics, step)
+        new = {name: value for name, value in metrics.items() if self._logged.get(name) != (step or 0)}
+        super().log_metrics(new, step)
+        self._logged |= dict.fromkeys(new, step or 0)
 
     def _start(self, step: int) -> None:
         """Only now is known where the training goes on, too late for ``SummaryWriter(purge_step=...)``."""

@@ -1,6 +1,5 @@
 """What footprint predicts, against hand formulas, torch's own counters and the allocator of a real step."""
 
-import gc
 from contextlib import nullcontext
 from functools import cache
 
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch._C._profiler import _EventType
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -109,8 +109,10 @@ def test_a_fake_step_costs_what_the_real_step_costs(kind, checkpointing):
 
 
 def allocator_peak(stage, batch) -> int:
-    """Bytes that the CPU allocator holds at most during a step, with batch and gradients as Lightning has them."""
-    gc.collect()  # else what earlier tests left is freed during the step, and taken off its own
+    """Bytes that the CPU allocator holds at most during a step, with batch and gradients as Lightning has them.
+
+    What was there before, and is freed during the step, does not count.
+    """
     with torch.profiler.profile(
         profile_memory=True, activities=[torch.profiler.ProfilerActivity.CPU]
     ) as profile:
@@ -120,11 +122,19 @@ def allocator_peak(stage, batch) -> int:
         loss = stage.losses(batch, 0).losses.mean()
         stage.zero_grad()
         loss.backward()
+    events, allocations = [*profile.profiler.kineto_results.experimental_event_tree()], []
+    while events:
+        event = events.pop()
+        events.extend(event.children)
+        if event.tag == _EventType.Allocation:
+            allocations.append((event.start_time_ns, event.extra_fields.ptr, event.extra_fields.alloc_size))
+    held: dict[int, int] = {}
     live = peak = 0
-    for event in sorted(profile.profiler.kineto_results.events(), key=lambda event: event.start_ns()):
-        if event.name() == "[memory]":
-            live += event.nbytes()
-            peak = max(peak, live)
+    for _, address, size in sorted(allocations):
+        live += size if size > 0 else -held.pop(address, 0)
+        if size > 0:
+            held[address] = size
+        peak = max(peak, live)
     return peak
 
 

@@ -4,6 +4,7 @@ import lightning as L
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch.callbacks import Checkpoint
 from omegaconf import OmegaConf
 from PIL import Image
 from safetensors.torch import load_file
@@ -29,6 +30,17 @@ class CutAt(L.Callback):
             raise PowerCut
 
 
+class CutAfterSaving(Checkpoint):
+    """The same between a step's checkpoint and whatever Lightning does with the step afterwards."""
+
+    def __init__(self, step: int):
+        self.step = step
+
+    def on_train_batch_end(self, trainer, *_):
+        if trainer.global_step == self.step:
+            raise PowerCut
+
+
 @pytest.fixture(scope="module")
 def appearance(demo_data, tmp_path_factory) -> Path:
     run_dir = tmp_path_factory.mktemp("runs") / "appearance"
@@ -46,16 +58,19 @@ def test_a_run_leaves_what_the_documentation_promises(appearance):
     assert read_checkpoint(appearance / "checkpoints" / "last.ckpt")["faceanim"]["stage"] == "appearance"
 
 
-@pytest.mark.parametrize("stage", ["appearance", "temporal"])
+@pytest.mark.parametrize(
+    ("stage", "how", "step"),
+    [("appearance", "CutAt", 3), ("temporal", "CutAt", 3), ("temporal", "CutAfterSaving", 2)],
+)
 def test_resuming_after_a_kill_gives_the_same_weights_as_an_uninterrupted_run(
-    stage, demo_data, appearance, tmp_path
+    stage, how, step, demo_data, appearance, tmp_path
 ):
     options = steps(stage, 5, checkpoint_every=2)
     if stage == "temporal":
         options.append(f"init_from={appearance}")
     straight = fit(demo_data, tmp_path / "whole", stage, *options)
 
-    cut = ["+callbacks.cut._target_=tests.modules.test_training.CutAt", "+callbacks.cut.step=3"]
+    cut = [f"+callbacks.cut._target_=tests.modules.test_training.{how}", f"+callbacks.cut.step={step}"]
     with pytest.raises(PowerCut):
         fit(demo_data, tmp_path / "cut", stage, *options, *cut)
     assert read_checkpoint(tmp_path / "cut" / "checkpoints" / "last.ckpt")["global_step"] == 2

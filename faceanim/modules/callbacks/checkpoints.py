@@ -9,6 +9,8 @@ import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from faceanim.modules.callbacks.log_line import write_line
+
 
 class RunCheckpoints(ModelCheckpoint):
     """<folder>/step-<step>.ckpt every ``every`` steps, at the end, and before the process is ended by SIGTERM, as a
@@ -42,8 +44,13 @@ class RunCheckpoints(ModelCheckpoint):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+        if stepped and trainer.global_step % self._every_n_train_steps == 0:
+            write_line(
+                trainer
+            )  # before the checkpoint: a run that goes on from this one has the step behind it
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
-        if (batch_idx + 1) % trainer.accumulate_grad_batches:
+        if not stepped:
             return
         if trainer.strategy.reduce_boolean_decision(self._asked_to_stop, all=False):
             self.save(trainer)

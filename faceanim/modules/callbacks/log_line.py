@@ -18,3 +18,8 @@ def add_to_line(trainer: L.Trainer, values: dict[str, float]) -> None:
     if values and trainer.is_global_zero:
         for logger in trainer.loggers:
             logger.log_metrics(values, step=trainer.global_step - 1)
+
+
+def write_line(trainer: L.Trainer) -> None:
+    """In ``on_train_batch_end``: what Lightning tells the loggers right after it, now. They take it twice as once."""
+    trainer._logger_connector.update_train_step_metrics()
