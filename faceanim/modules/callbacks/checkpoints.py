@@ -46,9 +46,7 @@ class RunCheckpoints(ModelCheckpoint):
     ) -> None:
         stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
         if stepped and trainer.global_step % self._every_n_train_steps == 0:
-            write_line(
-                trainer
-            )  # before the checkpoint: a run that goes on from this one has the step behind it
+            write_line(trainer)  # before the checkpoint, which has the step behind it
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
         if not stepped:
             return
