@@ -53,32 +53,42 @@ def main(cfg: DictConfig) -> None:
         write_json(cfg.output, results)
 
 
+def random_pipeline(model: DictConfig, window: int) -> AnimationPipeline:
+    """A pipeline of conf/model's networks; no weight is zero."""
+    torch.manual_seed(0)
+    parts = hydra.utils.instantiate(model, _convert_="all")
+    networks = {name: parts[name] for name in AnimationModel.components}
+    for network in networks.values():
+        for parameter in network.parameters():
+            if not parameter.any():
+                torch.nn.init.normal_(parameter, std=0.02)
+    settings = {"image_size": model.image_size, "chunk_frames": window}
+    pipe = AnimationPipeline(**networks, codec=parts["codec"], scheduler=parts["scheduler"], **settings)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def random_picture(size: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (size, size, 3)).astype(np.uint8)
+
+
+def random_poses(size: int, T: int) -> PoseSequence:
+    points = np.random.default_rng(1).uniform(0.2 * size, 0.8 * size, (T, 68, 2)).astype(np.float32)
+    return PoseSequence(points, np.ones(T, np.float32), 24.0, size, size)
+
+
 class Bench:
     """A pipeline of random weights, and something to animate."""
 
     def __init__(self, cfg: DictConfig):
         self.cfg, self.device = cfg, torch.device(cfg.device)
-        torch.manual_seed(0)
-        parts = hydra.utils.instantiate(cfg.model, _convert_="all")
-        networks = {name: parts[name] for name in AnimationModel.components}
-        for network in networks.values():
-            for parameter in network.parameters():
-                if not parameter.any():
-                    torch.nn.init.normal_(parameter, std=0.02)
-        settings = {"image_size": cfg.model.image_size, "chunk_frames": cfg.window}
-        self.pipe = AnimationPipeline(
-            **networks, codec=parts["codec"], scheduler=parts["scheduler"], **settings
-        )
-        self.pipe.set_progress_bar_config(disable=True)
+        self.pipe = random_pipeline(cfg.model, cfg.window)
         prepare(self.pipe, self.device, **OmegaConf.to_object(cfg.compute))
-        size = cfg.model.image_size
-        self.image = np.random.default_rng(0).integers(0, 256, (size, size, 3)).astype(np.uint8)
+        self.image = random_picture(cfg.model.image_size)
         self.name = device_name(self.device)
 
     def poses(self, T: int) -> PoseSequence:
-        size = self.cfg.model.image_size
-        points = np.random.default_rng(1).uniform(0.2 * size, 0.8 * size, (T, 68, 2)).astype(np.float32)
-        return PoseSequence(points, np.ones(T, np.float32), 24.0, size, size)
+        return random_poses(self.cfg.model.image_size, T)
 
     def conditions(self, T: int) -> Conditions:
         poses = self.poses(T)
@@ -96,7 +106,8 @@ class Bench:
         poses = conditions.pose_images(list(range(t)))
         features = pipe.model.guide(poses, conditions.face)
         step = torch.tensor([500], device=self.device)
-        net, tokens = pipe.denoising_net, conditions.tokens_1LD
+        net = pipe.denoising_net
+        tokens = net.project_image(conditions.tokens_1LD)
         batch = self.cfg.decode_batch
         runs: dict[str, tuple[Callable[[], object], str]] = {
             "image encoder": (lambda: pipe.image_encoder(image), "once a video"),

@@ -1,8 +1,10 @@
 """Memory that inference will need, foretold without a GPU: python -m benchmarks.inference_memory (--help explains).
 
 Networks and steps run on tensors without memory or arithmetic; counted are the bytes of all that torch would allocate.
+With ``measure`` the pipeline itself also runs, on this CPU, and its tensors and the process are measured.
 """
 
+import resource
 from collections.abc import Callable
 from functools import partial
 
@@ -11,11 +13,22 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
+from benchmarks.inference import random_picture, random_pipeline, random_poses
 from faceanim.cli import application
 from faceanim.markdown import table
 from faceanim.models.animation_model import AnimationModel
 from faceanim.modules.footprint import StepMeter, fake_tensors
-from faceanim.pipelines.compute import PRECISIONS
+from faceanim.pipelines.compute import PRECISIONS, prepare, weights_bytes
+
+MEASURED = {
+    "decode_batch=1": {"decode_batch": 1},
+    "guidance, decode_batch=4": {"decode_batch": 4, "guidance_scale": 3.5},
+    "guidance in one batch, decode_batch=4": {
+        "decode_batch": 4,
+        "guidance_scale": 3.5,
+        "sequential_guidance": False,
+    },
+}
 
 
 @application(config_name="benchmark_inference_memory")
@@ -28,6 +41,27 @@ def main(cfg: DictConfig) -> None:
         print(foretold(cfg))
     finally:
         torch.set_default_dtype(before)
+    if cfg.measure:
+        print("\n" + measured(cfg))
+
+
+def measured(cfg: DictConfig) -> str:
+    """One step of each window, and its first frames decoded after it: bytes of all tensors at most, and what the
+    process has resident at most, which never falls from one row to the next."""
+    pipe = random_pipeline(cfg.model, max(cfg.measure))
+    prepare(pipe, torch.device("cpu"), cfg.precision)
+    weights, size, rows = weights_bytes(pipe), cfg.model.image_size, []
+    for T in sorted(cfg.measure):
+        poses = random_poses(size, T)
+        for name, options in MEASURED.items():
+            with StepMeter([*pipe.model.parameters(), *pipe.codec.parameters()]) as meter:
+                stream = pipe.stream(random_picture(size), poses.points[0], poses, steps=1, **options)
+                next(stream)
+                stream.close()
+            resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+            rows.append((f"{T} frames, {name}", _gb(weights + meter.peak), _gb(resident)))
+            print(f"measured: {rows[-1]}", flush=True)
+    return table(("run", "GB of tensors", "GB of the process"), rows)
 
 
 @torch.no_grad()
@@ -42,11 +76,12 @@ def foretold(cfg: DictConfig) -> str:
         latents = torch.zeros(1, codec.latent_channels, h, h)
         with StepMeter([*model.parameters()]) as read:
             reference = model.denoising_net.project(model.read_reference(latents, None, tokens))
+            image = model.denoising_net.project_image(tokens)
 
         def step(T: int) -> Tensor:
             noisy = torch.zeros(1, T, codec.latent_channels, h, h)
             features = torch.zeros(1, T, model.denoising_net.feature_channels, h, h)
-            return model.denoising_net(noisy, torch.tensor([500]), tokens, reference, [features])
+            return model.denoising_net(noisy, torch.tensor([500]), image, reference, [features])
 
         def decode(n: int) -> Tensor:
             return codec.decode(torch.zeros(n, codec.latent_channels, h, h))

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from faceanim.models import reference_attention
 from faceanim.models.reference_attention import (
+    ImageTokens,
     ReadReference,
     ReferenceFeatures,
     SpeedUps,
@@ -193,11 +194,21 @@ class DenoisingNet(ModelMixin, ConfigMixin):
             projected[name] = block.attn1.to_k(states_KLD), block.attn1.to_v(states_KLD)
         return replace(reference, projected=projected)
 
+    def project_image(self, image_tokens_BLD: Tensor) -> ImageTokens:
+        """The same image embedding with every cross-attention's part of it, as ``project`` for the reference."""
+        return ImageTokens(
+            image_tokens_BLD,
+            {
+                name: block.attn2.processor.project(block.attn2, image_tokens_BLD)
+                for name, block in spatial_transformer_blocks(self.unet).items()
+            },
+        )
+
     def forward(
         self,
         noisy_BTChw: Tensor,
         t: Tensor,
-        image_tokens_BLD: Tensor,
+        image_tokens_BLD: Tensor | ImageTokens,
         reference: ReferenceFeatures | None = None,
         features: list[Tensor] | None = None,
     ) -> Tensor:
@@ -215,9 +226,11 @@ class DenoisingNet(ModelMixin, ConfigMixin):
         if len(features) not in (1, self.feature_scales):
             raise ValueError(f"features at 1 or {self.feature_scales} scales expected, got {len(features)}")
         sample_BTChw = torch.cat([noisy_BTChw, features[0]], dim=2)
-        tokens_NLD = image_tokens_BLD.repeat_interleave(T, dim=0)  # the UNet wants them per frame
+        image = image_tokens_BLD if isinstance(image_tokens_BLD, ImageTokens) else None
+        tokens_BLD = image_tokens_BLD if image is None else image.tokens_BLD
+        tokens_NLD = tokens_BLD.repeat_interleave(T, dim=0)  # the UNet wants them per frame
         deeper = [f.flatten(0, 1) for f in features] if len(features) > 1 else None
-        kwargs = {"reference": reference, "features": deeper}
+        kwargs = {"reference": reference, "features": deeper, "image": image}
         if t.ndim == 2:
             if T > 1 and any(module.enabled for module in self.motion_modules()):
                 raise ValueError("timesteps per frame (B, T) need motion switched off: enable_motion(False)")

@@ -60,6 +60,18 @@ class ReferenceFeatures:
         return replace(self, states={layer: states[:K] for layer, states in self.states.items()})
 
 
+@dataclass(frozen=True)
+class ImageTokens:
+    """The image embedding with what every cross-attention makes of it, see ``DenoisingNet.project_image``.
+
+    tokens_BLD: the embedding. projected: layer name -> its keys and values (B, L, D); of a single token, with
+    ``SpeedUps.single_token``, the layer's output (B, 1, D) instead.
+    """
+
+    tokens_BLD: Tensor
+    projected: dict[str, tuple[Tensor, ...]]
+
+
 class RecordReference:
     """Self-attention of the ReferenceNet: stores its input, then attends as always."""
 
@@ -74,6 +86,7 @@ class RecordReference:
         attention_mask: Tensor | None = None,
         reference: ReferenceFeatures | None = None,
         features: list[Tensor] | None = None,
+        image: ImageTokens | None = None,
     ) -> Tensor:
         if reference is not None:
             reference.states[self.layer] = hidden_states
@@ -95,6 +108,7 @@ class ReadReference:
         attention_mask: Tensor | None = None,
         reference: ReferenceFeatures | None = None,
         features: list[Tensor] | None = None,
+        image: ImageTokens | None = None,
     ) -> Tensor:
         q, k, v = (project(hidden_states) for project in (attn.to_q, attn.to_k, attn.to_v))
         if reference is None:
@@ -128,8 +142,14 @@ class ReadReference:
 class CrossAttendImage:
     """Cross-attention to the image tokens. A softmax over a single token is 1, so that q and k drop out."""
 
-    def __init__(self, speed_ups: SpeedUps):
-        self.speed_ups = speed_ups
+    def __init__(self, layer: str, speed_ups: SpeedUps):
+        self.layer, self.speed_ups = layer, speed_ups
+
+    def project(self, attn: Attention, tokens_BLD: Tensor) -> tuple[Tensor, ...]:
+        """What does not depend on the queries: see ``ImageTokens.projected``."""
+        if tokens_BLD.shape[1] == 1 and self.speed_ups.single_token:
+            return (_out(attn, attn.to_v(tokens_BLD)),)
+        return attn.to_k(tokens_BLD), attn.to_v(tokens_BLD)
 
     def __call__(
         self,
@@ -139,11 +159,16 @@ class CrossAttendImage:
         attention_mask: Tensor | None = None,
         reference: ReferenceFeatures | None = None,
         features: list[Tensor] | None = None,
+        image: ImageTokens | None = None,
     ) -> Tensor:
-        tokens = encoder_hidden_states
-        if tokens.shape[1] == 1 and self.speed_ups.single_token:
-            return _out(attn, attn.to_v(tokens)).expand(-1, hidden_states.shape[1], -1)
-        return _out(attn, _attend(attn, attn.to_q(hidden_states), attn.to_k(tokens), attn.to_v(tokens)))
+        if image is None:
+            projected = self.project(attn, encoder_hidden_states)
+        else:
+            T = len(hidden_states) // len(image.tokens_BLD)
+            projected = tuple(x.repeat_interleave(T, dim=0) for x in image.projected[self.layer])
+        if len(projected) == 1:
+            return projected[0].expand(-1, hidden_states.shape[1], -1)
+        return _out(attn, _attend(attn, attn.to_q(hidden_states), *projected))
 
 
 def _attend(attn: Attention, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -183,4 +208,4 @@ def install(
     """Gives every spatial transformer block of a stock UNet the processors above."""
     for name, block in spatial_transformer_blocks(unet).items():
         block.attn1.set_processor(self_attention(name, speed_ups))
-        block.attn2.set_processor(CrossAttendImage(speed_ups))
+        block.attn2.set_processor(CrossAttendImage(name, speed_ups))

@@ -178,9 +178,10 @@ class Stage(L.LightningModule):
     def load_state_dict(self, state_dict: Mapping[str, Tensor], strict: bool = True, assign: bool = False):
         if strict:
             self.check_names(state_dict.keys())
-        names = {plain_name(name): name for name in super().state_dict()}
-        state = {names.get(name, name): tensor for name, tensor in state_dict.items()}
-        return super().load_state_dict(state, strict=False, assign=assign)
+        own = super().state_dict()  # what a checkpoint does not carry stays as it is
+        names = {plain_name(name): name for name in own}
+        given = {names.get(name, name): tensor for name, tensor in state_dict.items()}
+        return super().load_state_dict(own | given, strict=True, assign=assign)
 
     def check_names(self, names: Set[str]) -> None:
         """Raises ValueError unless a checkpoint with these tensors is one of this stage's."""

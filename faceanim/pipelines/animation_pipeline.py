@@ -127,6 +127,7 @@ class AnimationPipeline(DiffusionPipeline):
         *,
         size: tuple[int, int] | None = None,
         pose_guidance_scale: float = 1.0,
+        sequential_guidance: bool = True,
         scheduler: str | None = None,
         long_video: LongVideo | None = None,
         drift: Drift | None = None,
@@ -138,8 +139,9 @@ class AnimationPipeline(DiffusionPipeline):
         reference_image: uint8 (H, W, 3), cropped to the video's size. reference_points: its 68 landmarks, pixels.
         poses: any frame size of the video's shape, scaled to it; every frame needs a face (``faceanim.pose.gaps``).
         size: (height, width) of the video, multiples of the codec's downscale; None: the trained square.
-        guidance_scale, pose_guidance_scale: see ``Guidance``; 1 switches them off. seed: the noise of frame k depends
-        on it and k alone. scheduler: ddim, dpm++, unipc or lcm; None: the one that the folder holds. long_video, drift:
+        guidance_scale, pose_guidance_scale, sequential_guidance: see ``Guidance``; scales of 1 switch it off. seed: the
+        noise of frame k depends on it and k alone. scheduler: ddim, dpm++, unipc or lcm; None: the one that the folder
+        holds. long_video, drift:
         see there. decode_batch: frames decoded at once; more is faster, takes more memory, and may round a few values
         to the next of 256.
         overlap_decoding: frames are denoised in a thread of their own while the caller decodes those before.
@@ -149,7 +151,7 @@ class AnimationPipeline(DiffusionPipeline):
         self._check(height, width, steps, decode_batch)
         check_inputs(reference_image, reference_points, poses, height, width)
         plan = self.plan(len(poses), long_video)
-        guidance = Guidance(guidance_scale, pose_guidance_scale)
+        guidance = Guidance(guidance_scale, pose_guidance_scale, sequential_guidance)
         conditions = self.conditions(reference_image, reference_points, poses)
         noise = partial(noise_of, seed, self.latent_shape(height, width))
         latents = self.denoise(conditions, plan, noise, steps, guidance, seed, scheduler, drift or Drift())
@@ -201,6 +203,7 @@ class AnimationPipeline(DiffusionPipeline):
         total = steps * sum(len(segment.windows) for segment in plan)
         at_work = self.residence.of(self.denoising_net, self.pose_guider, self.face_locator)
         with self.progress_bar(total=total) as bar, at_work:
+            tokens = guidance.tokens(self.denoising_net, conditions.tokens_1LD)
             for segment in plan:
                 motion = None
                 if segment.motion and last is not None and len(last) == n:
@@ -208,7 +211,7 @@ class AnimationPipeline(DiffusionPipeline):
                     motion = drift.noised(last, generator)
                 if features is None or motion is not None:
                     features = self._read_reference(conditions, motion)
-                predict = guidance.predictor(self.model, conditions, features, segment.frames.start)
+                predict = guidance.predictor(self.model, conditions, tokens, features, segment.frames.start)
 
                 def counted(*args, predict=predict) -> Tensor:
                     prediction = predict(*args)

@@ -38,6 +38,7 @@ class InferenceOptions:
     steps: int
     guidance_scale: float
     pose_guidance_scale: float
+    sequential_guidance: bool
     scheduler: str | None
     seed: int
     long_video: str | None
@@ -116,6 +117,7 @@ class InferenceOptions:
             "steps": self.steps,
             "guidance_scale": self.guidance_scale,
             "pose_guidance_scale": self.pose_guidance_scale,
+            "sequential_guidance": self.sequential_guidance,
             "seed": self.seed,
             "scheduler": self.scheduler,
             "long_video": LongVideo(
@@ -127,4 +129,4 @@ class InferenceOptions:
         }
 
     def guidance(self) -> Guidance:
-        return Guidance(self.guidance_scale, self.pose_guidance_scale)
+        return Guidance(self.guidance_scale, self.pose_guidance_scale, self.sequential_guidance)

@@ -223,6 +223,18 @@ def test_keys_and_values_projected_beforehand_give_the_same_output(awake):
     assert torch.equal(awake.denoising_net(*arguments, projected), awake.denoising_net(*arguments, reference))
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("L", [1, 3])
+@pytest.mark.parametrize("single_token", [True, False])
+def test_image_tokens_projected_beforehand_give_the_same_output(awake, L, single_token):
+    awake.use(SpeedUps(single_token=single_token))
+    x, tokens_BLD = inputs(), torch.randn(B, L, 12)
+    projected = awake.denoising_net.project_image(tokens_BLD)
+    plain = awake.denoising_net(x["noisy_BTChw"], x["t"], tokens_BLD)
+    made = awake.denoising_net(x["noisy_BTChw"], x["t"], projected)
+    torch.testing.assert_close(made, plain, atol=1e-6, rtol=0)
+
+
 def test_a_batch_that_drops_every_reference_still_gives_every_parameter_a_gradient(awake):
     """A rank must not differ from the others in which parameters take part (DDP)."""
     awake.freeze_unused()

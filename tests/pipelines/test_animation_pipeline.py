@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,11 +11,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from faceanim.models.animation_model import AnimationModel
 from faceanim.models.codec import VAECodec
+from faceanim.models.reference_attention import spatial_transformer_blocks
 from faceanim.modules.footprint import StepMeter
 from faceanim.pipelines.ahead import ahead
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.compute import prepare
 from faceanim.pipelines.drift import Drift
+from faceanim.pipelines.guidance import Guidance
 from faceanim.pipelines.long_video import LongVideo
 from faceanim.pipelines.residence import Residence
 from faceanim.pipelines.seams import borders, seam_ratio
@@ -155,6 +158,50 @@ def test_guidance_costs_a_forward_each_and_pose_guidance_of_one_is_none():
         assert len(calls) == 2 * forwards
     for a, b in itertools.combinations(made, 2):
         assert not np.array_equal(made[a], made[b]), (a, b)
+
+
+def test_the_image_embedding_is_projected_once_a_video():
+    pipe, calls = pipeline(), []
+    blocks = spatial_transformer_blocks(pipe.denoising_net.unet)
+    for block in blocks.values():
+        block.attn2.to_v.register_forward_hook(lambda *_: calls.append(1))
+    animate(pipe, 12, steps=3)
+    assert len(calls) == len(blocks)
+    calls.clear()
+    animate(pipe, 12, steps=3, guidance_scale=2.0)  # the unconditional half's embedding of zeros too
+    assert len(calls) == 2 * len(blocks)
+
+
+@pytest.mark.parametrize("guidance", [Guidance(), Guidance(3.5), Guidance(3.5, 1.5)])
+@torch.no_grad()
+def test_guidance_in_one_batch_predicts_what_it_does_in_turns(guidance):
+    pipe = pipeline()
+    for network in (pipe.model, pipe.codec):
+        network.double()
+    conditions = pipe.conditions(image(), poses(4).points[0], poses(4))
+    reference = pipe._read_reference(conditions, None)
+    noise = torch.randn(1, 3, *pipe.latent_shape(32, 32), dtype=torch.float64)
+
+    def predicted(one: Guidance) -> torch.Tensor:
+        tokens = one.tokens(pipe.denoising_net, conditions.tokens_1LD)
+        predict = one.predictor(pipe.model, conditions, tokens, reference, start=0)
+        return predict(noise, torch.tensor([500]), [0, 1, 2])
+
+    together = replace(guidance, sequential=False)
+    torch.testing.assert_close(predicted(together), predicted(guidance), atol=1e-10, rtol=0)
+
+
+def test_guidance_in_one_batch_is_one_forward_and_takes_more_memory():
+    def run(sequential: bool) -> tuple[int, int, np.ndarray]:
+        pipe, calls = pipeline(), []
+        pipe.denoising_net.register_forward_hook(lambda *_: calls.append(1))
+        with StepMeter() as meter:
+            made = animate(pipe, 4, steps=1, guidance_scale=2.0, sequential_guidance=sequential)
+        return len(calls), meter.peak, made.astype(int)
+
+    (two, low, apart), (one, high, together) = run(True), run(False)
+    assert (two, one) == (2, 1) and high > 1.2 * low
+    assert np.abs(apart - together).max() <= 1
 
 
 def test_the_unconditional_half_does_without_reference_attention():
