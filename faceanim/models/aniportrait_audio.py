@@ -12,10 +12,12 @@ from torch import Tensor, nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
 from faceanim.models.wav2vec2_features import current_names, wav2vec2_features
-from faceanim.models.weights import LoadReport, load_into, read_tensors
+from faceanim.models.weights import LoadReport, load_into, read_json, read_tensors
 
 N_VERTICES = 468  # of MediaPipe's face mesh
-_IDS = 100  # manners of moving the head that were learnt
+MANNERS = 100  # of moving the head that were learnt
+MESH, HEAD = "audio2mesh", "audio2pose"  # names of the released files, .pt or .safetensors
+_ENCODER = "wav2vec2*/config.json"  # beside them
 
 
 class AudioToMesh(nn.Module):
@@ -61,7 +63,7 @@ class AudioToHead(nn.Module):
         layer = nn.TransformerDecoderLayer(width, heads, 2 * width, batch_first=True)
         self.transformer_decoder = nn.TransformerDecoder(layer, layers)
         self.pose_map_r = nn.Linear(width, 6)
-        self.id_embed = nn.Embedding(_IDS, width)
+        self.id_embed = nn.Embedding(MANNERS, width)
         self.register_buffer("slopes_H", _alibi_slopes(heads), persistent=False)
 
     def forward(self, sound_BN: Tensor, n_frames: int, manner_B: Tensor) -> Tensor:
@@ -109,6 +111,44 @@ class AudioToHead(nn.Module):
 def load_released(network: AudioToMesh | AudioToHead, path: str | Path) -> LoadReport:
     """Fill a network from a released file (audio2mesh.pt, audio2pose.pt): every tensor, or ValueError."""
     return load_into(network, current_names(read_tensors(path)), path, part=type(network).__name__)
+
+
+def holds_released(folder: str | Path) -> bool:
+    """Whether the released files lie in this folder, as in AniPortrait's pretrained_model."""
+    return _file(folder, MESH) is not None
+
+
+def load_folder(folder: str | Path) -> tuple[AudioToMesh, AudioToHead]:
+    """Both networks from the released files in a folder, in evaluation mode: every tensor, or ValueError.
+
+    wav2vec2's configuration is read from wav2vec2-base-960h/config.json in the folder, or that of another wav2vec2;
+    without one it is that model's.
+    """
+    paths = {name: _file(folder, name) for name in (MESH, HEAD)}
+    missing = [name for name, path in paths.items() if path is None]
+    if missing:
+        raise ValueError(
+            f"{folder}: expected AniPortrait's {MESH} and {HEAD}, .pt or .safetensors; no {missing[0]}"
+        )
+    encoders = sorted(Path(folder).glob(_ENCODER))
+    if len(encoders) > 1:
+        raise ValueError(f"{folder}: expected one {_ENCODER}, got {', '.join(map(str, encoders))}")
+    config = Wav2Vec2Config.from_dict(read_json(encoders[0])) if encoders else Wav2Vec2Config()
+    states = {name: current_names(read_tensors(path)) for name, path in paths.items()}
+    for name, state in states.items():
+        if "in_fn.weight" not in state:
+            raise ValueError(f"{paths[name]}: not AniPortrait's {name}: no in_fn.weight in it")
+    width = {name: len(state["in_fn.weight"]) for name, state in states.items()}
+    layers = {name.split(".")[2] for name in states[HEAD] if name.startswith("transformer_decoder.layers.")}
+    mesh, head = AudioToMesh(config, width[MESH]), AudioToHead(config, width[HEAD], layers=len(layers))
+    for name, network in ((MESH, mesh), (HEAD, head)):
+        load_into(network, states[name], paths[name], part=name)
+    return mesh.eval(), head.eval()
+
+
+def _file(folder: str | Path, name: str) -> Path | None:
+    paths = (Path(folder) / f"{name}{suffix}" for suffix in (".pt", ".safetensors"))
+    return next((path for path in paths if path.is_file()), None)
 
 
 class _Positions(nn.Module):

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 
 from faceanim.media.speech import MAX_SECONDS, RATE, read_speech
-from faceanim.models.aniportrait_audio import AudioToHead, AudioToMesh
+from faceanim.models.aniportrait_audio import MANNERS, AudioToHead, AudioToMesh
 from faceanim.pose.expressions import close_eyes
 from faceanim.pose.head_model import about, angles
 from faceanim.pose.liveliness import blinks
 from faceanim.pose.motion import FaceMotion
-from faceanim.pose.speech import idle
+from faceanim.pose.speech import check_rate, frames_of_speech, idle
 from faceanim.pose.topology import MEDIAPIPE_VERTICES
 
 _PIECE_SECONDS, _OVERLAP_SECONDS = 16.0, 1.0  # of speech at a time; 600 frames at most, whatever the rate
@@ -29,19 +29,20 @@ def motion_from_mesh_model(
     mesh: AudioToMesh,
     head: AudioToHead | None = None,
     fps: float = 24.0,
-    manner: int = 0,
+    manner: int | None = None,
     seed: int = 0,
     max_seconds: float = MAX_SECONDS,
 ) -> FaceMotion:
     """round(duration * fps) frames of what a face does that says this; blinks are drawn from `seed`.
 
     The mesh's 468 vertices become 68 points; how they move in depth is left out. head: moves the head, in the learnt
-    manner of this number (0 to 99); None: the head idles as in ``motion_from_speech``. Long speech is computed in
-    pieces that fade into each other.
+    manner of this number (0 to 99; None: drawn from `seed`); without it the head idles. Long speech is computed in
+    pieces that fade into each other. ValueError for sound shorter than the networks take.
     """
+    check_rate(fps)
     sound = read_speech(path, max_seconds)
+    n_frames = frames_of_speech(path, len(sound), fps)
     sound = (sound - sound.mean()) / np.sqrt(sound.var() + 1e-7)  # as wav2vec2 was trained
-    n_frames = max(1, round(len(sound) / RATE * fps))
     sound_1N = torch.from_numpy(sound)[None].to(next(mesh.parameters()).device)
 
     vertices_TVx3 = _faded(lambda part, n: mesh(part, n)[0], sound_1N, n_frames, fps)
@@ -52,6 +53,7 @@ def motion_from_mesh_model(
     )
     if head is None:
         return motion
+    manner = int(rng.integers(MANNERS)) if manner is None else manner
     numbers = torch.tensor([manner], device=sound_1N.device)
     pose_T6 = _faded(lambda part, n: head(part, n, numbers)[0], sound_1N, n_frames, fps, head.max_frames)
     return replace(motion, **head_motion(pose_T6))

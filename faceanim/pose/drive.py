@@ -5,10 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
+from faceanim.models.aniportrait_audio import holds_released, load_folder
 from faceanim.models.audio_to_pose import AudioToPose
-from faceanim.pose.retarget import Mode, retarget
+from faceanim.pose.aniportrait_speech import motion_from_mesh_model
+from faceanim.pose.motion import FaceMotion
+from faceanim.pose.retarget import Mode, checked_reference, retarget
 from faceanim.pose.sequence import PoseSequence
-from faceanim.pose.speech import poses_from_speech
+from faceanim.pose.speech import motion_from_speech, show_speech
 from faceanim.pose.suitability import suitability
 from faceanim.pose.templates import load_template
 from faceanim.pose.timing import resample
@@ -65,16 +68,25 @@ def speech_poses(
     """Speech on the face of a reference picture of `size`, (height, width), with a template's head motion if one is
     named.
 
-    model: see ``AudioToPose.load``; None: the folder audio_to_pose of the pipeline folder. fps: None is 24.
+    model: see ``speech_motion``; None: the folder audio_to_pose of the pipeline folder. fps: None is 24.
     """
     folder = Path(pipeline) / "audio_to_pose" if model is None else Path(model)
     if model is None and not folder.is_dir():
         raise ValueError(
-            f"audio=: {pipeline} holds no speech model: speech=<run folder of stage=audio_to_pose, or its checkpoint>"
+            f"audio=: {pipeline} holds no speech model: speech=<run folder of stage=audio_to_pose, its checkpoint, or "
+            "a folder of AniPortrait's audio2mesh.pt and audio2pose.pt>"
         )
     head = None if template is None else load_template(template)
     height, width = size
-    poses = poses_from_speech(
-        path, AudioToPose.load(folder), reference_points, width, height, fps or 24.0, head=head, seed=seed
-    )
-    return poses[:max_frames]
+    checked_reference(reference_points)
+    motion = speech_motion(path, folder, fps or 24.0, seed)
+    return show_speech(path, motion, reference_points, width, height, head)[:max_frames]
+
+
+def speech_motion(path: str | Path, model: Path, fps: float, seed: int) -> FaceMotion:
+    """What a face does that says this, by whichever networks `model` is: what ``AudioToPose.load`` reads, or a folder
+    of AniPortrait's released files."""
+    if holds_released(model):
+        mesh, head = load_folder(model)
+        return motion_from_mesh_model(path, mesh, head, fps, seed=seed)
+    return motion_from_speech(path, AudioToPose.load(model), fps, seed)

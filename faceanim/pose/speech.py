@@ -52,10 +52,22 @@ def poses_from_speech(
     moves, and the eyes blink, as in `head`, a template or a video's poses, which is gone through there and back as
     often as it takes; without one, by itself, drawn from `seed`.
     """
-    reference = Head.of(checked_reference(reference_points))
     motion = motion_from_speech(path, model, fps, seed, max_seconds)
+    return show_speech(path, motion, reference_points, width, height, head)
+
+
+def show_speech(
+    path: str | Path,
+    motion: FaceMotion,
+    reference_points: np.ndarray,
+    width: int,
+    height: int,
+    head: PoseSequence | None = None,
+) -> PoseSequence:
+    """What a speaker of this sound file does, on the reference's face; see ``poses_from_speech``."""
+    reference = Head.of(checked_reference(reference_points))
     if head is not None:
-        other, _ = read_motion(loop(resample(head, fps), len(motion)))
+        other, _ = read_motion(loop(resample(head, motion.fps), len(motion)))
         motion = other.with_lips_of(motion)
     return show_motion(motion, reference, width, height, f"speech: {Path(path).name}")
 
@@ -64,18 +76,26 @@ def motion_from_speech(
     path: str | Path, model: AudioToPose, fps: float = 24.0, seed: int = 0, max_seconds: float = MAX_SECONDS
 ) -> FaceMotion:
     """What a face does that says this, with a head that is never quite still, and blinks."""
+    check_rate(fps)
+    sound = sound_features(iter_speech(path, max_seconds), model)
+    n_frames = frames_of_speech(path, sound.n_samples, fps)
+    expression = _expression(sound, model, n_frames, fps)
+    rng = np.random.default_rng(seed)
+    return replace(idle(n_frames, fps, rng), expression=expression + close_eyes(blinks(n_frames, fps, rng)))
+
+
+def check_rate(fps: float) -> None:
     if not 0 < fps <= 1000:
         raise ValueError(f"fps: expected a rate above 0 and at most 1000, got {fps}")
-    sound = sound_features(iter_speech(path, max_seconds), model)
-    n_samples = sound.n_samples
+
+
+def frames_of_speech(path: str | Path, n_samples: int, fps: float) -> int:
+    """round(duration * fps), at least one; ValueError for what is too short to be speech."""
     if n_samples < _SHORTEST * RATE:
         raise ValueError(
             f"speech {path}: expected at least {_SHORTEST:g} s of sound, got {n_samples / RATE:.3f} s"
         )
-    n_frames = max(1, round(n_samples / RATE * fps))
-    expression = _expression(sound, model, n_frames, fps)
-    rng = np.random.default_rng(seed)
-    return replace(idle(n_frames, fps, rng), expression=expression + close_eyes(blinks(n_frames, fps, rng)))
+    return max(1, round(n_samples / RATE * fps))
 
 
 def idle(n_frames: int, fps: float, rng: np.random.Generator) -> FaceMotion:

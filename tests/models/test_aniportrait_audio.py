@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import Wav2Vec2Config
 
-from faceanim.models.aniportrait_audio import AudioToHead, AudioToMesh, load_released
+from faceanim.models.aniportrait_audio import AudioToHead, AudioToMesh, load_folder, load_released
 from tests.prepared import ROOT
 
 GOLDEN = ROOT.parent / "shared" / "golden" / "aniportrait_tiny"
@@ -63,6 +63,14 @@ def test_another_speech_of_another_manner_too(sound_BN):
     manner = tensors("audio_inputs")["id_seed_second"]
     pose = network(AudioToHead, "audio2pose")(sound_BN[1:], 20, manner)
     assert (pose - tensors("audio_outputs")["a2p.second"]).abs().max() < 2e-5
+
+
+@torch.no_grad()
+def test_a_folder_of_the_released_files_gives_both_networks(sound_BN):
+    mesh, head = load_folder(GOLDEN)
+    expected, manner = tensors("audio_outputs"), tensors("audio_inputs")["id_seed"]
+    assert (mesh(sound_BN[:1], 30).flatten(2) - expected["a2m.b1"]).abs().max() < 2e-5
+    assert (head(sound_BN[:1], 24, manner) - expected["a2p.b1"]).abs().max() < 2e-5
 
 
 def test_more_frames_than_it_has_positions_for_are_refused(sound_BN):

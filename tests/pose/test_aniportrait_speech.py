@@ -15,10 +15,11 @@ from tests.pose.test_motion import somebody
 from tests.pose.test_speech import WAV2VEC2, babble
 
 
-def networks() -> tuple[AudioToMesh, AudioToHead]:
+def networks(max_frames: int = 60) -> tuple[AudioToMesh, AudioToHead]:
     torch.manual_seed(0)
     config = Wav2Vec2Config(**WAV2VEC2)
-    return AudioToMesh(config, width=16).eval(), AudioToHead(config, width=16, layers=2, max_frames=60).eval()
+    head = AudioToHead(config, width=16, layers=2, max_frames=max_frames)
+    return AudioToMesh(config, width=16).eval(), head.eval()
 
 
 @pytest.fixture(scope="module")
