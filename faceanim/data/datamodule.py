@@ -1,7 +1,6 @@
 """LightningDataModule over prepared clips."""
 
 import logging
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -10,10 +9,11 @@ import lightning as L
 from torch.utils.data import DataLoader, Dataset
 
 from faceanim.data.augmentation import Jitter
-from faceanim.data.dataset import FaceClipDataset, one_thread
+from faceanim.data.dataset import FaceClipDataset
 from faceanim.data.sample import ClipSample, PackedSample
 from faceanim.data.sampler import ResumableBatchSampler
 from faceanim.data.sampling import SamplingRules
+from faceanim.data.train_loader import train_loader
 from faceanim.pose.draw import Drawing
 
 log = logging.getLogger(__name__)
@@ -62,30 +62,9 @@ class FaceClipDataModule(L.LightningDataModule):
             self.train_set.latents.check(module.codec, module.model.image_encoder)
 
     def train_dataloader(self) -> DataLoader:
-        """Goes on behind the batches that the restored checkpoint has seen."""
-        trainer = self.trainer
-        if trainer.max_steps < 1:
-            raise ValueError(f"trainer.max_steps: expected >= 1, got {trainer.max_steps}")
-        self.check(trainer.lightning_module)
-        sampler = ResumableBatchSampler(
-            self.batch_size,
-            total_batches=trainer.max_steps * trainer.accumulate_grad_batches,
-            rank=trainer.global_rank,
-            world_size=trainer.world_size,
-            start_batch=trainer.global_step * trainer.accumulate_grad_batches,
-        )
-        # Lightning cannot know that the sampler starts where the checkpoint ends.
-        warnings.filterwarnings("ignore", ".*your dataloader is not resumable")
-        return DataLoader(
-            self.train_set,
-            batch_sampler=sampler,
-            collate_fn=PackedSample.collate,
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-            multiprocessing_context="spawn" if self.num_workers else None,
-            worker_init_fn=one_thread,
-            pin_memory=trainer.strategy.root_device.type == "cuda",
-        )
+        self.check(self.trainer.lightning_module)
+        workers = self.num_workers
+        return train_loader(self.trainer, self.train_set, self.batch_size, workers, PackedSample.collate)
 
     def val_dataloader(self) -> DataLoader:
         """The same samples at every validation; None in place of a batch that cannot be read."""

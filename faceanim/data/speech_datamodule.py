@@ -1,14 +1,13 @@
 """LightningDataModule over the sound of prepared clips."""
 
-import warnings
 from pathlib import Path
 
 import lightning as L
 from torch.utils.data import DataLoader, default_collate
 
-from faceanim.data.dataset import one_thread
 from faceanim.data.sampler import ResumableBatchSampler
 from faceanim.data.speech_clips import SpeechClips, SpeechSample
+from faceanim.data.train_loader import train_loader
 
 
 class SpeechDataModule(L.LightningDataModule):
@@ -43,28 +42,8 @@ class SpeechDataModule(L.LightningDataModule):
         self.val_set = SpeechClips(folder, val_split, frames, **both)
 
     def train_dataloader(self) -> DataLoader:
-        """Goes on behind the batches that the restored checkpoint has seen."""
-        trainer = self.trainer
-        if trainer.max_steps < 1:
-            raise ValueError(f"trainer.max_steps: expected >= 1, got {trainer.max_steps}")
-        sampler = ResumableBatchSampler(
-            self.batch_size,
-            total_batches=trainer.max_steps * trainer.accumulate_grad_batches,
-            rank=trainer.global_rank,
-            world_size=trainer.world_size,
-            start_batch=trainer.global_step * trainer.accumulate_grad_batches,
-        )
-        # Lightning cannot know that the sampler starts where the checkpoint ends.
-        warnings.filterwarnings("ignore", ".*your dataloader is not resumable")
-        return DataLoader(
-            self.train_set,
-            batch_sampler=sampler,
-            collate_fn=collate,
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-            multiprocessing_context="spawn" if self.num_workers else None,
-            worker_init_fn=one_thread,
-        )
+        workers = self.num_workers
+        return train_loader(self.trainer, self.train_set, self.batch_size, workers, collate)
 
     def val_dataloader(self) -> DataLoader:
         """The same windows at every validation."""

@@ -6,9 +6,9 @@ from pathlib import Path
 import av
 import numpy as np
 
+from faceanim.media.container import opened
 from faceanim.media.errors import MediaError
 from faceanim.media.files import atomic_path
-from faceanim.media.video import opened_video
 
 _GAP_SECONDS = 0.04  # timestamps that jitter by less than two frames of sound are taken as continuous
 
@@ -21,7 +21,7 @@ def read_soundtrack(
     Sample k is heard k / rate seconds after `start`, itself in seconds after the video's first frame; what the
     file leaves open (sound that begins late, gaps, an early end) is silence, so that N = round(seconds * rate).
     """
-    with opened_video(path) as (container, video):
+    with opened(path, "video") as (container, video):
         if not container.streams.audio or container.streams.audio[0].codec_context is None:
             return None
         stream = container.streams.audio[0]

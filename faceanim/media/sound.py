@@ -4,7 +4,6 @@ n: samples of a block.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -12,13 +11,13 @@ from pathlib import Path
 import av
 import numpy as np
 
+from faceanim.media.container import opened
 from faceanim.media.errors import MediaError
 
 RATE = 48_000  # of what is written
 CHANNELS = 2
 BLOCK = 1024  # samples
 
-_DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,asf,wav,w64,flac,mp3,aac,aiff,caf"
 _GAP_SECONDS = 0.04  # timestamps that jitter by less than two frames of sound are taken as continuous
 
 
@@ -51,10 +50,10 @@ class Soundtrack:
 
     def _samples(self) -> Iterator[np.ndarray]:
         """(n, CHANNELS) pieces that join without gaps, from `start` to the last sample of the file."""
-        with _opened(self.path) as (container, _):
+        with opened(self.path, "sound") as (container, _):
             origin = _first_picture(container)
         # Opened anew: after a seek to the beginning, AAC's first samples would be lost.
-        with _opened(self.path) as (container, stream):
+        with opened(self.path, "sound") as (container, stream):
             done = 0  # samples yielded
             place = expected = None  # sample number and second at which the next piece begins
             resampler = _resampler()
@@ -83,7 +82,7 @@ class Soundtrack:
 def has_sound(path: str | Path) -> bool:
     """Whether the file holds a sound stream that can be decoded."""
     try:
-        with _opened(path):
+        with opened(path, "sound"):
             return True
     except MediaError:
         return False
@@ -101,21 +100,6 @@ def _silence() -> Iterator[np.ndarray]:
 def _silent(n: int) -> Iterator[np.ndarray]:
     for start in range(0, n, BLOCK):
         yield np.zeros((min(BLOCK, n - start), CHANNELS), np.float32)
-
-
-@contextmanager
-def _opened(path: str | Path) -> Iterator[tuple[av.container.InputContainer, av.AudioStream]]:
-    if not Path(path).is_file():
-        raise MediaError(f"cannot read sound {path}: no such file")
-    options = {"protocol_whitelist": "file", "format_whitelist": _DEMUXERS}
-    try:
-        with av.open(str(Path(path).resolve()), options=options) as container:
-            if not container.streams.audio or container.streams.audio[0].codec_context is None:
-                raise MediaError(f"cannot read sound {path}: it holds no sound")
-            yield container, container.streams.audio[0]
-    except av.FFmpegError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise MediaError(f"cannot read sound {path}: corrupt, or not a sound file ({reason})") from error
 
 
 def _first_picture(container: av.container.InputContainer) -> float | None:

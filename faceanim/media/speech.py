@@ -1,22 +1,17 @@
 """Sound files, and the sound of videos, a piece at a time. N: samples."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import av
 import numpy as np
 
+from faceanim.media.container import opened
 from faceanim.media.errors import MediaError
 
 RATE = 16_000  # samples a second
 MAX_SECONDS = 3600.0
 _PIECE = 10 * RATE  # samples held at a time
-
-# Formats that hold sound. Playlists are left out: they make the reader open other files.
-_DEMUXERS = (
-    "wav,w64,aiff,au,caf,mp3,aac,flac,ogg,ac3,eac3,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,asf,flv"
-)
 
 
 def iter_speech(path: str | Path, max_seconds: float = MAX_SECONDS) -> Iterator[np.ndarray]:
@@ -25,7 +20,7 @@ def iter_speech(path: str | Path, max_seconds: float = MAX_SECONDS) -> Iterator[
     Any sample rate; channels are mixed as FFmpeg does it (5.1: the centre counts most). `MediaError`, one line, for
     what is missing, empty, broken or not sound, and for what is longer than `max_seconds`, as soon as that is known.
     """
-    with _opened(path) as (container, stream):
+    with opened(path, "sound") as (container, stream):
         declared = container.duration / av.time_base if container.duration else 0.0
         if declared > max_seconds + 1:
             raise _too_long(path, max_seconds, declared)
@@ -61,23 +56,3 @@ def _frames(container: av.container.InputContainer, stream: av.AudioStream) -> I
 
 def _too_long(path: str | Path, limit: float, seconds: float) -> MediaError:
     return MediaError(f"sound {path} is too long: expected at most {limit:g} s, got {seconds:.1f} s or more")
-
-
-@contextmanager
-def _opened(path: str | Path) -> Iterator[tuple[av.container.InputContainer, av.AudioStream]]:
-    path = Path(path)
-    if not path.is_file():
-        raise MediaError(f"cannot read sound {path}: no such file")
-    if path.stat().st_size == 0:
-        raise MediaError(f"cannot read sound {path}: the file is empty")
-    options = {"protocol_whitelist": "file", "format_whitelist": _DEMUXERS}
-    try:
-        with av.open(str(path.resolve()), options=options) as container:
-            if not container.streams.audio:
-                raise MediaError(f"cannot read sound {path}: it has no audio stream")
-            if container.streams.audio[0].codec_context is None:
-                raise MediaError(f"cannot read sound {path}: corrupt, or of an unknown codec")
-            yield container, container.streams.audio[0]
-    except av.FFmpegError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise MediaError(f"cannot read sound {path}: corrupt, or not sound ({reason})") from error

@@ -4,7 +4,6 @@ T: frames; H, W: pixels as displayed; C: RGB.
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +12,7 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
+from faceanim.media.container import opened
 from faceanim.media.errors import MediaError
 from faceanim.media.video_writer import VideoWriter, write_video
 
@@ -32,8 +32,6 @@ MAX_FRAMES = 20_000
 MAX_PIXELS = 4096 * 4096
 MAX_BYTES = 8 * 2**30
 
-# Formats that are videos. Playlists (HLS, concat, DASH) are left out: they make the reader open other files.
-_DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,mpegvideo,flv,ogg,asf,h264,hevc,ivf"
 _EARLY_SECONDS = 0.001  # containers round timestamps, often to milliseconds: a frame due within 1 ms is shown
 _UNSPECIFIED_COLORSPACE = 2
 
@@ -71,7 +69,7 @@ class TimedFrame(NamedTuple):
 
 def video_info(path: str | Path, max_pixels: int = MAX_PIXELS) -> VideoInfo:
     """Describe a video; decodes its first frame, so that a file that cannot be read is found out here."""
-    with opened_video(path) as (container, stream):
+    with opened(path, "video") as (container, stream):
         converter = FrameConverter(path, stream, max_pixels)
         for _, _, frame in _timed_frames(path, container, stream):
             height, width = converter(frame).shape[:2]
@@ -98,7 +96,7 @@ def iter_video(
     """
     if fps is not None and not 0 < fps <= 1000:
         raise ValueError(f"fps: expected a rate above 0 and at most 1000, or None, got {fps}")
-    with opened_video(path) as (container, stream):
+    with opened(path, "video") as (container, stream):
         converter = FrameConverter(path, stream, max_pixels)
         timed = _timed_frames(path, container, stream, start, stop)
         shown = _each_once(timed) if fps is None else _at_rate(timed, fps)
@@ -142,26 +140,6 @@ def average_rate(last_seconds: float, n_frames: int, declared: float) -> float:
         return declared
     measured = (n_frames - 1) / last_seconds
     return declared if abs(measured / declared - 1) < 0.01 else measured
-
-
-@contextmanager
-def opened_video(path: str | Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
-    path = Path(path)
-    if not path.is_file():
-        raise MediaError(f"cannot read video {path}: no such file")
-    if path.stat().st_size == 0:
-        raise MediaError(f"cannot read video {path}: the file is empty")
-    options = {"protocol_whitelist": "file", "format_whitelist": _DEMUXERS}
-    try:
-        with av.open(str(path.resolve()), options=options) as container:
-            if not container.streams.video:
-                raise MediaError(f"cannot read video {path}: it has no video stream")
-            if container.streams.video[0].codec_context is None:
-                raise MediaError(f"cannot read video {path}: corrupt, or of an unknown codec")
-            yield container, container.streams.video[0]
-    except av.FFmpegError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise MediaError(f"cannot read video {path}: corrupt, or not a video ({reason})") from error
 
 
 def _declared_rate(stream: av.VideoStream) -> float:

@@ -96,10 +96,10 @@ def test_sound_of_a_video_that_was_written_here_comes_back_in_place(tmp_path):
 
 def test_what_holds_no_sound_says_so(tmp_path):
     silent = written(tmp_path / "v.mp4", None)
-    (tmp_path / "text.wav").write_text("no sound")
+    (tmp_path / "text.wav").write_text("no audio stream")
     assert has_sound(clicks(tmp_path / "a.wav")) and not has_sound(silent)
     for path, reason in (
-        (silent, "no sound"),
+        (silent, "no audio stream"),
         (tmp_path / "text.wav", "corrupt"),
         (tmp_path / "x", "no such"),
     ):

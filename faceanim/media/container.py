@@ -1,0 +1,42 @@
+"""Opening a video or sound file that anybody may have made."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import av
+
+from faceanim.media.errors import MediaError
+
+# Formats that are videos, or hold sound. Playlists (HLS, concat, DASH) are left out: they make the reader open other
+# files.
+_VIDEO = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,mpegvideo,flv,ogg,asf,h264,hevc,ivf"
+_SOUND = "wav,w64,aiff,au,caf,mp3,aac,flac,ogg,ac3,eac3,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,asf,flv"
+
+
+@contextmanager
+def opened(
+    path: str | Path, kind: Literal["video", "sound"]
+) -> Iterator[tuple[av.container.InputContainer, av.VideoStream | av.AudioStream]]:
+    """The file and its first video or audio stream. `MediaError`, one line, for what is missing, empty, broken, of
+    another kind or unknown, also where that shows only inside the block."""
+    path = Path(path)
+    if not path.is_file():
+        raise MediaError(f"cannot read {kind} {path}: no such file")
+    if path.stat().st_size == 0:
+        raise MediaError(f"cannot read {kind} {path}: the file is empty")
+    formats, what = (_VIDEO, "a video") if kind == "video" else (_SOUND, "sound")
+    options = {"protocol_whitelist": "file", "format_whitelist": formats}
+    try:
+        with av.open(str(path.resolve()), options=options) as container:
+            streams = container.streams.video if kind == "video" else container.streams.audio
+            if not streams:
+                stream = "video" if kind == "video" else "audio"
+                raise MediaError(f"cannot read {kind} {path}: it has no {stream} stream")
+            if streams[0].codec_context is None:
+                raise MediaError(f"cannot read {kind} {path}: corrupt, or of an unknown codec")
+            yield container, streams[0]
+    except av.FFmpegError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise MediaError(f"cannot read {kind} {path}: corrupt, or not {what} ({reason})") from error
