@@ -13,7 +13,7 @@ from faceanim.cli import CONF_FOLDER
 from faceanim.data.manifest import read_manifest
 from faceanim.data.speech_clips import SpeechClips
 from faceanim.models.audio_to_pose import AudioToPose
-from faceanim.modules.audio_to_pose import SpeechObjective
+from faceanim.modules.speech_objective import SpeechObjective
 from faceanim.pose.speech import motion_from_speech
 from tests.speech_data import HELD_OUT, TRAINED_ON, hold_out, prepare_speech
 from tests.training import equal
