@@ -9,6 +9,8 @@ import torch
 from faceanim.data.speech_clips import SpeechClips
 from faceanim.media.audio import write_wav
 from faceanim.models.audio_to_pose import AudioToPose
+from faceanim.models.head_from_speech import LEAST_NLL, MIRRORED, Step, nll
+from faceanim.modules.speech_objective import SpeechObjective
 from faceanim.pose.motion import FaceMotion
 from faceanim.pose.speech import motion_from_speech
 from tests.modules.test_audio_to_pose import fit, last_validation
@@ -148,3 +150,26 @@ def test_a_person_who_walks_about_counts_as_at_the_bound(nodding):
     clips._clips[clips.rows[0].clip_id] = clip._replace(head_T6=100 * clip.head_T6)
     wild_spread, wild_bound = clips.head_range()
     assert (wild_bound < 2 * bound).all() and (wild_spread < 3 * spread).all()
+
+
+def test_what_the_head_learns_by_follows_from_the_samples_numbers():
+    objective = SpeechObjective(head=0.5, head_noise=0.2)
+    poses = torch.randn(200, 5, 6, generator=torch.Generator().manual_seed(0))
+    numbers = list(range(200))
+    shown, noise = objective.disturbed_heads(poses, numbers, seed=1)
+    again = objective.disturbed_heads(poses[[7]], [7], seed=1)
+    assert torch.equal(again[0][0], shown[7]) and torch.equal(again[1][0], noise[7])
+    mirrored = torch.isclose(shown, poses * torch.tensor(MIRRORED)).all(dim=(1, 2))
+    assert torch.equal(shown[~mirrored], poses[~mirrored]) and 70 < mirrored.sum() < 130
+    assert noise.shape == (200, 1, 6) and 0.08 < noise.std() < 0.15  # levels from 0 to 0.2
+    assert not SpeechObjective(head_noise=0).disturbed_heads(poses, numbers, seed=1)[1].any()
+
+    step = Step(torch.zeros(1, 3, 6), torch.full((1, 3, 6), -1.0))
+    expected = 0.5 * (nll(poses[:1, :3], step).mean() - LEAST_NLL)
+    torch.testing.assert_close(objective.head_loss(step, poses[:1, :3]), expected)
+
+
+def test_in_half_precision_it_trains_as_well(nodding, tmp_path):
+    options = ("trainer.precision=bf16-mixed", "optimizer.fused=false", "model.network.head.width=16")
+    fit(nodding, tmp_path / "run", 2, *SHORT, *options, "objective.head_silence=0.2")
+    assert all(one.isfinite().all() for one in AudioToPose.load(tmp_path / "run").state_dict().values())
