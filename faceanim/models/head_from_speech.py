@@ -34,11 +34,11 @@ class Step(NamedTuple):
 
 
 class HeadFromSpeech(nn.Module):
-    """A causal transformer over the last `window` steps, each of which attends less to farther ones (ALiBi, Press et
-    al., 2022), and says where the head will be next. It sees no more than that: a step costs the same at any time.
+    """A causal transformer that says where the head will be next. Each layer attends to the last `window` steps, less
+    to farther ones (ALiBi, Press et al., 2022), and to no others: a step costs the same at any time.
 
-    spread_6, bound_6: of the poses trained on; no pose that is made lies beyond the bound. mean = bound * tanh(.), so
-    that whatever a step adds, the next one is drawn towards the middle.
+    spread_6, bound_6: of the poses trained on; no pose that is made lies beyond the bound, as mean = bound * tanh(.)
+    and what is drawn is clamped.
     """
 
     def __init__(

@@ -36,7 +36,7 @@ def motion_from_mesh_model(
     """round(duration * fps) frames of what a face does that says this; blinks are drawn from `seed`.
 
     The mesh's 468 vertices become 68 points; how they move in depth is left out. head: moves the head, in the learnt
-    manner of this number (0 to 99); None: the head idles as in ``motion_from_speech``. Long speech is computed in
+    manner of this number (0 to 99); None: the head idles, see ``idle``. Long speech is computed in
     pieces that fade into each other.
     """
     sound = read_speech(path, max_seconds)
