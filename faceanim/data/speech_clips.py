@@ -20,11 +20,14 @@ from faceanim.media.storage import join, local_copy
 from faceanim.models.log_mel import RATE, LogMel, recording_profile
 from faceanim.pose.gaps import fill_gaps
 from faceanim.pose.motion import from_closed_lips, read_motion
+from faceanim.pose.smoothing import savitzky_golay
 
 log = logging.getLogger(__name__)
 
 _KEPT_CLIPS = 256  # that are held in memory: a minute takes 4 MB
 _FOR_THE_MEAN = 64  # clips at most
+_SMOOTH_SECONDS = 0.5  # of the head's motion: what is faster than 2.5 Hz is mostly the landmarks' jitter
+_STILL = 1e-3  # the least spread and bound of a head's pose: radians, centimetres, log of the size
 _TRUSTED = 0.3  # correlation of sound and mouth from which a clip's measured lag is believed
 
 
@@ -38,14 +41,16 @@ class SpeechSample(NamedTuple):
     profile_C: Tensor
     place_T: Tensor
     expression_T68x2: Tensor
+    head_T6: Tensor
 
 
 class SpeechClip(NamedTuple):
-    """A whole clip: its sound (N,), its profile (C,), its expression (T, 68, 2), its rate."""
+    """A whole clip: its sound (N,), its profile (C,), its expression (T, 68, 2), its head's poses (T, 6), its rate."""
 
     sound_N: np.ndarray
     profile_C: Tensor
     expression_T68x2: np.ndarray
+    head_T6: np.ndarray
     fps: float
 
 
@@ -112,6 +117,7 @@ class SpeechClips(Dataset):
             profile_C=clip.profile_C,
             place_T=torch.from_numpy(frames / clip.fps - begin / RATE).float(),
             expression_T68x2=torch.from_numpy(clip.expression_T68x2[frames]).float(),
+            head_T6=torch.from_numpy(clip.head_T6[frames]).float(),
         )
 
     def clip(self, row: ManifestRow) -> SpeechClip:
@@ -127,6 +133,15 @@ class SpeechClips(Dataset):
         means = [self.clip(row).expression_T68x2.mean(axis=0) for row in self.rows[:_FOR_THE_MEAN]]
         return np.mean(means, axis=0)
 
+    def head_range(self) -> tuple[np.ndarray, np.ndarray]:
+        """spread (6,), bound (6,) of the first clips' heads. bound: how far a head goes from its mean, in the median
+        clip: in one of a person who walks about it goes farther, and counts as at the bound. spread: root of the mean
+        square of all, each clip counting alike."""
+        poses = [self.clip(row).head_T6 for row in self.rows[:_FOR_THE_MEAN]]
+        bound = np.maximum(np.median([np.abs(one).max(axis=0) for one in poses], axis=0), _STILL)
+        squares = [np.square(np.clip(one, -bound, bound)).mean(axis=0) for one in poses]
+        return np.maximum(np.sqrt(np.mean(squares, axis=0)), _STILL), bound
+
     def _read(self, row: ManifestRow) -> SpeechClip:
         motion = from_closed_lips(*read_motion(fill_gaps(read_poses(self.folder, row))))
         with local_copy(join(self.folder, row.audio_path)) as path, wave.open(str(path)) as file:
@@ -137,7 +152,8 @@ class SpeechClips(Dataset):
         elif lag < 0:
             samples = samples[round(-lag * RATE) :]
         profile = recording_profile(self._log_mel(torch.from_numpy(samples.copy())[None])[0])
-        return SpeechClip(samples, profile, motion.expression, row.fps)
+        head = savitzky_golay(motion.head_poses, 2 * int(_SMOOTH_SECONDS * row.fps / 2) + 1)
+        return SpeechClip(samples, profile, motion.expression, head - head.mean(axis=0), row.fps)
 
     def lag(self, row: ManifestRow) -> float:
         """Seconds by which the sound is moved."""

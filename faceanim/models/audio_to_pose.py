@@ -1,4 +1,4 @@
-"""AudioToPose: speech to what lips, jaw and brows do. Our own network, small enough for a CPU.
+"""AudioToPose: speech to what lips, jaw and brows do, and the head. Our own network, small enough for a CPU.
 
 Shape letters: B batch, N samples, C channels of the features, L features in time, T video frames, D width, P 68 points.
 """
@@ -13,6 +13,7 @@ from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
+from faceanim.models.head_from_speech import HeadFromSpeech
 from faceanim.models.log_mel import HOP, RATE, SILENT, LogMel, normalised
 from faceanim.models.wav2vec2_features import transformer_states
 from faceanim.models.weights import load_into, read_checkpoint, read_json, read_tensors
@@ -27,6 +28,7 @@ class AudioToPose(ModelMixin, ConfigMixin):
 
     encoder: mel, the sound's log-mel bands, which need no weights; or wav2vec2, its hidden states, 50 a second.
     dilations: of one convolution of five taps each. wav2vec2: options of transformers' Wav2Vec2Config.
+    head: options of ``HeadFromSpeech``, which hears the same features; None: nothing is known of the head's motion.
     Convolutions only look so far (`reach`), so that long speech may be computed in pieces and give the same.
     """
 
@@ -39,6 +41,7 @@ class AudioToPose(ModelMixin, ConfigMixin):
         dilations: tuple[int, ...] = (1, 2, 4, 8),
         dropout: float = 0.4,
         wav2vec2: dict[str, Any] | None = None,
+        head: dict[str, Any] | None = None,
     ):
         super().__init__()
         if encoder not in ("mel", "wav2vec2"):
@@ -57,6 +60,7 @@ class AudioToPose(ModelMixin, ConfigMixin):
         self.out = nn.Linear(width, 68 * 2)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
+        self.head_network = None if head is None else HeadFromSpeech(channels, self.feature_rate, **head)
 
     @property
     def feature_rate(self) -> float:

@@ -36,8 +36,8 @@ def motion_from_mesh_model(
     """round(duration * fps) frames of what a face does that says this; blinks are drawn from `seed`.
 
     The mesh's 468 vertices become 68 points; how they move in depth is left out. head: moves the head, in the learnt
-    manner of this number (0 to 99; None: drawn from `seed`); without it the head idles. Long speech is computed in
-    pieces that fade into each other. ValueError for sound shorter than the networks take.
+    manner of this number (0 to 99; None: drawn from `seed`); without it the head idles, see ``idle``. Long
+    speech is computed in pieces that fade into each other. ValueError for sound shorter than the networks take.
     """
     check_rate(fps)
     sound = read_speech(path, max_seconds)

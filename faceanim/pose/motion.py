@@ -86,6 +86,15 @@ class FaceMotion:
         zeros = {name: np.zeros((n_frames, *shape)) for name, shape in shapes.items()}
         return cls(**zeros, mouth_gap=0.0, confidence=np.ones(n_frames, np.float32), fps=fps)
 
+    @property
+    def head_poses(self) -> np.ndarray:
+        """(T, 6) yaw, pitch, roll, the shift's two, zoom."""
+        return np.column_stack([self.turn, self.shift, self.zoom])
+
+    def with_head_poses(self, pose_T6: np.ndarray) -> Self:
+        """This expression under such a head."""
+        return replace(self, turn=pose_T6[:, :3], shift=pose_T6[:, 3:5], zoom=pose_T6[:, 5])
+
     def with_head_of(self, other: Self) -> Self:
         """This expression under another's head motion, which must have the same frames."""
         self._check_alike(other)

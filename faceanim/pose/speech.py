@@ -16,6 +16,7 @@ from faceanim.pose.liveliness import blinks, sway
 from faceanim.pose.motion import FaceMotion, Head, read_motion, show_motion
 from faceanim.pose.retarget import checked_reference
 from faceanim.pose.sequence import PoseSequence
+from faceanim.pose.speech_head import head_from_speech
 from faceanim.pose.timing import loop, resample
 
 _PIECE_SECONDS = 20.0  # of speech computed at a time
@@ -50,7 +51,7 @@ def poses_from_speech(
 
     round(duration * fps) frames, the first at the sound's first sample. Lips, jaw and brows are the model's; the head
     moves, and the eyes blink, as in `head`, a template or a video's poses, which is gone through there and back as
-    often as it takes; without one, by itself, drawn from `seed`.
+    often as it takes; without one, as the model has learnt it or, if it has not, by themselves, drawn from `seed`.
     """
     motion = motion_from_speech(path, model, fps, seed, max_seconds)
     return show_speech(path, motion, reference_points, width, height, head)
@@ -75,13 +76,21 @@ def show_speech(
 def motion_from_speech(
     path: str | Path, model: AudioToPose, fps: float = 24.0, seed: int = 0, max_seconds: float = MAX_SECONDS
 ) -> FaceMotion:
-    """What a face does that says this, with a head that is never quite still, and blinks."""
+    """What a face does that says this, and blinks; its head moves as the model has learnt it, or is never quite still.
+
+    The head's motion begins where the head is.
+    """
     check_rate(fps)
     sound = sound_features(iter_speech(path, max_seconds), model)
     n_frames = frames_of_speech(path, sound.n_samples, fps)
     expression = _expression(sound, model, n_frames, fps)
     rng = np.random.default_rng(seed)
-    return replace(idle(n_frames, fps, rng), expression=expression + close_eyes(blinks(n_frames, fps, rng)))
+    if model.head_network is None:
+        motion = idle(n_frames, fps, rng)
+    else:
+        pose_T6 = head_from_speech(sound.features_CL, model, n_frames, fps, seed)
+        motion = FaceMotion.still(n_frames, fps).with_head_poses(pose_T6)
+    return replace(motion, expression=expression + close_eyes(blinks(n_frames, fps, rng)))
 
 
 def check_rate(fps: float) -> None:

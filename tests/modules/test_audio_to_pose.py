@@ -13,7 +13,7 @@ from faceanim.cli import CONF_FOLDER
 from faceanim.data.manifest import read_manifest
 from faceanim.data.speech_clips import SpeechClips
 from faceanim.models.audio_to_pose import AudioToPose
-from faceanim.modules.audio_to_pose import SpeechObjective
+from faceanim.modules.speech_objective import SpeechObjective
 from faceanim.pose.speech import motion_from_speech
 from tests.speech_data import HELD_OUT, TRAINED_ON, hold_out, prepare_speech
 from tests.training import equal
@@ -53,6 +53,13 @@ def test_somebody_it_has_not_heard_is_better_shown_than_by_the_mean_or_at_other_
     assert found["lip_error"] < 0.95 * found["lip_error_shifted"]
 
 
+def test_the_head_moves_as_heads_do(trained):
+    found = last_validation(trained)
+    assert found["head_nll"] < min(found["head_nll_mean_pose"], found["head_nll_last_pose"])
+    for name in ("head_spread_yaw", "head_spread_pitch", "head_spread_roll", "head_speed"):
+        assert 0.2 < found[name] / found[f"{name}_real"] < 2, found
+
+
 @pytest.mark.slow
 def test_each_of_six_people_held_out_once(tmp_path):
     """The table of docs/poses.md."""
@@ -67,6 +74,9 @@ def test_each_of_six_people_held_out_once(tmp_path):
     assert all(one["lip_correlation"] > one["lip_correlation_shifted"] + 0.05 for one in found), found
     assert mean["lip_correlation"] > 0.2 and abs(mean["lip_correlation_shifted"]) < 0.1, mean
     assert mean["lip_error"] < 0.96 * min(mean["lip_error_mean_pose"], mean["lip_error_shifted"]), mean
+    assert mean["head_nll"] < min(mean["head_nll_mean_pose"], mean["head_nll_last_pose"]) - 0.1, mean
+    for name in ("head_spread_yaw", "head_spread_pitch", "head_spread_roll", "head_speed"):
+        assert 0.5 < mean[name] / mean[f"{name}_real"] < 1.2, mean
 
 
 def test_the_run_is_a_run_like_any_other(trained):

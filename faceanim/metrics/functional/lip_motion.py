@@ -35,6 +35,10 @@ def lip_scores(made_T: np.ndarray, real_T: np.ndarray) -> LipScores:
 def shifted_scores(made_T: np.ndarray, real_T: np.ndarray, fps: float) -> LipScores:
     """Of the same opening at wrong moments: moved in a circle by 0.5, 0.75, 1 and 1.5 s to either side; the mean. What
     is made from the speech has to be better at its own moment."""
-    shifts = [sign * round(seconds * fps) for seconds in (0.5, 0.75, 1.0, 1.5) for sign in (-1, 1)]
-    scores = [lip_scores(np.roll(made_T, shift), real_T) for shift in shifts]
+    scores = [lip_scores(np.roll(made_T, shift), real_T) for shift in wrong_moments(fps)]
     return LipScores(*np.mean(scores, axis=0).tolist())
+
+
+def wrong_moments(rate: float) -> list[int]:
+    """By how many frames."""
+    return [sign * round(seconds * rate) for seconds in (0.5, 0.75, 1.0, 1.5) for sign in (-1, 1)]
