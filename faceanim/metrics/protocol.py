@@ -6,7 +6,9 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Self, get_args
+
+from faceanim.pose.retarget import Mode
 
 TASKS = ("self", "cross")
 CROPS = ("stabilised_square", "none")
@@ -29,7 +31,8 @@ class Protocol:
     max_frames: at most so many from each clip's start, None for all. fps, size (pixels, square): what clips must have,
     None: whatever they have. crop: how clips were cut from their videos: stabilised_square is the preparation's; none
     where nothing is known.
-    steps, guidance_scale, seed: of the sampling.
+    steps, guidance_scale, seed: of the sampling. retarget: how the driving landmarks come onto the reference's face,
+    see ``pose.retarget``.
     landmarks: the backend that finds the faces in real and generated frames alike. identity: the face embedding;
     identity_every: of so many frames one is embedded. fvd_network, fvd_frames: FVD's network, and how many frames it
     sees at a time.
@@ -52,6 +55,7 @@ class Protocol:
     steps: int | None = None
     guidance_scale: float | None = None
     seed: int | None = None
+    retarget: str = "absolute"
     landmarks: str = "dlib"
     identity: str = "dlib"
     identity_every: int = 1
@@ -66,6 +70,7 @@ class Protocol:
             "task": TASKS,
             "crop": CROPS,
             "reference": REFERENCES,
+            "retarget": get_args(Mode),
             "identity": IDENTITIES,
             "fvd_network": FVD_NETWORKS,
         }
@@ -91,7 +96,13 @@ class Protocol:
         """The protocol for videos made elsewhere: how, is unknown; all of each video is measured."""
         unknown = ("split", "clips", "pairs", "max_frames", "steps", "guidance_scale", "seed", "fps", "size")
         return dataclasses.replace(
-            self, name="predictions", task="self", reference="clip", crop="none", **dict.fromkeys(unknown)
+            self,
+            name="predictions",
+            task="self",
+            reference="clip",
+            crop="none",
+            retarget="absolute",
+            **dict.fromkeys(unknown),
         )
 
     @property

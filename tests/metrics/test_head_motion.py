@@ -36,6 +36,16 @@ def test_a_head_that_tilts_by_nine_degrees_is_three_degrees_off_on_average_and_h
     assert expression_distance(real, tilted).item() == pytest.approx(0, abs=1e-6)
 
 
+def test_between_people_only_the_heads_motion_counts():
+    real = tensor(*(turned(face(), degrees) for degrees in (0, 3, 6)))
+    offset = tensor(*(turned(face(), degrees + 9) for degrees in (0, 3, 6)))
+    still = tensor(*[turned(face(), 9)] * 3)
+    assert pose_distance(real, offset, between_people=True).max().item() == pytest.approx(0, abs=0.05)
+    expected = torch.tensor([1.0, 0.0, 1.0]).double()  # 3, 0 and 3 degrees of roll, over three angles
+    torch.testing.assert_close(pose_distance(real, still, between_people=True), expected, atol=0.05, rtol=0)
+    assert pose_distance(real[:1], still[:1], between_people=True).isnan().all()
+
+
 def test_moving_nearer_changes_neither():
     real, nearer = tensor(face()), tensor(turned(face(), 0.0, 1.4))
     assert pose_distance(real, nearer).item() == pytest.approx(0, abs=1e-3)

@@ -18,6 +18,7 @@ from faceanim.metrics.candidates import AnimatedClips, PredictedVideos, candidat
 from faceanim.metrics.catalogue import METRICS
 from faceanim.metrics.prepared_clips import PreparedClips
 from faceanim.metrics.protocol import Protocol
+from faceanim.pose.retarget import retarget
 
 QUICK = ("protocol.steps=2", "protocol.max_frames=5", "device=cpu")
 
@@ -193,6 +194,22 @@ def test_another_persons_motion_is_shown_and_missing_clips_are_named(
 
 def _protocol(reference: str) -> Protocol:
     return Protocol("test", 1, reference=reference, split="test", steps=2, guidance_scale=1.0, seed=0)
+
+
+@pytest.mark.parametrize("mode", ["absolute", "relative"])
+def test_the_driving_landmarks_come_onto_the_reference_as_the_protocol_says(
+    pipeline_folder, prepared_folder, mode
+):
+    protocol = dataclasses.replace(_protocol("source"), retarget=mode)
+    prepared = PreparedClips(prepared_folder, protocol)
+    made = AnimatedClips(pipeline_folder, prepared, protocol, "cpu")
+    drawn = made.produce(made.clips[0], sound=False).poses_THW3
+    _, poses = prepared.read("carphone_test", None)
+    _, reference_points = prepared.read_reference("carphone_test")
+    height, width = drawn.shape[1:3]
+    expected = retarget(poses, reference_points, width, height, mode).draw(height, width)
+    assert np.array_equal(drawn, expected)
+    assert np.array_equal(drawn, poses.draw(height, width)) == (mode == "absolute")
 
 
 @pytest.mark.parametrize(("reference", "clip"), [("source", "train"), ("clip", "test")])
