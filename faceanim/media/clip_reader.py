@@ -32,7 +32,7 @@ class ClipReader:
         if not self.path.is_file():
             raise MediaError(f"cannot read clip {path}: no such file")
         try:
-            self._container = av.open(str(self.path.resolve()), options=_OPTIONS)
+            self._container = av.open(str(self.path.resolve()), options=_OPTIONS, metadata_errors="replace")
         except av.FFmpegError as error:
             raise MediaError(f"cannot read clip {path}: corrupt, or not a video") from error
         if not self._container.streams.video:

@@ -29,7 +29,7 @@ def opened(
     formats, what = (_VIDEO, "a video") if kind == "video" else (_SOUND, "sound")
     options = {"protocol_whitelist": "file", "format_whitelist": formats}
     try:
-        with av.open(str(path.resolve()), options=options) as container:
+        with av.open(str(path.resolve()), options=options, metadata_errors="replace") as container:
             streams = container.streams.video if kind == "video" else container.streams.audio
             if not streams:
                 stream = "video" if kind == "video" else "audio"

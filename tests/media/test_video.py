@@ -7,6 +7,7 @@ import av
 import numpy as np
 import pytest
 
+from faceanim.media.clip_reader import ClipReader
 from faceanim.media.errors import MediaError
 from faceanim.media.video import iter_video, read_video, video_info, write_video
 
@@ -171,3 +172,13 @@ def test_hostile_videos_are_refused_in_one_line(name: str) -> None:
 @needs_shared
 def test_ten_bit_colour_is_read() -> None:
     assert read_video(DATA / "hostile" / "ten_bit_444.mp4").frames_THWC.shape == (30, 512, 512, 3)
+
+
+def test_metadata_that_are_no_text_do_not_hinder_reading(tmp_path: Path) -> None:
+    path = tmp_path / "v.mp4"
+    write_video(path, numbered(5), 24.0, comment="PLAIN TEXT")
+    content = path.read_bytes()
+    assert content.count(b"PLAIN TEXT") == 1
+    path.write_bytes(content.replace(b"PLAIN TEXT", b"\xc0\xff\x80IN TEXT"))
+    assert [number_of(frame) for frame in read_video(path).frames_THWC] == list(range(5))
+    assert ClipReader(path).read([3]).shape == (1, 48, 64, 3)
