@@ -3,7 +3,6 @@
 T: frames; H, W: pixels; C: RGB.
 """
 
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -13,18 +12,17 @@ import numpy as np
 
 from faceanim.media.image import read_image
 from faceanim.media.sound import Soundtrack, has_sound
-from faceanim.media.video import TimedFrame, average_rate, iter_video, video_info
+from faceanim.media.video import iter_video
 from faceanim.pipelines.framing import Framing, frame_head
-from faceanim.pose.from_video import one_person
-from faceanim.pose.gaps import fill_gaps
-from faceanim.pose.landmarks import FaceLandmarker, Landmarks
+from faceanim.pose.from_video import find_person
+from faceanim.pose.gaps import fill_short_gaps
+from faceanim.pose.landmarks import FaceLandmarker
 from faceanim.pose.retarget import Mode
 from faceanim.pose.sequence import PoseSequence
+from faceanim.pose.smoothing import smooth
 
-_CHUNK = 16  # frames held in memory at a time
-_MOST_LOST = 0.5  # share of frames without a face that is filled; beyond, the motion would be invented
-
-log = logging.getLogger(__name__)
+_LONGEST_GAP = 1.0  # seconds without the face that are filled; beyond, the motion would be invented
+_SMOOTHING = 0.3  # seconds
 
 
 @dataclass(frozen=True)
@@ -59,6 +57,8 @@ def read_motion(
     fps: float | None = None,
     max_frames: int | None = None,
     crop: bool = True,
+    longest_gap: float = _LONGEST_GAP,
+    smoothing: float = _SMOOTHING,
     reference_points: np.ndarray | None = None,
     mode: Mode = "absolute",
     pipeline: str | Path = "",
@@ -67,8 +67,9 @@ def read_motion(
 ) -> Motion:
     """The motion that one of driving, poses, template and audio gives: the one place where they become poses.
 
-    size: (height, width) of the video. reference_points: (68, 2) of the reference at this size; only driving and poses
-    under mode="absolute" do without. With audio, template moves the head; speech, pipeline, seed: see
+    size: (height, width) of the video. crop, smoothing: of driving, longest_gap: of driving and poses, see
+    ``motion_from_video``. reference_points: (68, 2) of the reference at this size; only driving and poses under
+    mode="absolute" do without. With audio, template moves the head; speech, pipeline, seed: see
     ``speech_poses``. Raises ValueError for none or several of the four, and for what cannot drive.
     """
     check_one(driving=driving, poses=poses, template=template, audio=audio)
@@ -82,9 +83,9 @@ def read_motion(
     if template is not None:
         return Motion(template_poses(template, reference_points, size, fps, max_frames))
     if driving is not None:
-        motion = motion_from_video(driving, landmarker, fps, max_frames, crop, size)
+        motion = motion_from_video(driving, landmarker, fps, max_frames, crop, size, longest_gap, smoothing)
     else:
-        motion = motion_from_poses(poses, max_frames, size)
+        motion = motion_from_poses(poses, max_frames, size, longest_gap)
     return retargeted(motion, reference_points, size, mode)
 
 
@@ -131,7 +132,7 @@ def find_reference(
     if not found.found.all():
         raise ValueError(f"no face found in the {name}")
     framing = frame_head(name, found.points, width, height, size, crop)
-    points = framing.poses(_poses(found, 1.0, width, height, name)).points[0]
+    points = framing.poses(PoseSequence(found.points, found.confidence, 1.0, width, height)).points[0]
     return Reference(framing.cut(picture_HWC), points, picture_HWC, framing)
 
 
@@ -142,65 +143,38 @@ def motion_from_video(
     max_frames: int | None = None,
     crop: bool = True,
     size: tuple[int, int] = (512, 512),
+    longest_gap: float = _LONGEST_GAP,
+    smoothing: float = _SMOOTHING,
 ) -> Motion:
     """The motion of one person in a video, resampled to `fps` (None: its own rate), its first frames at most.
 
-    Of several people the one who is seen longest (see `one_person`). crop: one rectangle around the head for the whole
-    video; else it has to have the shape of `size` already. Frames without that face are filled from their neighbours,
-    with a warning; ValueError where more than half of them are lost.
+    Of several people the one who is seen longest (see `find_person`). crop: one rectangle around the head for the whole
+    video; else it has to have the shape of `size` already. longest_gap: seconds without that face that are filled from
+    the neighbours, with a warning; ValueError for longer ones (see `fill_short_gaps`). smoothing: seconds over which
+    all but lips and lids are smoothed (see `smooth`); 0: none.
     """
-    pieces, seconds, height, width = [], 0.0, 0, 0
-    for chunk in _chunks(_frames(path, fps, max_frames)):
-        pieces.append(landmarker.detect(np.stack([frame.image_HWC for frame in chunk])))
-        height, width = chunk[-1].image_HWC.shape[:2]
-        seconds = chunk[-1].seconds
-    found = Landmarks.concatenate(pieces)
-    if not found.found.any():
-        raise ValueError(f"no face found in any of {len(found)} frames of the driving video {path}")
-    rate = fps or average_rate(seconds, len(found), video_info(path).fps)
-    name = f"driving video {path}"
-    seen = one_person(_poses(found, rate, width, height, str(path)))
-    framing = frame_head(name, seen.points, width, height, size, crop)
-    poses = _filled(seen, name)
+    name = f"video {path}"
+    seen = find_person(path, landmarker, fps, max_frames, longest_gap)
+    framing = frame_head(name, seen.points, seen.width, seen.height, size, crop)
+    poses = smooth(fill_short_gaps(seen, longest_gap, name), smoothing)
 
     def real_frames() -> Iterator[np.ndarray]:
-        for frame in _frames(path, fps, max_frames):
+        for frame in islice(iter_video(path, fps), max_frames):
             yield framing.cut(frame.image_HWC)
 
     return Motion(framing.poses(poses), real_frames, Soundtrack(Path(path)) if has_sound(path) else None)
 
 
 def motion_from_poses(
-    path: str | Path, max_frames: int | None = None, size: tuple[int, int] = (512, 512)
+    path: str | Path,
+    max_frames: int | None = None,
+    size: tuple[int, int] = (512, 512),
+    longest_gap: float = _LONGEST_GAP,
 ) -> Motion:
     """A saved pose sequence at its own rate, of a frame of the video's shape; gaps are filled as in
-    `motion_from_video`."""
-    poses = PoseSequence.load(path)[:max_frames]
+    `motion_from_video`, nothing is smoothed."""
+    poses, name = PoseSequence.load(path)[:max_frames], f"poses {path}"
     if not poses.found.any():
-        raise ValueError(f"no face in any of {len(poses)} frames of the poses {path}")
-    framing = frame_head(f"poses {path}", poses.points, poses.width, poses.height, size, crop=False)
-    return Motion(framing.poses(_filled(poses, f"poses {path}")))
-
-
-def _filled(poses: PoseSequence, name: str) -> PoseSequence:
-    lost = int((~poses.found).sum())
-    if lost > _MOST_LOST * len(poses):
-        raise ValueError(
-            f"{name}: expected a face in at least half of {len(poses)} frames, got one in {len(poses) - lost}"
-        )
-    if lost:
-        log.warning(f"{name}: {lost} of {len(poses)} frames have no face; filled from their neighbours")
-    return fill_gaps(poses)
-
-
-def _poses(found: Landmarks, fps: float, width: int, height: int, source: str) -> PoseSequence:
-    return PoseSequence(found.points, found.confidence, fps, width, height, source)
-
-
-def _frames(path: str | Path, fps: float | None, max_frames: int | None) -> Iterator[TimedFrame]:
-    return islice(iter_video(path, fps), max_frames)
-
-
-def _chunks(frames: Iterator[TimedFrame]) -> Iterator[list[TimedFrame]]:
-    while chunk := list(islice(frames, _CHUNK)):
-        yield chunk
+        raise ValueError(f"no face in any of {len(poses)} frames of the {name}")
+    framing = frame_head(name, poses.points, poses.width, poses.height, size, crop=False)
+    return Motion(framing.poses(fill_short_gaps(poses, longest_gap, name)))

@@ -31,6 +31,8 @@ class InferenceOptions:
     retarget: str
     jobs: str | None
     crop: bool
+    longest_gap: float
+    smoothing: float
     height: int | None
     width: int | None
     fps: float | None
@@ -79,6 +81,9 @@ class InferenceOptions:
             raise ValueError(f"fps: expected a rate above 0 and at most 1000, or null, got {self.fps}")
         if (self.height is None) != (self.width is None):
             raise ValueError(f"height, width: expected both or none, got {self.height} and {self.width}")
+        for name in ("longest_gap", "smoothing"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}: expected seconds of 0 or more, got {getattr(self, name)}")
         for name in ("steps", "decode_batch"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected 1 or more, got {getattr(self, name)}")

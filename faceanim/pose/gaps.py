@@ -1,11 +1,16 @@
 """Frames in which no face was found, filled from those in which one was. T: frames."""
 
+import logging
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from faceanim.pose.sequence import PoseSequence
+
+_MOST_LOST = 0.5  # share of frames without a face that is filled; beyond, the motion would be invented
+
+log = logging.getLogger(__name__)
 
 
 class Gap(NamedTuple):
@@ -22,17 +27,15 @@ def gaps(poses: PoseSequence) -> list[Gap]:
     return [Gap(int(start), int(stop)) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def fill_gaps(poses: PoseSequence, longest: int | None = None) -> PoseSequence:
+def fill_gaps(poses: PoseSequence) -> PoseSequence:
     """Give frames without a face one: linear in time between the nearest faces, the nearest one at the ends.
 
-    longest: gaps of more frames stay as they are; None fills all. Found frames stay as they are; filled ones keep their
-    confidence of 0. ValueError where no frame has a face.
+    Found frames stay as they are; filled ones keep their confidence of 0. ValueError where no frame has a face.
     """
     known = np.flatnonzero(poses.found)
     if len(known) == 0:
         raise ValueError(f"pose sequence: expected a face in at least one of {len(poses)} frames, got none")
-    short = [gap for gap in gaps(poses) if longest is None or gap.stop - gap.start <= longest]
-    missing = np.concatenate([np.arange(*gap) for gap in short]) if short else np.empty(0, int)
+    missing = np.flatnonzero(~poses.found)
     after = np.searchsorted(known, missing)
     left, right = known[np.maximum(after - 1, 0)], known[np.minimum(after, len(known) - 1)]
     left = np.where(after == 0, right, left)
@@ -41,3 +44,36 @@ def fill_gaps(poses: PoseSequence, longest: int | None = None) -> PoseSequence:
     points = poses.points.copy()
     points[missing] = (1 - share) * poses.points[left] + share * poses.points[right]
     return replace(poses, points=points)
+
+
+def fill_short_gaps(poses: PoseSequence, longest: float, name: str, start: float = 0.0) -> PoseSequence:
+    """`fill_gaps` for gaps of at most `longest` seconds, those at the ends too, with a warning that says when.
+
+    ValueError for a longer one, and where more than half of the frames have no face. name: what to call it there.
+    start: the time of the first frame in it, seconds.
+    """
+    if longest < 0:
+        raise ValueError(f"longest_gap: expected seconds of 0 or more, got {longest:g}")
+    missing, lost = gaps(poses), int((~poses.found).sum())
+    too_long = [gap for gap in missing if gap.stop - gap.start > longest * poses.fps + 1e-6]
+    if too_long:
+        raise ValueError(
+            f"{name}: the face is not seen {_when(too_long, poses.fps, start)}; expected no gap of more than "
+            f"{longest:g} s: cut it, or allow longer ones by longest_gap"
+        )
+    if lost > _MOST_LOST * len(poses):
+        raise ValueError(
+            f"{name}: expected a face in at least half of {len(poses)} frames, got one in {len(poses) - lost}"
+        )
+    if missing:
+        when = _when(missing, poses.fps, start)
+        log.warning(
+            "%s: %d of %d frames have no face, %s; filled from their neighbours", name, lost, len(poses), when
+        )
+    return fill_gaps(poses)
+
+
+def _when(missing: list[Gap], fps: float, start: float) -> str:
+    spans = [f"{start + gap.start / fps:.2f} to {start + gap.stop / fps:.2f} s" for gap in missing[:3]]
+    more = f" and {len(missing) - 3} more times" if len(missing) > 3 else ""
+    return f"from {', '.join(spans)}{more}"

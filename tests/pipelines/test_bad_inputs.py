@@ -87,23 +87,28 @@ REFUSED = {
 }
 
 
+@pytest.fixture
+def infer_with(command, pipeline_folder, files, tmp_path):
+    """Run infer.py with good files, but for the one that is named: reference=, driving= or poses=<file>."""
+
+    def run(given: str, *options: str) -> tuple[int, str]:
+        name, _, file = given.partition("=")
+        if file.startswith("hostile/") and not HOSTILE.is_dir():
+            pytest.skip("the shared hostile files are not here")
+        inputs = {"reference": files / "good.png", "driving": files / "good.mp4", name: files / file}
+        if name == "poses":
+            del inputs["driving"]
+        given_files = [f"{key}={path}" for key, path in inputs.items()]
+        fixed = (f"pipeline={pipeline_folder}", f"output={tmp_path / 'out.mp4'}", "steps=1", "device=cpu")
+        code, _, err = command("infer.py", *fixed, *given_files, *options)
+        return code, err
+
+    return run
+
+
 @pytest.mark.parametrize("given", REFUSED)
-def test_what_cannot_be_used_is_one_line_and_leaves_nothing(command, pipeline_folder, files, tmp_path, given):
-    name, _, file = given.partition("=")
-    if file.startswith("hostile/") and not HOSTILE.is_dir():
-        pytest.skip("the shared hostile files are not here")
-    inputs = {"reference": files / "good.png", "driving": files / "good.mp4", name: files / file}
-    if name == "poses":
-        del inputs["driving"]
-    options = [f"{key}={path}" for key, path in inputs.items()]
-    code, _, err = command(
-        "infer.py",
-        f"pipeline={pipeline_folder}",
-        f"output={tmp_path / 'out.mp4'}",
-        "steps=1",
-        "device=cpu",
-        *options,
-    )
+def test_what_cannot_be_used_is_one_line_and_leaves_nothing(infer_with, tmp_path, given):
+    code, err = infer_with(given)
     assert code == 2 and len(err.strip().splitlines()) == 1, err
     assert REFUSED[given] in err
     assert list(tmp_path.iterdir()) == []
@@ -119,23 +124,7 @@ def test_what_cannot_be_used_is_one_line_and_leaves_nothing(command, pipeline_fo
         ("driving=hostile/vfr.mp4", None),
     ],
 )
-def test_what_has_a_way_out_gives_a_video(command, pipeline_folder, files, tmp_path, given, n_frames):
-    name, _, file = given.partition("=")
-    if file.startswith("hostile/") and not HOSTILE.is_dir():
-        pytest.skip("the shared hostile files are not here")
-    inputs = {"reference": files / "good.png", "driving": files / "good.mp4", name: files / file}
-    if name == "poses":
-        del inputs["driving"]
-    options = [f"{key}={path}" for key, path in inputs.items()]
-    code, _, err = command(
-        *(
-            "infer.py",
-            f"pipeline={pipeline_folder}",
-            f"output={tmp_path / 'out.mp4'}",
-            "steps=1",
-            "device=cpu",
-        ),
-        *("max_frames=8", *options),
-    )
+def test_what_has_a_way_out_gives_a_video(infer_with, tmp_path, given, n_frames):
+    code, err = infer_with(given, "max_frames=8")
     assert code == 0, err
     assert described(tmp_path / "out.mp4")[0] == (n_frames or 8)

@@ -6,6 +6,7 @@ from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.video import read_video, write_video
 from faceanim.pipelines.driving import motion_from_video
 from faceanim.pose.landmarks import landmarker
+from faceanim.pose.measures import lip_aperture
 
 
 def test_a_face_elsewhere_for_a_moment_does_not_drive(tmp_path, caplog):
@@ -21,3 +22,12 @@ def test_a_face_elsewhere_for_a_moment_does_not_drive(tmp_path, caplog):
     assert np.flatnonzero(motion.poses.confidence == 0).tolist() == [4, 5]
     steps = np.linalg.norm(np.diff(motion.poses.points.mean(1), axis=0), axis=1)
     assert steps.max() < 8  # of 64 pixels: nobody jumps to the other side
+
+
+def test_smoothing_takes_the_head_s_jitter_and_leaves_the_lips(tmp_path):
+    write_video(tmp_path / "clip.mp4", read_video(demo_clip_path()).frames_THWC[:24, :, :192], 24)
+    given = (tmp_path / "clip.mp4", landmarker("dlib"))
+    plain, smoothed = (motion_from_video(*given, smoothing=seconds).poses for seconds in (0, 0.3))
+    roughness = [np.abs(np.diff(poses.points[:, 17:36], 3, axis=0)).mean() for poses in (plain, smoothed)]
+    assert roughness[1] < 0.6 * roughness[0]
+    assert np.corrcoef(lip_aperture(plain.points), lip_aperture(smoothed.points))[0, 1] > 0.99

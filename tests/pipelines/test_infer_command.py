@@ -98,13 +98,17 @@ def test_saved_poses_drive_at_their_own_rate_and_guidance_and_seed_matter(infer,
     assert code == 0 and described(tmp_path / "out.mp4")[1] == 3 * 64  # no real frames to show
 
 
-def test_frames_without_a_face_are_filled_up_to_half_of_them(infer, demo_frames, tmp_path):
+def test_short_gaps_are_filled_up_to_half_of_the_frames_and_longer_ones_refused(infer, demo_frames, tmp_path):
     faces, noise = demo_frames[:5].copy(), np.random.default_rng(0).integers(0, 256, demo_frames[:5].shape)
     faces[2:4] = noise[2:4]
     write_video(tmp_path / "gaps.mp4", faces, 24.0)
     code, out, err = infer(f"driving={tmp_path / 'gaps.mp4'}")
     assert code == 0, err
-    assert "2 of 5 frames have no face; filled from their neighbours" in out
+    assert "2 of 5 frames have no face, from 0.08 to 0.17 s; filled from their neighbours" in out
+    code, _, err = infer(f"driving={tmp_path / 'gaps.mp4'}", "longest_gap=0.05")
+    assert (
+        code == 2 and "the face is not seen from 0.08 to 0.17 s; expected no gap of more than 0.05 s" in err
+    )
     assert described(tmp_path / "out.mp4")[0] == 5
 
     faces[1] = noise[1]
@@ -146,6 +150,8 @@ def chosen(**changes) -> InferenceOptions:
         ({"sheet": "sheet.jpg"}, "sheet: expected a name that ends in .png, got sheet.jpg"),
         ({"fps": 0.0}, "fps: expected more than 0"),
         ({"fps": 2000.0}, "fps: expected a rate above 0 and at most 1000"),
+        ({"longest_gap": -1.0}, "longest_gap: expected seconds of 0 or more, got -1"),
+        ({"smoothing": -0.1}, "smoothing: expected seconds of 0 or more, got -0.1"),
         ({"steps": 0}, "steps: expected 1 or more, got 0"),
         ({"decode_batch": 0}, "decode_batch: expected 1 or more, got 0"),
         ({"seed": -1}, "seed: expected 0 or more, got -1"),
@@ -252,7 +258,7 @@ def test_a_tiny_decoder_decodes_in_the_codecs_place(infer, driving, tmp_path):
 
 def test_motion_without_any_face_or_in_a_frame_that_is_not_square_is_refused(tmp_path):
     write_video(tmp_path / "grey.mp4", np.full((3, 96, 96, 3), 128, np.uint8), 24.0)
-    with pytest.raises(ValueError, match="no face found in any of 3 frames of the driving video"):
+    with pytest.raises(ValueError, match="no face found in any of 3 frames of the video"):
         motion_from_video(tmp_path / "grey.mp4", landmarker("dlib"))
     points = np.random.default_rng(0).uniform(0, 50, (2, 68, 2)).astype(np.float32)
     PoseSequence(points, np.ones(2, np.float32), 24.0, 64, 48).save(tmp_path / "wide.npz")

@@ -37,7 +37,9 @@ def test_who_comes_back_in_time_is_the_same_person_and_after_long_another():
     points[30:40] = np.nan
     assert one_person(PoseSequence(points, poses.confidence, 24, 512, 512)).found.sum() == 134
     points[30:70] = np.nan
-    assert one_person(PoseSequence(points, poses.confidence, 24, 512, 512)).found.sum() == 74
+    away = PoseSequence(points, poses.confidence, 24, 512, 512)
+    assert one_person(away).found.sum() == 74
+    assert one_person(away, patience=2.0).found.sum() == 104
 
 
 def test_gaps_are_listed():
@@ -61,7 +63,7 @@ def test_short_gaps_are_filled_and_long_ones_are_an_error_that_says_when(interru
     poses = poses_from_video(interrupted, dlib)
     assert poses.fps == 25 and poses.found.all() and len(poses) == 18
     assert (poses.width, poses.height) == (192, 144)
-    assert "no face from 0.40 to 0.52 s; filled" in caplog.text
+    assert "3 of 18 frames have no face, from 0.40 to 0.52 s; filled" in caplog.text
     assert poses.confidence[8:11].max() == 0
     with pytest.raises(
         ValueError, match=r"not seen from 0\.40 to 0\.52 s; expected no gap of more than 0\.1 s"
