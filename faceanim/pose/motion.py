@@ -18,6 +18,7 @@ _AROUND = 2  # frames to either side of the calmest one: their mean is the neutr
 _SHUT = 3.0  # an eye so many times narrower than an average one is taken for shut, and its usual opening for unknown
 _UPPER_SHARE = 0.2  # of the way to a closed mouth that the upper lip makes
 _CHIN_FOLLOWS = 0.6  # of the lower lip's way
+_ROUNDS = 2  # until heads look turned as they should, to 0.1 degrees
 _OUTER_UPPER, _OUTER_LOWER, _CHIN = [50, 51, 52], [56, 57, 58], [6, 7, 8, 9, 10]
 
 
@@ -165,14 +166,28 @@ def show_motion(motion: FaceMotion, head: Head, width: int, height: int, source:
     shapes[..., :2] += expression
     _uncross(shapes)
     rotation = rotations(angles(head.rotation[None]) + motion.turn[seen])
+    place = head.scale * np.exp(motion.zoom[seen]), head.centre + head.scale * motion.shift[seen]
     points = np.full((len(motion), 68, 2), np.nan, np.float32)
-    points[seen] = project(
-        shapes,
-        rotation,
-        head.scale * np.exp(motion.zoom[seen]),
-        head.centre + head.scale * motion.shift[seen],
-    )
+    points[seen] = project(shapes, _kept(rotation, shapes, place, shape), *place)
     return PoseSequence(points, motion.confidence.astype(np.float32), motion.fps, width, height, source)
+
+
+def _kept(
+    rotation_T33: np.ndarray,
+    shapes_T68x3: np.ndarray,
+    place: tuple[np.ndarray, np.ndarray],
+    shape_68x3: np.ndarray,
+) -> np.ndarray:
+    """Rotations (T, 3, 3) with which the faces look turned as `rotation_T33` says.
+
+    What eyes and nose do besides is no turn of the driver's head, but on another head, turned otherwise, would look
+    like one. place: scales and centres, see `project`.
+    """
+    kept = rotation_T33
+    for _ in range(_ROUNDS if len(kept) else 0):
+        looks, *_ = fit_head(project(shapes_T68x3, kept, *place), shape_68x3)
+        kept = rotation_T33 @ looks.transpose(0, 2, 1) @ kept
+    return kept
 
 
 def _straightened(
