@@ -16,6 +16,7 @@ from faceanim.metrics.prepared_clips import MissingClip, PreparedClips, hash_fil
 from faceanim.metrics.protocol import Protocol
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.device import choose_device
+from faceanim.pose.retarget import retarget
 
 _SAME_RATE = 0.02  # of the rate: containers round
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi")
@@ -71,7 +72,8 @@ def candidate(
 
 
 class AnimatedClips:
-    """A pipeline that animates each clip's reference with the driving clip's landmarks."""
+    """A pipeline that animates each clip's reference with the driving clip's landmarks, retargeted as the protocol
+    says."""
 
     kind = "pipeline"
 
@@ -105,6 +107,8 @@ class AnimatedClips:
     def produce(self, clip: EvaluationClip, sound: bool) -> ClipFrames:
         real_THW3, poses = self.prepared.read(clip.clip_id, self.protocol.max_frames)
         reference_HW3, reference_points = self.prepared.read_reference(clip.clip_id)
+        height, width = real_THW3.shape[1:3]
+        poses = retarget(poses, reference_points, width, height, self.protocol.retarget)
         generated_THW3 = self.pipeline(
             reference_HW3,
             reference_points,
@@ -113,7 +117,6 @@ class AnimatedClips:
             guidance_scale=self.protocol.guidance_scale,
             seed=self.protocol.seed,
         )
-        height, width = real_THW3.shape[1:3]
         same_person = self.prepared.jobs[clip.clip_id].same_person
         sound_N = self.prepared.read_sound(clip.clip_id, len(poses) / poses.fps) if sound else None
         drawn = poses.draw(height, width)

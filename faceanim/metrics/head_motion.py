@@ -8,14 +8,15 @@ from faceanim.metrics.mean_over_frames import MeanOverFrames
 
 
 class PoseDistance(MeanOverFrames):
-    """Mean absolute difference of yaw, pitch and roll in degrees, see `pose_distance`."""
+    """Mean absolute difference of yaw, pitch and roll in degrees, see `pose_distance`; between two people, of how they
+    change."""
 
     higher_is_better = False
     needs_real = False
 
     def values(self, seen: Comparison) -> Tensor:
         """(T,)"""
-        return pose_distance(seen.real.points, seen.generated.points)
+        return pose_distance(seen.real.points, seen.generated.points, not seen.same_person)
 
 
 class ExpressionDistance(MeanOverFrames):

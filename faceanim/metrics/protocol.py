@@ -6,13 +6,16 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Self, get_args
+
+from faceanim.pose.retarget import Mode
 
 TASKS = ("self", "cross")
 CROPS = ("stabilised_square", "none")
 REFERENCES = ("source", "clip")
 IDENTITIES = ("dlib", "arcface")
 FVD_NETWORKS = ("i3d", "videomae")
+RETARGETS = get_args(Mode)
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Protocol:
     split: of the prepared clips that are evaluated. clips: their frozen ids, or those of source videos, whose first
     clip is meant; None: all of the split. pairs, of cross: (clip whose first frame is the reference, clip that drives);
     None: drawn by pairing_seed from the clips.
+    retarget: how the driving landmarks are brought onto the reference's face, see `retarget`.
     max_frames: at most so many from each clip's start, None for all. fps, size (pixels, square): what clips must have,
     None: whatever they have. crop: how clips were cut from their videos: stabilised_square is the preparation's; none
     where nothing is known.
@@ -45,6 +49,7 @@ class Protocol:
     clips: list[str] | None = None
     pairs: list[list[str]] | None = None
     pairing_seed: int = 0
+    retarget: str = "absolute"
     max_frames: int | None = None
     fps: float | None = None
     size: int | None = None
@@ -66,6 +71,7 @@ class Protocol:
             "task": TASKS,
             "crop": CROPS,
             "reference": REFERENCES,
+            "retarget": RETARGETS,
             "identity": IDENTITIES,
             "fvd_network": FVD_NETWORKS,
         }
@@ -91,7 +97,13 @@ class Protocol:
         """The protocol for videos made elsewhere: how, is unknown; all of each video is measured."""
         unknown = ("split", "clips", "pairs", "max_frames", "steps", "guidance_scale", "seed", "fps", "size")
         return dataclasses.replace(
-            self, name="predictions", task="self", reference="clip", crop="none", **dict.fromkeys(unknown)
+            self,
+            name="predictions",
+            task="self",
+            reference="clip",
+            retarget="absolute",
+            crop="none",
+            **dict.fromkeys(unknown),
         )
 
     @property

@@ -24,7 +24,7 @@ def named(name: str) -> Protocol:
 
 def test_the_hash_is_a_known_constant_and_does_not_depend_on_the_order_of_clips():
     assert PROTOCOL.stamp(CLIPS) == PROTOCOL.stamp(reversed(CLIPS))
-    assert PROTOCOL.hash == "386a70c7d483376c21e1e2ef9122294b5986e350fd62bc71e95bc9e861ef3161"
+    assert PROTOCOL.hash == "085f8a0cb8ae9da2fa7feab77ee3ad02a99292d89bc35d1bd8ee3e0dcf9ad8a3"
     assert PROTOCOL.stamp(CLIPS).data == "503ec4b3efe348f52f9d6170b417cc63f42d2e82bf3fe12ce39e30c47df20b19"
 
 
@@ -32,6 +32,7 @@ def test_the_hash_is_a_known_constant_and_does_not_depend_on_the_order_of_clips(
     "change",
     [
         {"reference": "clip"},
+        {"retarget": "relative"},
         {"seed": 1},
         {"max_frames": None},
         {"version": 2},
@@ -51,6 +52,7 @@ def test_other_content_or_another_clip_is_another_hash():
     ("change", "message"),
     [
         ({"reference": "driving"}, r"protocol.reference: expected one of source, clip, got 'driving'"),
+        ({"retarget": "same"}, "protocol.retarget: expected one of absolute, aligned, relative, got 'same'"),
         ({"task": "both"}, "protocol.task: expected one of self, cross"),
         ({"steps": 0}, r"protocol.steps: expected 1 or more, got 0"),
         ({"extractors": {"i3d": "abc"}}, "protocol.extractors.i3d: expected a sha256, got 'abc'"),
@@ -76,4 +78,5 @@ def test_a_result_without_its_hashes_cannot_be_written(tmp_path):
 def test_every_protocol_file_is_a_protocol_of_its_own_name(name):
     protocol = named(name)
     assert protocol.name == name and len(protocol.extractors) >= 6
+    assert protocol.retarget == ("relative" if protocol.task == "cross" else "absolute")
     assert protocol.for_videos().hash != protocol.hash
