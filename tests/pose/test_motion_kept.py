@@ -11,7 +11,7 @@ from faceanim.media.image import read_image
 from faceanim.pose.from_video import find_person
 from faceanim.pose.gaps import fill_gaps
 from faceanim.pose.head_pose import head_angles
-from faceanim.pose.landmarks import landmarker
+from faceanim.pose.landmarks import landmarker, with_depth
 from faceanim.pose.measures import lip_aperture
 from faceanim.pose.retarget import retarget
 from faceanim.pose.sequence import PoseSequence
@@ -54,7 +54,11 @@ def check_kept(backend: str, clips: Sequence[str] = (), photos: Sequence[str] = 
     for path in files("clips", clips):
         poses = fill_gaps(find_person(path, finder, fps))
         for name, found in faces.items():
-            check_pair(poses, retarget(poses, found.points[0], 512, 512), f"{path.stem} on {name}")
+            check_pair(
+                poses,
+                retarget(poses, with_depth(found.points, found.depth)[0], 512, 512),
+                f"{path.stem} on {name}",
+            )
 
 
 def check_pair(poses: PoseSequence, made: PoseSequence, pair: str) -> None:

@@ -107,7 +107,7 @@ def test_mistakes_are_named():
     poses = compose("nodding")
     with pytest.raises(ValueError, match="expected one of absolute, aligned, relative, got 'same'"):
         retarget(poses, somebody().points, WIDTH, HEIGHT, "same")
-    with pytest.raises(ValueError, match=r"expected \(68, 2\) points of a face, got \(5, 2\)"):
+    with pytest.raises(ValueError, match=r"expected \(68, 2\) or \(68, 3\) points of a face, got \(5, 2\)"):
         retarget(poses, np.zeros((5, 2)), WIDTH, HEIGHT)
     with pytest.raises(ValueError, match="expected a face in the picture, got none"):
         retarget(poses, np.full((68, 2), np.nan), WIDTH, HEIGHT)
