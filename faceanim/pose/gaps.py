@@ -58,7 +58,7 @@ def fill_short_gaps(poses: PoseSequence, longest: float, name: str, start: float
     if too_long:
         raise ValueError(
             f"{name}: the face is not seen {_when(too_long, poses.fps, start)}; expected no gap of more than "
-            f"{longest:g} s: cut it, or allow longer ones by longest_gap"
+            f"{longest:g} s: cut it (max_frames), or allow longer ones (longest_gap)"
         )
     if lost > _MOST_LOST * len(poses):
         raise ValueError(

@@ -18,11 +18,7 @@ _AROUND = 2  # frames to either side of the calmest one: their mean is the neutr
 _SHUT = 3.0  # an eye so many times narrower than an average one is taken for shut, and its usual opening for unknown
 _UPPER_SHARE = 0.2  # of the way to a closed mouth that the upper lip makes
 _CHIN_FOLLOWS = 0.6  # of the lower lip's way
-_STILL = [
-    *NOSE,
-    *RIGHT_EYE,
-    *LEFT_EYE,
-]  # by which a face's depth and the average one are laid over each other
+_STILL = [*NOSE, *RIGHT_EYE, *LEFT_EYE]  # by them a face's depth is laid over the average one
 _OWN_DEPTH = 0.5  # see `_shapes`
 _ROUNDS = 2  # until heads look turned as they should, to 0.1 degrees
 _OUTER_UPPER, _OUTER_LOWER, _CHIN = [50, 51, 52], [56, 57, 58], [6, 7, 8, 9, 10]
