@@ -1,7 +1,7 @@
 """Does the person stay the person over minutes? python -m benchmarks.drift pipeline=... reference=... poses=..."""
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -77,7 +77,7 @@ def there_and_back(poses: PoseSequence, T: int, fps: float) -> PoseSequence:
     n = len(poses)
     order = np.arange(T) % max(1, 2 * (n - 1))
     order = np.where(order < n, order, 2 * (n - 1) - order)
-    return replace(poses, points=poses.points[order], confidence=poses.confidence[order], fps=float(fps))
+    return poses.with_landmarks(poses.landmarks[order], confidence=poses.confidence[order], fps=float(fps))
 
 
 def measure(

@@ -8,6 +8,7 @@ from faceanim.app.settings import Limits
 from faceanim.pose.head_pose import head_angles
 
 _TURNED = (30.0, 25.0, 25.0)  # degrees of yaw, pitch and roll from which on a photo is warned of
+_LEVEL = 7.0  # degrees of pitch that are measured of a face that looks into the camera
 _TINY = 0.5  # of the video's side: a head cut out of fewer pixels looks soft
 _WHAT = {"photo": "photo", "video": "video", "speech": "sound"}
 _TRY = {
@@ -88,7 +89,7 @@ def of_photo(points_68x2: np.ndarray, crop_pixels: int, size: int, n_faces: int)
         words.append(
             f"The head is turned to the side by about {abs(yaw):.0f} degrees. One from the front is better."
         )
-    if abs(pitch) > _TURNED[1]:
+    if abs(pitch - _LEVEL) > _TURNED[1]:
         words.append("The face looks up or down. One that looks straight into the camera is better.")
     if abs(roll) > _TURNED[2]:
         words.append("The head is tilted. An upright one is better.")

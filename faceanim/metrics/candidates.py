@@ -72,8 +72,8 @@ def candidate(
 
 
 class AnimatedClips:
-    """A pipeline that animates each clip's reference with the driving clip's landmarks, brought onto its face as the
-    protocol says."""
+    """A pipeline that animates each clip's reference with the driving clip's landmarks, retargeted as the protocol
+    says."""
 
     kind = "pipeline"
 

@@ -8,10 +8,8 @@ from faceanim.metrics.mean_over_frames import MeanOverFrames
 
 
 class PoseDistance(MeanOverFrames):
-    """Mean absolute difference of yaw, pitch and roll in degrees, see `pose_distance`.
-
-    Between two people each head is compared with its own mean.
-    """
+    """Mean absolute difference of yaw, pitch and roll in degrees, see `pose_distance`; between two people, of how they
+    change."""
 
     higher_is_better = False
     needs_real = False

@@ -15,6 +15,7 @@ CROPS = ("stabilised_square", "none")
 REFERENCES = ("source", "clip")
 IDENTITIES = ("dlib", "arcface")
 FVD_NETWORKS = ("i3d", "videomae")
+RETARGETS = get_args(Mode)
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,11 @@ class Protocol:
     split: of the prepared clips that are evaluated. clips: their frozen ids, or those of source videos, whose first
     clip is meant; None: all of the split. pairs, of cross: (clip whose first frame is the reference, clip that drives);
     None: drawn by pairing_seed from the clips.
+    retarget: how the driving landmarks are brought onto the reference's face, see `retarget`.
     max_frames: at most so many from each clip's start, None for all. fps, size (pixels, square): what clips must have,
     None: whatever they have. crop: how clips were cut from their videos: stabilised_square is the preparation's; none
     where nothing is known.
-    steps, guidance_scale, seed: of the sampling. retarget: how the driving landmarks come onto the reference's face,
-    see ``pose.retarget``.
+    steps, guidance_scale, seed: of the sampling.
     landmarks: the backend that finds the faces in real and generated frames alike. identity: the face embedding;
     identity_every: of so many frames one is embedded. fvd_network, fvd_frames: FVD's network, and how many frames it
     sees at a time.
@@ -48,6 +49,7 @@ class Protocol:
     clips: list[str] | None = None
     pairs: list[list[str]] | None = None
     pairing_seed: int = 0
+    retarget: str = "absolute"
     max_frames: int | None = None
     fps: float | None = None
     size: int | None = None
@@ -55,7 +57,6 @@ class Protocol:
     steps: int | None = None
     guidance_scale: float | None = None
     seed: int | None = None
-    retarget: str = "absolute"
     landmarks: str = "dlib"
     identity: str = "dlib"
     identity_every: int = 1
@@ -70,7 +71,7 @@ class Protocol:
             "task": TASKS,
             "crop": CROPS,
             "reference": REFERENCES,
-            "retarget": get_args(Mode),
+            "retarget": RETARGETS,
             "identity": IDENTITIES,
             "fvd_network": FVD_NETWORKS,
         }
@@ -100,8 +101,8 @@ class Protocol:
             name="predictions",
             task="self",
             reference="clip",
-            crop="none",
             retarget="absolute",
+            crop="none",
             **dict.fromkeys(unknown),
         )
 

@@ -16,7 +16,7 @@ from faceanim.media.video import iter_video
 from faceanim.pipelines.framing import Framing, frame_head
 from faceanim.pose.from_video import find_person
 from faceanim.pose.gaps import fill_short_gaps
-from faceanim.pose.landmarks import FaceLandmarker
+from faceanim.pose.landmarks import FaceLandmarker, with_depth
 from faceanim.pose.retarget import Mode
 from faceanim.pose.sequence import PoseSequence
 from faceanim.pose.smoothing import smooth
@@ -28,12 +28,19 @@ _SMOOTHING = 0.3  # seconds
 @dataclass(frozen=True)
 class Reference:
     """The person to animate. image_HWC: uint8, of the video's size. points: (68, 2) landmarks in pixels of it.
-    picture_HWC: all of the photograph. framing: where in it the image lies."""
+    picture_HWC: all of the photograph. framing: where in it the image lies. depth: (68,) of the points, see
+    `Landmarks`."""
 
     image_HWC: np.ndarray
     points: np.ndarray
     picture_HWC: np.ndarray
     framing: Framing
+    depth: np.ndarray | None = None
+
+    @property
+    def landmarks(self) -> np.ndarray:
+        """(68, 2) points, or (68, 3) with their depth where it is known, for `retarget`."""
+        return with_depth(self.points, self.depth)
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,7 @@ def read_motion(
     """The motion that one of driving, poses, template and audio gives: the one place where they become poses.
 
     size: (height, width) of the video. crop, smoothing: of driving, longest_gap: of driving and poses, see
-    ``motion_from_video``. reference_points: (68, 2) of the reference at this size; only driving and poses under
+    ``motion_from_video``. reference_points: (68, 2 or 3) of the reference at this size; only driving and poses under
     mode="absolute" do without. With audio, template moves the head; speech, pipeline, seed: see
     ``speech_poses``. Raises ValueError for none or several of the four, and for what cannot drive.
     """
@@ -132,8 +139,10 @@ def find_reference(
     if not found.found.all():
         raise ValueError(f"no face found in the {name}")
     framing = frame_head(name, found.points, width, height, size, crop)
-    points = framing.poses(PoseSequence(found.points, found.confidence, 1.0, width, height)).points[0]
-    return Reference(framing.cut(picture_HWC), points, picture_HWC, framing)
+    face = PoseSequence(found.points, found.confidence, 1.0, width, height, depth=found.depth)
+    face = framing.poses(face)
+    depth = None if face.depth is None else face.depth[0]
+    return Reference(framing.cut(picture_HWC), face.points[0], picture_HWC, framing, depth)
 
 
 def motion_from_video(

@@ -1,6 +1,6 @@
 """Which part of a picture is animated: cut out, brought to the video's size, and put back. H, W: pixels; C: RGB."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -40,7 +40,7 @@ class Framing:
         """The same motion in the part at the video's size; `poses` are in the source picture."""
         corner = np.array([self.x, self.y], np.float32)
         points = rescale_points(poses.points - corner, (self.height, self.width), self.size)
-        return replace(poses, points=points, width=self.size[1], height=self.size[0])
+        return poses.placed(points, self.size[1] / self.width, self.size[1], self.size[0])
 
     def paste(self, generated_HWC: np.ndarray, picture_HWC: np.ndarray) -> np.ndarray:
         """A copy of the picture with the generated part in its place, its edges blended."""

@@ -43,7 +43,7 @@ class Animator:
             self.landmarker,
             size,
             **{name: getattr(options, name) for name in (*DRIVEN_BY, *_OF_MOTION)},
-            reference_points=reference.points,
+            reference_points=reference.landmarks,
             mode=options.retarget,
         )
         if options.dry_run:

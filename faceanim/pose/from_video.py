@@ -1,7 +1,6 @@
 """The pose sequence of one person in a video. T: frames."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -60,7 +59,7 @@ def find_person(
     if not found.found.any():
         raise ValueError(f"no face found in any of {len(found)} frames of the video {path}")
     rate = fps or average_rate(seconds, len(found), video_info(path).fps)
-    poses = PoseSequence(found.points, found.confidence, rate, width, height, Path(path).name)
+    poses = PoseSequence(found.points, found.confidence, rate, width, height, Path(path).name, found.depth)
     return one_person(poses, max(_PATIENCE_SECONDS, longest_gap))
 
 
@@ -86,9 +85,9 @@ def one_person(poses: PoseSequence, patience: float = _PATIENCE_SECONDS) -> Pose
         last_box[k], last_frame[k], track[t] = box, t, k
     counts = np.bincount(track[track >= 0], minlength=1)
     others = (track >= 0) & (track != counts.argmax())
-    points, confidence = poses.points.copy(), poses.confidence.copy()
-    points[others], confidence[others] = np.nan, 0
-    return replace(poses, points=points, confidence=confidence)
+    landmarks, confidence = poses.landmarks.copy(), poses.confidence.copy()
+    landmarks[others], confidence[others] = np.nan, 0
+    return poses.with_landmarks(landmarks, confidence=confidence)
 
 
 def _overlap(a: np.ndarray, b: np.ndarray) -> float:

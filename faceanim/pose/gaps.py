@@ -1,7 +1,6 @@
 """Frames in which no face was found, filled from those in which one was. T: frames."""
 
 import logging
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -41,9 +40,9 @@ def fill_gaps(poses: PoseSequence) -> PoseSequence:
     left = np.where(after == 0, right, left)
     share = (missing - left) / np.maximum(right - left, 1)
     share = np.where(right > left, share, 0.0)[:, None, None]
-    points = poses.points.copy()
-    points[missing] = (1 - share) * poses.points[left] + share * poses.points[right]
-    return replace(poses, points=points)
+    landmarks = poses.landmarks.copy()
+    landmarks[missing] = (1 - share) * landmarks[left] + share * landmarks[right]
+    return poses.with_landmarks(landmarks)
 
 
 def fill_short_gaps(poses: PoseSequence, longest: float, name: str, start: float = 0.0) -> PoseSequence:
@@ -59,7 +58,7 @@ def fill_short_gaps(poses: PoseSequence, longest: float, name: str, start: float
     if too_long:
         raise ValueError(
             f"{name}: the face is not seen {_when(too_long, poses.fps, start)}; expected no gap of more than "
-            f"{longest:g} s: cut it, or allow longer ones by longest_gap"
+            f"{longest:g} s: cut it (max_frames), or allow longer ones (longest_gap)"
         )
     if lost > _MOST_LOST * len(poses):
         raise ValueError(

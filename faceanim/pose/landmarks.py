@@ -14,11 +14,13 @@ BACKENDS = ("face_alignment", "dlib", "mediapipe", "dwpose")
 
 
 class Face(NamedTuple):
-    """One face of one frame, in its pixels. points: (68, 2). box: (4,) left, top, right, bottom."""
+    """One face of one frame, in its pixels. points: (68, 2). box: (4,) left, top, right, bottom. depth: (68,), see
+    `Landmarks`."""
 
     confidence: float
     points: np.ndarray
     box: np.ndarray
+    depth: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -29,17 +31,23 @@ class Landmarks:
     confidence: (T,) float32, 0 to 1; not comparable between backends.
     box: (T, 4) float32, left, top, right, bottom in pixels, as the face detector gave it; around the points
     where the backend has none.
+    depth: (T, 68) float32, how far each point lies behind the others, in pixels as x and y; which depth is 0 differs
+    from frame to frame. None where the backend has none, or found no face at all.
     """
 
     points: np.ndarray
     confidence: np.ndarray
     box: np.ndarray
+    depth: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         n_frames = len(self.points)
         shapes = {"points": (n_frames, N_POINTS, 2), "confidence": (n_frames,), "box": (n_frames, 4)}
+        shapes |= {"depth": (n_frames, N_POINTS)}
         for name, shape in shapes.items():
             value = getattr(self, name)
+            if value is None and name == "depth":
+                continue
             if value.shape != shape or value.dtype != np.float32:
                 raise ValueError(
                     f"landmarks: expected {name} float32 {shape}, got {value.dtype} {value.shape}"
@@ -62,6 +70,7 @@ class Landmarks:
             np.array([face.points for face in filled], np.float32).reshape(-1, N_POINTS, 2),
             np.array([face.confidence for face in filled], np.float32),
             np.array([face.box for face in filled], np.float32).reshape(-1, 4),
+            _joined([None if face.depth is None else face.depth[None] for face in filled], [1] * len(filled)),
         )
 
     @classmethod
@@ -71,7 +80,24 @@ class Landmarks:
             np.concatenate([piece.points for piece in pieces]),
             np.concatenate([piece.confidence for piece in pieces]),
             np.concatenate([piece.box for piece in pieces]),
+            _joined([piece.depth for piece in pieces], [len(piece) for piece in pieces]),
         )
+
+
+def _joined(depths: list[np.ndarray | None], lengths: list[int]) -> np.ndarray | None:
+    """One after the other, NaN for pieces of so many frames that have none; None where none has any."""
+    if all(depth is None for depth in depths):
+        return None
+    filled = [
+        np.full((n, N_POINTS), np.nan) if depth is None else depth
+        for depth, n in zip(depths, lengths, strict=True)
+    ]
+    return np.concatenate(filled).astype(np.float32)
+
+
+def with_depth(points: np.ndarray, depth: np.ndarray | None) -> np.ndarray:
+    """Points (..., 68, 2) and their depth (..., 68) as one array (..., 68, 3); as they are where there is none."""
+    return points if depth is None else np.concatenate([points, depth[..., None]], axis=-1)
 
 
 class FaceLandmarker(Protocol):

@@ -75,9 +75,11 @@ class MediapipeLandmarker:
         faces = []
         for mesh in self._landmarker.detect(image).face_landmarks:
             # 0 to 1 from border to border, to pixels whose centres lie at whole numbers
-            vertices = np.array([(vertex.x * width - 0.5, vertex.y * height - 0.5) for vertex in mesh])
-            points = np.add(vertices[_VERTICES].mean(axis=1), (left, top))
-            faces.append(Face(1.0, points, box_around(points)))
+            # and depth in the scale of x
+            vertices = np.array([(v.x * width - 0.5, v.y * height - 0.5, v.z * width) for v in mesh])
+            points_68x3 = np.add(vertices[_VERTICES].mean(axis=1), (left, top, 0))
+            points = points_68x3[:, :2]
+            faces.append(Face(1.0, points, box_around(points), points_68x3[:, 2]))
         return faces
 
 

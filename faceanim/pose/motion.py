@@ -1,7 +1,7 @@
 """A face's motion apart from whose face it is: what one person does, another can be shown doing.
 
 T: frames. Lengths are centimetres on a head of average size (head_model.py); a person's own shape has the depth of the
-average head, as 68 points of a picture have none.
+average head, and where a backend gives depth, half of that: see `_shapes`.
 """
 
 from dataclasses import dataclass, replace
@@ -12,12 +12,15 @@ import numpy as np
 from faceanim.pose.head_model import AVERAGE_HEAD_68x3, angles, fit_head, project, rotations
 from faceanim.pose.measures import eye_openness, lip_aperture
 from faceanim.pose.sequence import PoseSequence
-from faceanim.pose.topology import INNER_LIP_PAIRS, JAW, LEFT_EYE, MOUTH, RIGHT_EYE
+from faceanim.pose.topology import INNER_LIP_PAIRS, JAW, LEFT_EYE, MOUTH, NOSE, RIGHT_EYE
 
 _AROUND = 2  # frames to either side of the calmest one: their mean is the neutral face, with less jitter
 _SHUT = 3.0  # an eye so many times narrower than an average one is taken for shut, and its usual opening for unknown
 _UPPER_SHARE = 0.2  # of the way to a closed mouth that the upper lip makes
 _CHIN_FOLLOWS = 0.6  # of the lower lip's way
+_STILL = [*NOSE, *RIGHT_EYE, *LEFT_EYE]  # by them a face's depth is laid over the average one
+_OWN_DEPTH = 0.5  # see `_shapes`
+_ROUNDS = 2  # until heads look turned as they should, to 0.1 degrees
 _OUTER_UPPER, _OUTER_LOWER, _CHIN = [50, 51, 52], [56, 57, 58], [6, 7, 8, 9, 10]
 
 
@@ -34,13 +37,11 @@ class Head:
     centre: np.ndarray
 
     @classmethod
-    def of(cls, points_68x2: np.ndarray) -> Self:
-        """The face of one picture, as it is: `points` gives the same back."""
-        rotation, scale, centre = (one[0] for one in fit_head(points_68x2[None], AVERAGE_HEAD_68x3))
-        flat = _straightened(points_68x2[None], rotation[None], scale[None], centre[None], AVERAGE_HEAD_68x3)[
-            0
-        ]
-        return cls(np.column_stack([flat, AVERAGE_HEAD_68x3[:, 2]]), rotation, float(scale), centre)
+    def of(cls, points: np.ndarray) -> Self:
+        """The face of one picture, (68, 2), or (68, 3) with depth, as it is: the head's `points` give the same back."""
+        rotation, scale, centre = fit_head(points[None, :, :2], AVERAGE_HEAD_68x3)
+        (shape,) = _shapes(points[None], rotation, scale, centre)
+        return cls(shape, rotation[0], float(scale[0]), centre[0])
 
     @property
     def points(self) -> np.ndarray:
@@ -124,14 +125,12 @@ def read_motion(poses: PoseSequence) -> tuple[FaceMotion, Head]:
     found = poses.found
     if not found.any():
         raise ValueError(f"pose sequence: expected a face in at least one of {len(poses)} frames, got none")
-    points = poses.points[found].astype(np.float64)
+    landmarks = poses.landmarks[found].astype(np.float64)
+    points = landmarks[..., :2]
     rotation, scale, centre = fit_head(points, AVERAGE_HEAD_68x3)
     k = _calmest(points, rotation)
     calm = slice(max(0, k - _AROUND), k + _AROUND + 1)
-    flat = _straightened(points[calm], rotation[calm], scale[calm], centre[calm], AVERAGE_HEAD_68x3).mean(
-        axis=0
-    )
-    shape = np.column_stack([flat, AVERAGE_HEAD_68x3[:, 2]])
+    shape = _shapes(landmarks[calm], rotation[calm], scale[calm], centre[calm]).mean(axis=0)
     rotation, scale, centre = fit_head(points, shape)
     head = Head(shape, rotation[k], float(scale[k]), centre[k])
     expression = _straightened(points, rotation, scale, centre, shape) - shape[:, :2]
@@ -174,14 +173,46 @@ def show_motion(motion: FaceMotion, head: Head, width: int, height: int, source:
     shapes[..., :2] += expression
     _uncross(shapes)
     rotation = rotations(angles(head.rotation[None]) + motion.turn[seen])
+    place = head.scale * np.exp(motion.zoom[seen]), head.centre + head.scale * motion.shift[seen]
     points = np.full((len(motion), 68, 2), np.nan, np.float32)
-    points[seen] = project(
-        shapes,
-        rotation,
-        head.scale * np.exp(motion.zoom[seen]),
-        head.centre + head.scale * motion.shift[seen],
-    )
+    points[seen] = project(shapes, _kept(rotation, shapes, place, shape), *place)
     return PoseSequence(points, motion.confidence.astype(np.float32), motion.fps, width, height, source)
+
+
+def _kept(
+    rotation_T33: np.ndarray,
+    shapes_T68x3: np.ndarray,
+    place: tuple[np.ndarray, np.ndarray],
+    shape_68x3: np.ndarray,
+) -> np.ndarray:
+    """Rotations (T, 3, 3) with which the faces look turned as `rotation_T33` says.
+
+    What eyes and nose do besides is no turn of the driver's head, but on another head, turned otherwise, would look
+    like one. place: scales and centres, see `project`.
+    """
+    kept = rotation_T33
+    for _ in range(_ROUNDS if len(kept) else 0):
+        looks, *_ = fit_head(project(shapes_T68x3, kept, *place), shape_68x3)
+        kept = rotation_T33 @ looks.transpose(0, 2, 1) @ kept
+    return kept
+
+
+def _shapes(
+    landmarks_T68xD: np.ndarray, rotation_T33: np.ndarray, scale_T: np.ndarray, centre_T2: np.ndarray
+) -> np.ndarray:
+    """Faces in the axes of the head (T, 68, 3), from points in pixels (D = 2), with their depth (D = 3), and where an
+    average head lies. Depth is the average head's; and where there is one of their own, the mean of both, as what one
+    frame says of it differs from frame to frame as much as it does from person to person."""
+    flat = _straightened(landmarks_T68xD[..., :2], rotation_T33, scale_T, centre_T2, AVERAGE_HEAD_68x3)
+    depth = np.broadcast_to(AVERAGE_HEAD_68x3[:, 2:], (*flat.shape[:2], 1))
+    shapes = np.concatenate([flat, depth], axis=-1)
+    if landmarks_T68xD.shape[-1] == 2:
+        return shapes
+    seen = np.matmul(shapes, rotation_T33.transpose(0, 2, 1))  # as the camera sees them
+    own = landmarks_T68xD[..., 2] / scale_T[:, None] - seen[..., 2]
+    own -= own[:, _STILL].mean(axis=1, keepdims=True)
+    seen[..., 2] += _OWN_DEPTH * own
+    return np.matmul(seen, rotation_T33)
 
 
 def _straightened(

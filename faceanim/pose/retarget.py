@@ -1,6 +1,5 @@
 """A driver's motion on another person's face."""
 
-from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -15,7 +14,8 @@ _EYES_AND_NOSE = list(range(27, 48))  # what lies still on the skull, and is see
 def retarget(
     poses: PoseSequence, reference_points: np.ndarray, width: int, height: int, mode: Mode = "relative"
 ) -> PoseSequence:
-    """The driver's motion for a reference picture of width x height whose face has these (68, 2) points, in pixels.
+    """The driver's motion for a reference picture of width x height whose face has these points, in pixels: (68, 2), or
+    (68, 3) with their depth (see `Landmarks`).
 
     relative: the reference's own face shape, place, size and head pose; the driver's turns, shifts and expressions
     as they differ from its neutral frame. Nothing of the driver's shape is left.
@@ -32,16 +32,16 @@ def retarget(
     motion, driver = read_motion(poses)
     if mode == "relative":
         return show_motion(motion, Head.of(points), width, height, poses.source)
-    matrix_2x2, shift_2 = _similarity(driver.points[_EYES_AND_NOSE], points[_EYES_AND_NOSE])
+    matrix_2x2, shift_2 = _similarity(driver.points[_EYES_AND_NOSE], points[_EYES_AND_NOSE, :2])
     moved = (poses.points @ matrix_2x2.T + shift_2).astype(np.float32)
-    return replace(poses, points=moved, width=width, height=height)
+    return poses.placed(moved, float(np.sqrt(np.linalg.det(matrix_2x2))), width, height)
 
 
 def checked_reference(points: np.ndarray) -> np.ndarray:
     """The points as float64; ValueError where there is no face, or not of 68 points."""
     points = np.asarray(points, np.float64)
-    if points.shape != (68, 2):
-        raise ValueError(f"reference: expected (68, 2) points of a face, got {points.shape}")
+    if points.shape not in ((68, 2), (68, 3)):
+        raise ValueError(f"reference: expected (68, 2) or (68, 3) points of a face, got {points.shape}")
     if not np.isfinite(points).all():
         raise ValueError("reference: expected a face in the picture, got none")
     return points

@@ -24,10 +24,12 @@ def smooth(poses: PoseSequence, seconds: float = 0.3) -> PoseSequence:
         raise ValueError(f"smooth: expected seconds of 0 or more, got {seconds}")
     if window < 5 or len(poses) < 3:
         return poses
-    motion, head = read_motion(fill_gaps(poses))
+    filled = fill_gaps(poses)
+    motion, head = read_motion(filled)
     shown = show_motion(_smoothed(motion, window), head, poses.width, poses.height, poses.source)
-    points = np.where(poses.found[:, None, None], shown.points, np.float32(np.nan))
-    return replace(poses, points=points)
+    if filled.depth is not None:
+        shown = replace(shown, depth=savitzky_golay(filled.depth, window).astype(np.float32))
+    return poses.with_landmarks(np.where(poses.found[:, None, None], shown.landmarks, np.float32(np.nan)))
 
 
 def _smoothed(motion: FaceMotion, window: int) -> FaceMotion:

@@ -33,16 +33,16 @@ class Suitability:
 
 
 def suitability(poses: PoseSequence, reference_points: np.ndarray, width: int, height: int) -> Suitability:
-    """Of a driver for a reference picture of width x height with these (68, 2) points, retargeted as `relative`."""
-    points = checked_reference(reference_points)
-    reference = Head.of(points)
+    """Of a driver for a reference picture of width x height with these points (see `retarget`), as `relative`."""
+    reference = Head.of(checked_reference(reference_points))
+    points = reference.points
     motion, driver = read_motion(poses)
     seen = np.isfinite(motion.zoom)
     yaw, _, roll = np.degrees(angles(reference.rotation[None])[0])
     driver_yaw = np.degrees(angles(driver.rotation[None])[0, 0])
     farthest = np.abs(yaw + np.degrees(motion.turn[seen, 0])).max()
     growth = np.abs(motion.zoom[seen]).max()
-    moved = retarget(poses, points, width, height).points[seen]
+    moved = retarget(poses, reference_points, width, height).points[seen]
     outside = ((moved < -0.5) | (moved > np.array([width, height]) - 0.5)).any(axis=-1).mean()
     eyes = np.linalg.norm(points[36] - points[45])
     lost = 1 - seen.mean()

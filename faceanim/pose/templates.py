@@ -1,6 +1,5 @@
 """Templates: motion that is kept under a name, as a pose sequence and a picture of it."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,7 +57,7 @@ def save_template(name: str, poses: PoseSequence, folder: str | Path = FOLDER) -
     if not poses.found.all():
         raise ValueError(f"template {name}: expected a face in every frame, {(~poses.found).sum()} have none")
     path = Path(folder) / f"{name}.npz"
-    poses = replace(poses, points=np.round(poses.points * _STEPS) / _STEPS)
+    poses = poses.with_landmarks(np.round(poses.landmarks * _STEPS) / _STEPS)
     poses.save(path)
     write_image(path.with_suffix(".png"), preview_picture(poses))
     return Template(name, path, path.with_suffix(".png"), len(poses) / poses.fps, poses.fps, poses.source)

@@ -1,4 +1,4 @@
-"""Pose sequences in time: other rates, longer, one after the other. T: frames."""
+"""Pose sequences in time: other rates, longer, one after the other. T: frames; D: 2, or 3 with depth."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,27 +24,30 @@ def resample(poses: PoseSequence, fps: float) -> PoseSequence:
     before = np.floor(place).astype(int)
     after, share = np.minimum(before + 1, len(poses) - 1), (place - before).astype(np.float32)
     after = np.where(share == 0, before, after)  # NaN times 0 is NaN
-    points = (1 - share)[:, None, None] * poses.points[before] + share[:, None, None] * poses.points[after]
+    landmarks = poses.landmarks
+    landmarks = (1 - share)[:, None, None] * landmarks[before] + share[:, None, None] * landmarks[after]
     confidence = (1 - share) * poses.confidence[before] + share * poses.confidence[after]
-    return replace(poses, points=points, confidence=np.clip(confidence, 0, 1), fps=float(fps))
+    return poses.with_landmarks(landmarks, confidence=np.clip(confidence, 0, 1), fps=float(fps))
 
 
 def concatenate(pieces: Sequence[PoseSequence], blend: float = 0.0) -> PoseSequence:
     """One sequence after the other; all of one rate and frame size.
 
     blend: seconds over which the beginning of each piece is moved to where the one before ends: the difference at the
-    joint fades out, so nothing jumps. ValueError where two pieces do not fit.
+    joint fades out, so nothing jumps. Depth is kept where all have one. ValueError where two pieces do not fit.
     """
     if not pieces:
         raise ValueError("concatenate: expected at least one pose sequence, got none")
     kinds = [(piece.fps, piece.width, piece.height) for piece in pieces]
     if len(set(kinds)) > 1:
         raise ValueError(f"concatenate: expected one rate and frame size (fps, width, height), got {kinds}")
-    points = [pieces[0].points]
+    if any(piece.depth is None for piece in pieces):
+        pieces = [replace(piece, depth=None) for piece in pieces]
+    landmarks = [pieces[0].landmarks]
     for piece in pieces[1:]:
-        points.append(_joined(points[-1], piece.points, round(blend * piece.fps)))
+        landmarks.append(_joined(landmarks[-1], piece.landmarks, round(blend * piece.fps)))
     confidence = np.concatenate([piece.confidence for piece in pieces])
-    return replace(pieces[0], points=np.concatenate(points), confidence=confidence)
+    return pieces[0].with_landmarks(np.concatenate(landmarks), confidence=confidence)
 
 
 def loop(poses: PoseSequence, n_frames: int) -> PoseSequence:
@@ -54,7 +57,7 @@ def loop(poses: PoseSequence, n_frames: int) -> PoseSequence:
     there = np.arange(len(poses))
     round_trip = np.concatenate([there, there[-2:0:-1]])
     order = np.resize(round_trip, n_frames)
-    return replace(poses, points=poses.points[order], confidence=poses.confidence[order])
+    return poses.with_landmarks(poses.landmarks[order], confidence=poses.confidence[order])
 
 
 def repeat(poses: PoseSequence, n_frames: int) -> PoseSequence:
@@ -65,11 +68,11 @@ def repeat(poses: PoseSequence, n_frames: int) -> PoseSequence:
     return concatenate([poses] * times, _BLEND_SECONDS)[:n_frames]
 
 
-def _joined(before_T68x2: np.ndarray, after_T68x2: np.ndarray, n_blend: int) -> np.ndarray:
+def _joined(before_T68xD: np.ndarray, after_T68xD: np.ndarray, n_blend: int) -> np.ndarray:
     """`after` with the jump from the last frame before taken out, and given back over `n_blend` frames."""
-    jump = before_T68x2[-1] - after_T68x2[0]
+    jump = before_T68xD[-1] - after_T68xD[0]
     if n_blend < 1 or not np.isfinite(jump).all():
-        return after_T68x2
-    left = np.clip(1 - np.arange(len(after_T68x2)) / n_blend, 0, 1)
+        return after_T68xD
+    left = np.clip(1 - np.arange(len(after_T68xD)) / n_blend, 0, 1)
     ease = (left**2 * (3 - 2 * left)).astype(np.float32)
-    return after_T68x2 + ease[:, None, None] * jump
+    return after_T68xD + ease[:, None, None] * jump

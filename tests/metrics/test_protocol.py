@@ -32,10 +32,10 @@ def test_the_hash_is_a_known_constant_and_does_not_depend_on_the_order_of_clips(
     "change",
     [
         {"reference": "clip"},
+        {"retarget": "relative"},
         {"seed": 1},
         {"max_frames": None},
         {"version": 2},
-        {"retarget": "relative"},
         {"clips": ["a"]},
         {"extractors": {"i3d": "1" * 64}},
     ],
@@ -52,8 +52,8 @@ def test_other_content_or_another_clip_is_another_hash():
     ("change", "message"),
     [
         ({"reference": "driving"}, r"protocol.reference: expected one of source, clip, got 'driving'"),
+        ({"retarget": "same"}, "protocol.retarget: expected one of absolute, aligned, relative, got 'same'"),
         ({"task": "both"}, "protocol.task: expected one of self, cross"),
-        ({"retarget": "no"}, "protocol.retarget: expected one of absolute, aligned, relative, got 'no'"),
         ({"steps": 0}, r"protocol.steps: expected 1 or more, got 0"),
         ({"extractors": {"i3d": "abc"}}, "protocol.extractors.i3d: expected a sha256, got 'abc'"),
         ({"clips": ["a", "a"]}, "expected each clip, or pair of two clips, once"),

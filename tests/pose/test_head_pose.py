@@ -5,23 +5,29 @@ import numpy as np
 import pytest
 from skimage import data
 
-from faceanim.pose.head_pose import _POINTS, _HEAD_8x3, head_angles
+from faceanim.pose.head_model import AVERAGE_HEAD_68x3
+from faceanim.pose.head_pose import head_angles
 from faceanim.pose.landmarks import landmarker
 
 
 def turned_head(yaw: float, pitch: float, roll: float) -> np.ndarray:
-    """68 points in pixels, seen from far away; those that the angles are not taken from lie at the centre."""
+    """68 points in pixels of an average head, seen from far away."""
     rotation = np.eye(3)
     for vector in ((0, -yaw, 0), (pitch, 0, 0), (0, 0, roll)):
         rotation = rotation @ cv2.Rodrigues(np.radians(np.array(vector, np.float64)))[0]
-    points = np.full((68, 2), 300, np.float32)
-    points[list(_POINTS)] = 2 * (_HEAD_8x3 @ rotation.T)[:, :2] + 300
-    return points
+    return (20 * (AVERAGE_HEAD_68x3 @ rotation.T)[:, :2] + 300).astype(np.float32)
 
 
 @pytest.mark.parametrize("angles", [(0, 0, 0), (25, 0, 0), (0, -15, 0), (0, 0, 30), (-30, 10, -12)])
 def test_a_turned_head_gives_back_its_angles(angles: tuple[float, float, float]) -> None:
     np.testing.assert_allclose(head_angles(turned_head(*angles)[None])[0], angles, atol=0.01)
+
+
+def test_mouth_chin_brows_and_lids_do_not_turn_the_head() -> None:
+    points = np.repeat(turned_head(12, 5, -7)[None], 2, axis=0)
+    moving = [*range(3, 14), *range(17, 27), 37, 38, 40, 41, 43, 44, 46, 47, *range(48, 68)]
+    points[1, moving] += (8, 40)
+    np.testing.assert_array_equal(*head_angles(points))
 
 
 def test_size_and_place_do_not_matter_and_no_face_has_no_angles() -> None:

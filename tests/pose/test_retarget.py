@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from faceanim.pose.composed import compose
-from faceanim.pose.head_model import angles, fit_head
 from faceanim.pose.head_pose import head_angles
 from faceanim.pose.measures import eye_openness, lip_aperture
 from faceanim.pose.motion import Head, read_motion
@@ -30,12 +29,6 @@ def correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.corrcoef(a, b)[0, 1])
 
 
-def turns(poses: PoseSequence) -> np.ndarray:
-    """(T, 3) degrees, by the person's own shape."""
-    _, head = read_motion(poses)
-    return np.degrees(angles(fit_head(poses.points, head.shape)[0]))
-
-
 def test_motion_is_kept_from_every_driver_to_every_other_person(people):
     """Lips, lids and head; measured: lips 0.99, lids 0.97, angles 0.99 at least."""
     assert len(people) == 3
@@ -47,15 +40,9 @@ def test_motion_is_kept_from_every_driver_to_every_other_person(people):
         lips, lids = zip(lips, lids, strict=True)
         assert correlation(*lips) >= 0.95, (driver, reference)
         assert correlation(*lids) >= 0.95, (driver, reference)
-        before, after = turns(poses), turns(made)
+        before, after = head_angles(poses.points), head_angles(made.points)
         for axis in range(3):
-            assert correlation(before[:, axis], after[:, axis]) >= 0.95, (driver, reference, axis)
-        plain = (
-            head_angles(poses.points),
-            head_angles(made.points),
-        )  # by an average head, which mouths disturb
-        for axis in np.flatnonzero(np.ptp(before, axis=0) > 10):
-            assert correlation(plain[0][:, axis], plain[1][:, axis]) >= 0.95, (driver, reference, axis)
+            assert correlation(before[:, axis], after[:, axis]) >= 0.99, (driver, reference, axis)
 
 
 def test_the_shape_is_the_references_and_nothing_of_the_drivers(people):
@@ -120,7 +107,7 @@ def test_mistakes_are_named():
     poses = compose("nodding")
     with pytest.raises(ValueError, match="expected one of absolute, aligned, relative, got 'same'"):
         retarget(poses, somebody().points, WIDTH, HEIGHT, "same")
-    with pytest.raises(ValueError, match=r"expected \(68, 2\) points of a face, got \(5, 2\)"):
+    with pytest.raises(ValueError, match=r"expected \(68, 2\) or \(68, 3\) points of a face, got \(5, 2\)"):
         retarget(poses, np.zeros((5, 2)), WIDTH, HEIGHT)
     with pytest.raises(ValueError, match="expected a face in the picture, got none"):
         retarget(poses, np.full((68, 2), np.nan), WIDTH, HEIGHT)

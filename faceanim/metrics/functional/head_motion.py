@@ -31,18 +31,18 @@ def pose_distance(real_T68x2: Tensor, generated_T68x2: Tensor, between_people: b
     """Mean over yaw, pitch and roll of the absolute difference in degrees: float64 (T,), 0: perfect.
 
     The average pose distance of face reenactment, with angles from the landmarks (`head_angles`) instead of from a
-    fitted 3D model: only figures from the same angles compare. between_people: as in `expression_distance`. NaN where
-    either face is missing.
+    fitted 3D model: only figures from the same angles compare. between_people: see `expression_distance`; then it is
+    how the heads move that is compared, not where they look. NaN where either face is missing.
     """
     check_points(real_T68x2, generated_T68x2)
-    real, generated = (head_angles(p.numpy()) for p in (real_T68x2, generated_T68x2))
+    real, generated = (torch.from_numpy(head_angles(p.numpy())) for p in (real_T68x2, generated_T68x2))
     difference = (generated - real + 180) % 360 - 180
     if between_people:
-        both = np.isfinite(difference).all(axis=1)
+        both = difference.isfinite().all(dim=1)
         if both.sum() < 2:
-            return torch.full((len(difference),), torch.nan, dtype=torch.float64)
-        difference = difference - difference[both].mean(axis=0)
-    return torch.from_numpy(np.abs(difference).mean(axis=1))
+            return torch.full((len(real),), torch.nan, dtype=torch.float64)
+        difference = difference - difference[both].mean(dim=0)
+    return difference.abs().mean(dim=1)
 
 
 def expression_distance(real_T68x2: Tensor, generated_T68x2: Tensor, between_people: bool = False) -> Tensor:

@@ -1,0 +1,84 @@
+"""What a driver does is what the person in a photograph is shown doing: lips, blinks and head, on real ones."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faceanim.media.image import read_image
+from faceanim.pose.from_video import find_person
+from faceanim.pose.gaps import fill_gaps
+from faceanim.pose.head_pose import head_angles
+from faceanim.pose.landmarks import landmarker, with_depth
+from faceanim.pose.measures import lip_aperture
+from faceanim.pose.retarget import retarget
+from faceanim.pose.sequence import PoseSequence
+from faceanim.pose.topology import EYELIDS, NOSE, NOSE_BASE
+from tests.prepared import ROOT
+
+SHARED = ROOT.parent / "shared"
+KEPT = 0.95  # correlation with the driver
+CLOSED = 0.005  # eye distances: lips that move less are closed, and what is left is noise
+
+
+def correlation(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def lids(points_T68x2: np.ndarray) -> np.ndarray:
+    """(T,) how far the eyes are open, in lengths of the nose: over their own width, a turned eye looks wider open."""
+    upper, lower = zip(*EYELIDS, strict=True)
+    gaps = np.linalg.norm(points_T68x2[:, list(lower)] - points_T68x2[:, list(upper)], axis=-1).mean(axis=1)
+    return gaps / np.linalg.norm(points_T68x2[:, NOSE[0]] - points_T68x2[:, NOSE_BASE], axis=-1)
+
+
+def files(folder: str, names: Sequence[str]) -> list[Path]:
+    """Those of the sample files, or all. Skips where they are not."""
+    found = sorted((SHARED / "data" / folder).glob("*"))
+    found = [
+        path
+        for path in found
+        if path.suffix in (".mp4", ".jpg", ".png") and (not names or path.stem in names)
+    ]
+    if not found:
+        pytest.skip(f"no sample {folder} here")
+    return found
+
+
+def check_kept(backend: str, clips: Sequence[str] = (), photos: Sequence[str] = (), fps: float | None = None):
+    weights = os.environ.get("FACEANIM_WEIGHTS", SHARED / "models")
+    finder = landmarker(backend, weights=weights)
+    faces = {path.stem: finder.detect(read_image(path)[None]) for path in files("images", photos)}
+    for path in files("clips", clips):
+        poses = fill_gaps(find_person(path, finder, fps))
+        for name, found in faces.items():
+            check_pair(
+                poses,
+                retarget(poses, with_depth(found.points, found.depth)[0], 512, 512),
+                f"{path.stem} on {name}",
+            )
+
+
+def check_pair(poses: PoseSequence, made: PoseSequence, pair: str) -> None:
+    before, after = head_angles(poses.points), head_angles(made.points)
+    for axis in range(3):
+        assert correlation(before[:, axis], after[:, axis]) >= KEPT, (pair, axis)
+    lips = lip_aperture(poses.points), lip_aperture(made.points)
+    if lips[0].std() > CLOSED:
+        assert correlation(*lips) >= KEPT, pair
+    assert correlation(lids(poses.points), lids(made.points)) >= KEPT, pair
+
+
+def test_two_drivers_move_four_people_turned_otherwise_as_they_move():
+    photos = ("hallo_3", "liveportrait_s9", "liveportrait_s0", "aniportrait_solo")
+    check_kept("dlib", ("liveportrait_d3", "liveportrait_d19"), photos, fps=6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["dlib", "mediapipe"])
+def test_every_driver_moves_everybody_as_it_moves(backend):
+    if backend == "mediapipe":
+        pytest.importorskip("mediapipe")
+    check_kept(backend)
