@@ -162,7 +162,8 @@ def training_cost(stage: Stage, batch: ClipSample, precision: str) -> TrainingCo
 
 class SamplingCost(NamedTuple):
     """FLOPs of sampling T frames at once. step, guided_step: one denoising step without and with classifier-free
-    guidance. chunk: once for all steps (ReferenceNet, Pose Guider, Face Locator). decode: latents to pictures."""
+    guidance. chunk: once for all steps (ReferenceNet, Pose Guider, Face Locator). decode: latents to pictures. What is done
+    once a video (image embedding, the reference's latents) is left out."""
 
     step: int
     guided_step: int
@@ -179,13 +180,14 @@ def sampling_cost(model: AnimationModel, codec: Codec, T: int, size: int) -> Sam
     face = Face(image, torch.zeros(1, 1, size, size), pose[:, 0])
     tokens, t = model.image_encoder(image), torch.zeros(1, dtype=torch.long)
     net = model.denoising_net
+    image_tokens = net.project_image(tokens)
     with StepMeter() as chunk:
         reference = net.project(model.read_reference(latents[:, 0], None, tokens))
         features = model.guide(pose, face)
     with StepMeter() as conditional:
-        net(latents, t, tokens, reference, features)
+        net(latents, t, image_tokens, reference, features)
     with StepMeter() as unconditional:
-        net(latents, t, tokens, None, features)
+        net(latents, t, image_tokens, None, features)
     with StepMeter() as decode:
         codec.decode(latents[0])
     return SamplingCost(conditional.flops, conditional.flops + unconditional.flops, chunk.flops, decode.flops)

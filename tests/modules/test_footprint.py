@@ -234,12 +234,14 @@ def test_sampling_costs_what_a_step_of_the_pipeline_costs():
         cost = sampling_cost(tiny_model(N), tiny_codec(), T, SIZE)
     one = flops(1, 1.0)
     assert flops(2, 1.0) - one == cost.step
-    assert flops(1, 3.0) - one == cost.guided_step - cost.step
     image = torch.zeros(1, 3, SIZE, SIZE)
     with StepMeter() as reading:  # the reference image, once per video
-        pipe.image_encoder(image)
+        tokens = pipe.image_encoder(image)
         pipe.codec.encode(image)
-    assert one == reading.flops + cost.chunk + cost.step + cost.decode
+    with StepMeter() as projecting:  # likewise its embedding, and with guidance the unconditional half's
+        pipe.denoising_net.project_image(tokens)
+    assert flops(1, 3.0) - one == cost.guided_step - cost.step + projecting.flops
+    assert one == reading.flops + projecting.flops + cost.chunk + cost.step + cost.decode
 
 
 def test_optimiser_state_is_that_of_adamw():
