@@ -16,18 +16,23 @@ _MOST_BYTES = 2**26  # of the arrays that the other process wrote
 
 @dataclass(frozen=True)
 class PhotoLook:
-    """image: uint8 (H, W, 3), the head at the video's size; points (68, 2) in it. shown: the whole photograph, smaller;
-    boxes (F, 4) of all faces, crop (4,) of what is animated, in its pixels. name: of the file for people. face_file:
-    what was cut out around a face that was chosen."""
+    """image: uint8 (H, W, 3), the head at the video's size; landmarks (68, 2 or 3) in it, see `retarget`. shown: the
+    whole photograph, smaller; boxes (F, 4) of all faces, crop (4,) of what is animated, in its pixels. name: of the
+    file for people. face_file: what was cut out around a face that was chosen."""
 
     name: str
     image: np.ndarray
-    points: np.ndarray
+    landmarks: np.ndarray
     shown: np.ndarray
     boxes: np.ndarray
     crop: np.ndarray
     warnings: tuple[str, ...]
     face_file: Path | None = None
+
+    @property
+    def points(self) -> np.ndarray:
+        """(68, 2)"""
+        return self.landmarks[:, :2]
 
 
 @dataclass(frozen=True)

@@ -30,12 +30,22 @@ class Told(Exception):
 
 
 class Reader:
-    """size: (height, width) of the videos that are made, fps: their rate. speaks: whether speech can become motion."""
+    """size: (height, width) of the videos that are made, fps: their rate. speaks: whether speech can become motion.
+    longest_gap, smoothing: of videos that drive, as `infer.py`'s."""
 
     def __init__(
-        self, files: Files, limits: Limits, landmarks: str, size: tuple[int, int], fps: float, speaks: bool
+        self,
+        files: Files,
+        limits: Limits,
+        landmarks: str,
+        size: tuple[int, int],
+        fps: float,
+        speaks: bool,
+        longest_gap: float = 1.0,
+        smoothing: float = 0.3,
     ) -> None:
         self.files, self.limits, self.size, self.fps, self.speaks = files, limits, size, fps, speaks
+        self.longest_gap, self.smoothing = longest_gap, smoothing
         self.sandbox = Sandbox(landmarks, limits, files.folder)
         self._kept = Kept()
 
@@ -50,7 +60,7 @@ class Reader:
         async with _Looking(self, visitor, path, "photo", limits.photo_megabytes, task) as (answer, out):
             shapes = {
                 "image": (np.uint8, (*side, 3)),
-                "points": (np.float32, (68, 2)),
+                "landmarks": (np.float32, (68, None)),
                 "shown": (np.uint8, (None, None, 3)),
                 "boxes": (np.float32, (None, 4)),
                 "crop": (np.float32, (4,)),
@@ -61,7 +71,7 @@ class Reader:
                 face_file = self.files.new_place(visitor, f"{path.stem}_face_{(face or 0) + 1}.png")
                 shutil.move(out / "face.png", face_file)
             warnings = advice.of_photo(
-                arrays["points"],
+                arrays["landmarks"][:, :2],
                 int(answer["crop_pixels"]),
                 min(side),
                 len(arrays["boxes"]) if face is None else 1,
@@ -100,6 +110,8 @@ class Reader:
                 "seconds": limits.video_seconds,
                 "max_frames": max_frames,
                 "megapixels": limits.video_megapixels,
+                "longest_gap": self.longest_gap,
+                "smoothing": self.smoothing,
             }
             async with _Looking(self, visitor, path, source, limits.video_megabytes, task) as (answer, out):
                 poses = _read_poses(out / "poses.npz")

@@ -94,7 +94,16 @@ class Studio:
         self.speaks = usual.speech is not None or (Path(settings.pipeline) / "audio_to_pose").is_dir()
         self.line = Line(settings.limits.waiting)
         self.devices = Devices(settings.devices, usual, self.line)
-        self.reader = Reader(files, settings.limits, usual.landmarks, (side, side), self.fps, self.speaks)
+        self.reader = Reader(
+            files,
+            settings.limits,
+            usual.landmarks,
+            (side, side),
+            self.fps,
+            self.speaks,
+            usual.longest_gap,
+            usual.smoothing,
+        )
 
     def example(self, visitor: str) -> Path | None:
         """A copy of the example photograph for this visitor; None where none is offered."""
@@ -121,14 +130,14 @@ class Studio:
         """By what `infer.py` calls too."""
         size, options = photo.image.shape[:2], self._usual
         if motion.poses is not None and motion.source == "video":
-            return retargeted(Motion(motion.poses), photo.points, size, options.retarget).poses
+            return retargeted(Motion(motion.poses), photo.landmarks, size, options.retarget).poses
         drives = {"audio": motion.speech} if motion.speech is not None else {"template": motion.name}
         return read_motion(
             None,
             size,
             **drives,
             fps=self.fps,
-            reference_points=photo.points,
+            reference_points=photo.landmarks,
             pipeline=self.settings.pipeline,
             speech=options.speech,
             seed=seed,

@@ -32,9 +32,9 @@ _FILES = 64
 def look_at_photo(
     path: Path, out: Path, finder: FaceLandmarker, size: list[int], face: int | None, megapixels: float
 ) -> dict[str, Any]:
-    """Writes photo.npz: image (H, W, 3) and points (68, 2) as `infer.py` finds them; shown, the whole photograph,
-    smaller; boxes (F, 4) of all faces and crop (4,) in its pixels. face: which to take, by size; None: the largest.
-    Of a chosen one, face.png is what is cut out around it."""
+    """Writes photo.npz: image (H, W, 3) and landmarks (68, 2 or 3) as `infer.py` finds them; shown, the whole
+    photograph, smaller; boxes (F, 4) of all faces and crop (4,) in its pixels. face: which to take, by size; None: the
+    largest. Of a chosen one, face.png is what is cut out around it."""
     picture = read_image(path, int(megapixels * 1e6))
     boxes_F4 = FaceDetector().detect(picture)
     if face is not None and len(boxes_F4) > 1:
@@ -50,7 +50,7 @@ def look_at_photo(
     np.savez(
         out / "photo.npz",
         image=reference.image_HWC,
-        points=reference.points,
+        landmarks=reference.landmarks,
         shown=shown,
         boxes=rectangles[:-1],
         crop=rectangles[-1],
@@ -67,6 +67,8 @@ def look_at_video(
     seconds: float,
     max_frames: int | None,
     megapixels: float,
+    longest_gap: float,
+    smoothing: float,
 ) -> dict[str, Any]:
     """Writes poses.npz as `infer.py` finds them, and sound.wav where there is sound."""
     info = video_info(path, int(megapixels * 1e6))
@@ -75,7 +77,15 @@ def look_at_video(
             f"video {path} is too long: expected at most {seconds:g} s, got {info.seconds:.1f} s"
         )
     max_frames = max_frames or round(seconds * fps)
-    motion = read_motion(finder, tuple(size), driving=path, fps=fps, max_frames=max_frames)
+    motion = read_motion(
+        finder,
+        tuple(size),
+        driving=path,
+        fps=fps,
+        max_frames=max_frames,
+        longest_gap=longest_gap,
+        smoothing=smoothing,
+    )
     motion.poses.save(out / "poses.npz")
     if motion.sound is not None:
         _keep_sound(motion.sound, out, len(motion.poses) / fps)

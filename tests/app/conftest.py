@@ -26,7 +26,11 @@ from tests.pipelines.conftest import pipeline_folder  # noqa: F401
 from tests.prepared import OFFLINE, ROOT
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-QUICK = ["options=['steps=2']", "limits.uploads_a_minute=100000", "limits.calls_a_minute=100000"]
+QUICK = [
+    "options=['steps=2','smoothing=0.5']",
+    "limits.uploads_a_minute=100000",
+    "limits.calls_a_minute=100000",
+]
 
 
 @dataclass
