@@ -162,8 +162,8 @@ def training_cost(stage: Stage, batch: ClipSample, precision: str) -> TrainingCo
 
 class SamplingCost(NamedTuple):
     """FLOPs of sampling T frames at once. step, guided_step: one denoising step without and with classifier-free
-    guidance. chunk: once for all steps (ReferenceNet, Pose Guider, Face Locator). decode: latents to pictures. What is done
-    once a video (image embedding, the reference's latents) is left out."""
+    guidance. chunk: once for all steps (ReferenceNet, Pose Guider, Face Locator). decode: latents to pictures. What is
+    done once a video (image embedding, the reference's latents) is left out."""
 
     step: int
     guided_step: int
