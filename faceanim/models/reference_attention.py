@@ -121,12 +121,13 @@ class ReadReference:
             mask = None if all(keep) else _mask(keep, T, k, rk)
             return _out(attn, _attend(attn, q, torch.cat([k, rk], dim=1), torch.cat([v, rv], dim=1), mask))
         # Empty rows go through as well: what a rank computes must not depend on what it dropped.
-        keep_N = torch.tensor(keep, device=q.device).repeat_interleave(T)
-        order = keep_N.argsort(descending=True, stable=True)
-        kept, dropped = order.split([T * sum(keep), T * (len(keep) - sum(keep))])
-        seeing = _attend(attn, q[kept], torch.cat([k[kept], rk], dim=1), torch.cat([v[kept], rv], dim=1))
-        alone = _attend(attn, q[dropped], k[dropped], v[dropped])
-        return _out(attn, torch.cat([seeing, alone])[order.argsort()])
+        order = sorted(range(len(keep)), key=lambda b: not keep[b])  # those that see the reference first
+        q, k, v = (_samples(x, order) for x in (q, k, v))
+        n = T * sum(keep)
+        seeing = _attend(attn, q[:n], torch.cat([k[:n], rk], dim=1), torch.cat([v[:n], rv], dim=1))
+        alone = _attend(attn, q[n:], k[n:], v[n:])
+        back = sorted(range(len(order)), key=order.__getitem__)
+        return _out(attn, _samples(torch.cat([seeing, alone]), back))
 
     def _project(
         self, attn: Attention, states_KLD: Tensor, reference: ReferenceFeatures, T: int
@@ -169,6 +170,14 @@ class CrossAttendImage:
         if len(projected) == 1:
             return projected[0].expand(-1, hidden_states.shape[1], -1)
         return _out(attn, _attend(attn, attn.to_q(hidden_states), *projected))
+
+
+def _samples(x_NLD: Tensor, order: list[int]) -> Tensor:
+    """The frames of the batch's samples in this order of samples."""
+    if order == list(range(len(order))):
+        return x_NLD
+    samples = x_NLD.unflatten(0, (len(order), -1))
+    return torch.stack([samples[b] for b in order]).flatten(0, 1)
 
 
 def _attend(attn: Attention, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
