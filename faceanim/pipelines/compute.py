@@ -45,8 +45,9 @@ def prepare(
     if offload:
         pipe.residence = Residence(device, torch.device("cpu"))
     if compile:
-        pipe.reference_net.unet.compile()
-        pipe.denoising_net.unet.compile(mode="reduce-overhead" if cuda_graphs else None)
+        # Each shape by itself: torch 2.14 did not finish a graph for all of them where the batch changes too.
+        pipe.reference_net.unet.compile(dynamic=False)
+        pipe.denoising_net.unet.compile(dynamic=False, mode="reduce-overhead" if cuda_graphs else None)
     return pipe
 
 

@@ -275,6 +275,16 @@ def test_compiled_networks_make_the_same_video_but_for_rounding(cuda_graphs):
         assert np.abs(animate(pipe, guidance_scale=2.0) - plain).max() <= 2
 
 
+@pytest.mark.slow
+def test_pipelines_compiled_in_one_process_make_the_same_video_but_for_rounding():
+    """The second one's batch is of another size, as are the chunks within each."""
+    plain = animate(pipeline(), guidance_scale=2.0).astype(int)
+    for sequential in (True, False):
+        options = {"guidance_scale": 2.0, "sequential_guidance": sequential}
+        made = animate(prepare(pipeline(), CPU, compile=True), **options)
+        assert np.abs(made - plain).max() <= 1
+
+
 def test_work_ahead_keeps_the_order_passes_errors_on_and_stops_with_its_reader():
     assert list(ahead(iter(range(100)), 3)) == list(range(100))
 
