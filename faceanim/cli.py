@@ -112,6 +112,11 @@ def run_folder(of_a_run: str) -> str:
     return hydra_config.runtime.output_dir if hydra_config.mode == RunMode.MULTIRUN else of_a_run
 
 
+def overrides() -> list[str]:
+    """The command line's options, of a sweep this job's; none where no command line composed the configuration."""
+    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
+
+
 def _named_by_what_differs(words: list[str]) -> str:
     """The option that leaves what all jobs of a sweep share out of their names (hydra.job.override_dirname)."""
     overrides = OverridesParser.create().parse_overrides([word for word in words if not word.startswith("-")])
@@ -121,6 +126,7 @@ def _named_by_what_differs(words: list[str]) -> str:
 
 OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)  # for the configuration's files
 OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
+OmegaConf.register_new_resolver("overrides", overrides, replace=True)
 
 
 def _missing(content: Any, path: str = "") -> list[str]:

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+from PIL import Image
 
 from faceanim import __version__
 from faceanim.media.files import atomic_path
-from faceanim.modules.comparison import Run
+from faceanim.media.image import read_image
+from faceanim.modules.comparison import Run, SeedGroup, seed_groups
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -24,7 +26,9 @@ td, th { padding: .2em .7em; border-bottom: 1px solid #ddd; text-align: left; ve
 th { cursor: pointer; background: #f4f4f4 } td.n { text-align: right; font-variant-numeric: tabular-nums }
 tr.failed td { background: #fdecea } tr.unfinished td { background: #fff7e0 }
 tr.baseline td:first-child { font-weight: bold }
-td.why { min-width: 14em; max-width: 24em; overflow-wrap: anywhere } img { max-width: 100% }"""
+td.why { min-width: 14em; max-width: 24em; overflow-wrap: anywhere } img { max-width: 100% }
+.samples { display: flex; flex-wrap: wrap; gap: 1em } figure { margin: 0 } figcaption { overflow-wrap: anywhere }"""
+_SAMPLE_WIDTH = 700  # pixels of a sample's picture in the page
 _SORT = """document.querySelectorAll("th").forEach((th, k) => th.onclick = () => {
   const body = th.closest("table").tBodies[0], up = th.dataset.up = th.dataset.up === "1" ? "" : "1";
   const key = row => row.cells[k].dataset.v ?? row.cells[k].textContent;
@@ -75,9 +79,12 @@ def table(runs: Sequence[Run], metric: str, baseline: str | None = None) -> list
 
 
 def write_comparison(
-    output: Path, runs: Sequence[Run], metric: str, baseline: str | None = None
+    output: Path, runs: Sequence[Run], metric: str, baseline: str | None = None, reason: str = ""
 ) -> list[Path]:
-    """Writes comparison.csv, comparison.png and comparison.html, each whole or not at all."""
+    """Writes comparison.csv, comparison.png and comparison.html, each whole or not at all.
+
+    reason: why this is the baseline, for the page.
+    """
     rows = table(runs, metric, baseline)
     paths = [output / f"comparison.{suffix}" for suffix in ("csv", "png", "html")]
     picture = curves_png(runs, metric)
@@ -88,7 +95,7 @@ def write_comparison(
     with atomic_path(paths[1]) as temporary:
         temporary.write_bytes(picture)
     with atomic_path(paths[2]) as temporary:
-        temporary.write_text(_page(rows, metric, picture), encoding="utf-8")
+        temporary.write_text(_page(runs, rows, metric, picture, reason), encoding="utf-8")
     return paths
 
 
@@ -129,13 +136,13 @@ def _variant(run: Run) -> str:
     return text if 0 < len(text) <= 70 else run.name[:70]
 
 
-def _page(rows: list[dict[str, Any]], metric: str, picture: bytes) -> str:
+def _page(runs: Sequence[Run], rows: list[dict[str, Any]], metric: str, picture: bytes, reason: str) -> str:
     states = [row["state"] for row in rows]
     counts = ", ".join(f"{states.count(s)} {s}" for s in ("finished", "unfinished", "failed") if s in states)
     base = next((row["run"] for row in rows if row["baseline"]), None)
     about = (
         f"Differences in {metric} are from {base}, between last values." if base else "No finished baseline."
-    )
+    ) + (f" Why this one: {reason}." if base and reason else "")
     columns = [name for name in rows[0] if name != "baseline"]
     head = "".join(f"<th>{html.escape(name)}" for name in columns)
     body = "".join(
@@ -145,14 +152,64 @@ def _page(rows: list[dict[str, Any]], metric: str, picture: bytes) -> str:
     )
     return "\n".join(
         (
-            f"<!DOCTYPE html><meta charset=utf-8><title>Comparison</title><style>{_STYLE}</style>",
+            "<!DOCTYPE html><meta charset=utf-8><meta name=viewport content='width=device-width, initial-scale=1'>"
+            f"<title>Comparison</title><style>{_STYLE}</style>",
             f"<h1>{len(rows)} runs</h1><p>{counts}. {html.escape(about)} Smaller is better in losses; one seed "
-            "each says nothing of chance. A click on a head sorts. Wall seconds: since the last start.</p>",
+            "each says nothing of chance. A click on a head sorts. Wall seconds: of all starts together.</p>",
             f'<img src="data:image/png;base64,{base64.b64encode(picture).decode()}" alt="curves">',
             f"<div class=wide><table><thead><tr>{head}<tbody>{body}</table></div>",
+            _seeds(seed_groups(runs, metric), metric, base),
+            _samples(runs),
             f"<p>faceanim {__version__}</p><script>{_SORT}</script>\n",
         )
     )
+
+
+def _seeds(groups: Sequence[SeedGroup], metric: str, base: str | None) -> str:
+    """The table of configurations that ran with several seeds; nothing where each ran once."""
+    if all(len(group.runs) == 1 for group in groups):
+        return ""
+    start = next((group.mean for group in groups if base in group.runs), None)
+    names = list(groups[0].options)
+    head = [*names, "runs", f"{metric} mean", "standard deviation", "mean minus baseline's", "of"]
+    body = ""
+    for group in groups:
+        values = [
+            *(group.options[name] for name in names),
+            len(group.runs),
+            group.mean,
+            group.std if len(group.runs) > 1 else "",
+            "" if start is None else group.mean - start,
+            ", ".join(group.runs),
+        ]
+        body += "<tr>" + "".join(_cell("", value) for value in values)
+    return (
+        "<h2>Seeds</h2><p>Finished runs that differ by their seed alone, by their last values.</p>"
+        f"<div class=wide><table><thead><tr>{''.join(f'<th>{html.escape(n)}' for n in head)}<tbody>{body}</table></div>"
+    )
+
+
+def _samples(runs: Sequence[Run]) -> str:
+    """One clip's newest sample of every run; of the clip that most runs have, the first by name."""
+    clips = [clip for run in runs for clip in run.samples]
+    if not clips:
+        return ""
+    clip = min(set(clips), key=lambda name: (-clips.count(name), name))
+    figures = "".join(
+        f"<figure><figcaption>{html.escape(run.name)}, {html.escape(run.samples[clip].parent.name)}</figcaption>"
+        f'<img src="data:image/jpeg;base64,{_jpeg(run.samples[clip])}" alt=""></figure>'
+        for run in runs
+        if clip in run.samples
+    )
+    return f"<h2>Samples of {html.escape(clip)}</h2><div class=samples>{figures}</div>"
+
+
+def _jpeg(path: Path) -> str:
+    image = Image.fromarray(read_image(path))
+    image.thumbnail((_SAMPLE_WIDTH, 10 * _SAMPLE_WIDTH))
+    content = io.BytesIO()
+    image.save(content, "JPEG", quality=85)
+    return base64.b64encode(content.getvalue()).decode()
 
 
 def _cell(name: str, value: Any) -> str:

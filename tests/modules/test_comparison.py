@@ -1,12 +1,16 @@
 """Runs side by side, from folders as train.py leaves them."""
 
 import csv
+import json
+import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
-from faceanim.modules.comparison import find_runs, read_runs
+from faceanim.media.image import write_image
+from faceanim.modules.comparison import default_run, find_runs, read_runs, seed_groups, shared_overrides
 from faceanim.modules.comparison_report import table, write_comparison
 from faceanim.modules.run_metrics import last_value
 
@@ -92,3 +96,56 @@ def test_a_search_gets_the_last_value_or_an_error(sweep):
     (sweep / "b" / "metrics.csv").write_text("step,val/loss\n0,nan\n")
     with pytest.raises(ValueError, match="nan at step 0"):
         last_value(sweep / "b", "val/loss")
+
+
+def test_wall_time_is_that_of_all_starts(tmp_path):
+    folder = run(tmp_path / "a", 0, [3.0, 1.0, 2.0])
+    (read,) = read_runs([folder])
+    assert read.seconds is None  # not recorded: no guess from the files' times
+    (folder / "metrics.csv").write_text("step,val/loss,throughput/seconds\n0,3,10.5\n1,2,7210.25\n2,1,\n")
+    (read,) = read_runs([folder])
+    assert read.seconds == 7210.25
+
+
+def test_runs_that_differ_by_seed_alone_are_grouped_with_mean_spread_and_number(tmp_path):
+    for name, frames, seed, loss in (("a", 0, 0, 1.0), ("b", 0, 1, 2.0), ("c", 0, 2, 6.0), ("d", 2, 0, 5.0)):
+        folder = run(tmp_path / name, frames, [9.0, 9.0, loss])
+        config = yaml.safe_load((folder / "config.yaml").read_text()) | {"seed": seed}
+        (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    run(tmp_path / "e", 0, [0.0])  # unfinished: in no group
+    runs = read_runs(find_runs(str(tmp_path)))
+    none, two = seed_groups(runs, "val/loss")
+    assert none.options == {"model.motion_frames": 0} and none.runs == ["a", "b", "c"]
+    assert none.mean == pytest.approx(3.0) and none.std == pytest.approx(7**0.5)
+    assert two.runs == ["d"] and two.mean == 5.0 and math.isnan(two.std)
+    page = write_comparison(tmp_path / "out", runs, "val/loss", "d")[2].read_text()
+    assert "<h2>Seeds</h2>" in page and "2.646" in page and ">-2<" in page
+
+
+def test_the_baseline_is_the_run_of_the_default_configuration(tmp_path):
+    for name, frames, seed in (("a", 0, 0), ("b", 2, 1), ("c", 2, 0), ("d", 4, 0)):
+        folder = run(tmp_path / name, frames, [3.0, 1.0, 2.0])
+        config = yaml.safe_load((folder / "config.yaml").read_text()) | {"seed": seed}
+        (folder / "config.yaml").write_text(yaml.safe_dump(config))
+        starts = [
+            {"overrides": ["old=1"]},
+            {"overrides": ["x=1", f"model.motion_frames={frames}", f"seed={seed}"]},
+        ]
+        (folder / "provenance.json").write_text(json.dumps({"starts": starts}))
+    runs = read_runs(find_runs(str(tmp_path)))
+    assert shared_overrides(runs) == ["x=1"]
+    defaults = {"model.motion_frames": 2, "model.reference_net.motion_frames": 2, "seed": 0}
+    assert default_run(runs, defaults).name == "c"
+    assert default_run(runs, defaults | {"model.motion_frames": 3}) is None
+    (tmp_path / "a" / "provenance.json").unlink()
+    assert shared_overrides(read_runs(find_runs(str(tmp_path)))) is None
+
+
+def test_the_newest_sample_of_each_run_stands_in_the_page(sweep):
+    for name, steps in (("a", (100, 200)), ("b", (100,))):
+        for step in steps:
+            picture = np.full((8, 1400, 3), step, np.uint8)
+            write_image(sweep / name / "samples" / f"step_{step:06d}" / "clip.png", picture)
+    page = write_comparison(sweep / "out", read_runs(find_runs(str(sweep))), "val/loss")[2].read_text()
+    assert "Samples of clip" in page and "a, step_000200" in page and "a, step_000100" not in page
+    assert page.count("data:image/jpeg") == 2

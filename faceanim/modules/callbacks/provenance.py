@@ -1,6 +1,7 @@
 """What a run was made of: settings, code, devices, data."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,12 +17,14 @@ from faceanim.modules.code_version import code_version
 
 class Provenance(L.Callback):
     """At every start of the training appends to ``<run_dir>/provenance.json``, and tells every logger, beside the
-    settings in ``<run_dir>/config.yaml``: time (UTC), step, versions and git state of the code, devices of all ranks,
-    strategy, precision, and of each split how many clips are used and their ``rows_hash``. No names of hosts or paths.
+    settings in ``<run_dir>/config.yaml``: time (UTC), step, the command line's options (``overrides``), versions and
+    git state of the code, devices of all ranks, strategy, precision, and of each split how many clips are used and
+    their ``rows_hash``. No names of hosts.
     """
 
-    def __init__(self, run_dir: str | Path):
+    def __init__(self, run_dir: str | Path, overrides: Sequence[str] = ()):
         self.run_dir = Path(run_dir)
+        self.overrides = list(overrides)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         devices = gather([device_name(trainer.strategy.root_device)])
@@ -31,6 +34,7 @@ class Provenance(L.Callback):
         start = {
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "step": trainer.global_step,
+            "overrides": self.overrides,
             "code": code_version(),
             "devices": devices,
             "strategy": type(trainer.strategy).__name__,

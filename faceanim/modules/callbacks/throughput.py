@@ -20,6 +20,8 @@ class ThroughputLog(L.Callback):
     ``throughput/steps_per_sec``: optimiser steps, each of ``accumulate_grad_batches`` batches on every rank.
     ``throughput/samples_per_sec``: one sample is one clip's reference and window. ``throughput/frames_per_sec``: its
     target frames, T a sample; reference and motion frames don't count.
+    ``throughput/seconds``: the wall time of the training so far, validation included; over all starts, those steps once
+    that a resumed training does again.
     ``device/tflops_per_sec``: 1e12 FLOPs of the first rank's device. They are counted once, in the first step:
     forward and backward without what gradient checkpointing computes again, so that it is progress and no heat; which
     conditionings that step dropped makes a few percent.
@@ -34,6 +36,8 @@ class ThroughputLog(L.Callback):
     def __init__(self):
         self._meter: FlopMeter | None = None
         self._entered = False
+        self._earlier = 0.0  # seconds before this start, from the checkpoint
+        self._began: float | None = None
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         device = trainer.strategy.root_device
@@ -45,6 +49,7 @@ class ThroughputLog(L.Callback):
         self._meter = FlopMeter() if trainer.is_global_zero else None
         self._step_flops: int | None = None
         self._start = self._now(trainer)
+        self._began = time.perf_counter()
         self._rates.update(time=0.0, batches=0, samples=0, lengths=0, flops=0)
 
     def on_train_batch_start(
@@ -106,6 +111,7 @@ class ThroughputLog(L.Callback):
             "throughput/samples_per_sec": found["device/samples_per_sec"] * ranks,
             "throughput/frames_per_sec": found["device/items_per_sec"] * ranks,
         }
+        line["throughput/seconds"] = self._seconds()
         if "device/flops_per_sec" in found:
             line["device/tflops_per_sec"] = found["device/flops_per_sec"] / 1e12
         if "device/mfu" in found:
@@ -114,6 +120,15 @@ class ThroughputLog(L.Callback):
         if device.type == "cuda":
             line["device/memory_gb"] = torch.cuda.max_memory_allocated(device) / 1e9
         return line
+
+    def _seconds(self) -> float:
+        return self._earlier + (0.0 if self._began is None else time.perf_counter() - self._began)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"seconds": self._seconds()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._earlier = state_dict["seconds"]
 
     def _now(self, trainer: L.Trainer) -> float:
         if trainer.strategy.root_device.type == "cuda":
