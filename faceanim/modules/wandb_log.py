@@ -27,6 +27,9 @@ class WandbLog(WandbLogger):
             "offline" if offline else None
         )  # WandbLogger's offline changes this process's environment, for good
         super().__init__(save_dir=run_dir, project=project, mode=mode, **options)
+        self._wandb_init.pop(
+            "anonymous", None
+        )  # Lightning passes it always, and W&B warns that it has no effect
         self.path = Path(run_dir) / "wandb_run.json"
         self._logged: dict[str, int] = {}  # metric -> last step
 

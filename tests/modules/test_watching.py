@@ -4,6 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 
+import lightning as L
 import numpy as np
 import pytest
 from hydra.utils import instantiate
@@ -12,10 +13,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from faceanim.models.animation_model import AnimationModel
 from faceanim.modules.callbacks.loss_by_timestep import LossByTimestep, bucket_names
+from faceanim.modules.callbacks.progress import StageProgressBar
 from faceanim.modules.code_version import git_state
 from faceanim.modules.csv_log import CSVLog, read_rows
 from faceanim.modules.dashboard import draw_dashboard, read_curves
 from faceanim.modules.footprint import random_batch, training_cost
+from faceanim.modules.wandb_log import WandbLog
 from tests.modules import wandb_file
 from tests.modules.test_training import CutAt, PowerCut  # noqa: F401 (CutAt is named in the options)
 from tests.prepared import run
@@ -51,6 +54,8 @@ def test_metrics_csv_has_a_row_a_step_and_the_same_curves_after_a_resume(runs):
     ) in same:  # the losses by timestep, too, which take two steps in and between which the run was saved
         assert [row[name] for row in cut] == [row[name] for row in whole], name
     assert all(float(row["throughput/steps_per_sec"]) > 0 for row in cut)
+    seconds = [float(row["throughput/seconds"]) for row in cut]
+    assert seconds == sorted(seconds) and seconds[0] > 0  # of both starts together
     assert "device/mfu" not in same and "device/memory_gb" not in whole[0]  # of a CPU nobody knows the peak
 
 
@@ -191,3 +196,12 @@ def test_git_state_is_that_of_the_tree_which_tracks_the_package(tmp_path):
     assert len(state["commit"]) == 40 and not state["dirty"]
     (package / "__init__.py").write_text("x = 1")
     assert git_state(package) == state | {"dirty": True}
+
+
+def test_neither_wandb_nor_the_bar_shows_what_nobody_asked_for(tmp_path, capfd):
+    logger = WandbLog(tmp_path, "faceanim", offline=True)
+    trainer = L.Trainer(logger=logger, accelerator="cpu", enable_checkpointing=False)
+    assert logger.experiment.id == logger.version
+    assert "v_num" not in StageProgressBar().get_metrics(trainer, L.LightningModule())
+    logger.finalize("success")
+    assert "anonymous" not in capfd.readouterr().err
