@@ -1,36 +1,35 @@
-"""Sound on the picture's clock. N: samples."""
+"""A part of a video's sound in memory, and .wav files. N: samples."""
 
 import wave
 from pathlib import Path
 
-import av
 import numpy as np
 
-from faceanim.media.container import opened
-from faceanim.media.errors import MediaError
+from faceanim.media.errors import NoStreamError
 from faceanim.media.files import atomic_path
-
-_GAP_SECONDS = 0.04  # timestamps that jitter by less than two frames of sound are taken as continuous
+from faceanim.media.sound_reader import sound_pieces
 
 
 def read_soundtrack(
     path: str | Path, rate: int = 16_000, start: float = 0.0, seconds: float = 60.0
 ) -> np.ndarray | None:
-    """The first audio stream of a video as mono float32 (N,) in -1 to 1, or None if it has none.
+    """The sound of a video or sound file as mono float32 (N,) in -1 to 1, or None if it has none.
 
-    Sample k is heard k / rate seconds after `start`, itself in seconds after the video's first frame; what the
-    file leaves open (sound that begins late, gaps, an early end) is silence, so that N = round(seconds * rate).
+    Sample k is heard k / rate seconds after `start`, see ``sound_pieces``; an early end is silence too, so that
+    N = round(seconds * rate). Raises MediaError where the sound is there and cannot be read.
     """
-    with opened(path, "video") as (container, video):
-        if not container.streams.audio or container.streams.audio[0].codec_context is None:
-            return None
-        stream = container.streams.audio[0]
-        first = next(container.decode(video), None)
-        if first is None:
-            raise MediaError(f"cannot read video {path}: it holds no frames")
-        origin = (float(first.pts * first.time_base) if first.pts is not None else 0.0) + start
-        container.seek(int(max(0.0, origin - 1) * av.time_base))
-        return _on_clock(container, stream, origin, seconds, rate)
+    samples_N = np.zeros(round(seconds * rate), np.float32)
+    done = 0
+    try:
+        for piece_n1 in sound_pieces(path, rate, "mono", start):
+            part = piece_n1[: len(samples_N) - done, 0]
+            samples_N[done : done + len(part)] = part
+            done += len(part)
+            if done == len(samples_N):
+                break
+    except NoStreamError:
+        return None
+    return samples_N
 
 
 def write_wav(path: str | Path, samples_N: np.ndarray, rate: int = 16_000) -> None:
@@ -40,39 +39,3 @@ def write_wav(path: str | Path, samples_N: np.ndarray, rate: int = 16_000) -> No
         file.setsampwidth(2)
         file.setframerate(rate)
         file.writeframes(np.round(np.clip(samples_N, -1, 1) * 32767).astype("<i2").tobytes())
-
-
-def _on_clock(
-    container: av.container.InputContainer, stream: av.AudioStream, origin: float, seconds: float, rate: int
-) -> np.ndarray:
-    """Lay the decoded sound, already at `rate`, where its timestamps say."""
-    samples_N = np.zeros(round(seconds * rate), np.float32)
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
-    place: int | None = None  # of the next sample
-
-    def lay(frame: av.AudioFrame | None, place: int) -> int:
-        for piece in resampler.resample(frame):
-            values = piece.to_ndarray().reshape(-1)
-            begin, end = max(place, 0), min(place + len(values), len(samples_N))
-            if end > begin:
-                samples_N[begin:end] = values[begin - place : end - place]
-            place += len(values)
-        return place
-
-    expected = None  # seconds, when the next frame should begin
-    for frame in container.decode(stream):
-        begin = expected if frame.pts is None else float(frame.pts * frame.time_base)
-        begin = origin if begin is None else begin
-        if place is None or (expected is not None and abs(begin - expected) > _GAP_SECONDS):
-            if place is not None:  # a gap: what the resampler still holds belongs before it
-                lay(None, place)
-                resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
-            place = round((begin - origin) * rate)
-        expected = begin + frame.samples / frame.sample_rate
-        if begin > origin + seconds:
-            break
-        frame.pts = None  # the place says where it goes
-        place = lay(frame, place)
-    if place is not None:
-        lay(None, place)
-    return samples_N

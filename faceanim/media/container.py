@@ -7,7 +7,7 @@ from typing import Literal
 
 import av
 
-from faceanim.media.errors import MediaError
+from faceanim.media.errors import MediaError, NoStreamError
 
 # Formats that are videos, or hold sound. Playlists (HLS, concat, DASH) are left out: they make the reader open other
 # files.
@@ -19,8 +19,8 @@ _SOUND = "wav,w64,aiff,au,caf,mp3,aac,flac,ogg,ac3,eac3,mov,mp4,m4a,3gp,3g2,mj2,
 def opened(
     path: str | Path, kind: Literal["video", "sound"]
 ) -> Iterator[tuple[av.container.InputContainer, av.VideoStream | av.AudioStream]]:
-    """The file and its first video or audio stream. `MediaError`, one line, for what is missing, empty, broken, of
-    another kind or unknown, also where that shows only inside the block."""
+    """The file and its first video (no cover) or audio stream whose codec is known. `MediaError`, one line, for what is
+    missing, empty, broken, of another kind or unknown, also where that shows only inside the block."""
     path = Path(path)
     if not path.is_file():
         raise MediaError(f"cannot read {kind} {path}: no such file")
@@ -30,13 +30,21 @@ def opened(
     options = {"protocol_whitelist": "file", "format_whitelist": formats}
     try:
         with av.open(str(path.resolve()), options=options, metadata_errors="replace") as container:
-            streams = container.streams.video if kind == "video" else container.streams.audio
+            streams = pictures(container) if kind == "video" else container.streams.audio
             if not streams:
-                stream = "video" if kind == "video" else "audio"
-                raise MediaError(f"cannot read {kind} {path}: it has no {stream} stream")
-            if streams[0].codec_context is None:
+                lacking = "audio stream" if kind == "sound" else "video stream"
+                cover = ", only a cover picture" if kind == "video" and container.streams.video else ""
+                raise NoStreamError(f"cannot read {kind} {path}: it has no {lacking}{cover}")
+            known = [stream for stream in streams if stream.codec_context is not None]
+            if not known:
                 raise MediaError(f"cannot read {kind} {path}: corrupt, or of an unknown codec")
-            yield container, streams[0]
+            yield container, known[0]
     except av.FFmpegError as error:
         reason = (error.strerror or str(error)).lower()
         raise MediaError(f"cannot read {kind} {path}: corrupt, or not {what} ({reason})") from error
+
+
+def pictures(container: av.container.InputContainer) -> list[av.VideoStream]:
+    """The video streams that are no covers."""
+    cover = av.stream.Disposition.attached_pic
+    return [stream for stream in container.streams.video if not stream.disposition & cover]

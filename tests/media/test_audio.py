@@ -71,11 +71,11 @@ def test_what_the_file_leaves_open_is_silence(tmp_path: Path) -> None:
     assert len(samples_N) == 2.5 * RATE and not samples_N[round(1.1 * RATE) :].any()
 
 
-def test_a_video_without_sound_gives_none_and_no_video_an_error(tmp_path: Path) -> None:
+def test_a_video_without_sound_gives_none_and_no_media_an_error(tmp_path: Path) -> None:
     write_video(tmp_path / "silent.mp4", np.zeros((2, 16, 16, 3), np.uint8), 24)
     assert read_soundtrack(tmp_path / "silent.mp4") is None
     (tmp_path / "text.mp4").write_text("no video")
-    with pytest.raises(MediaError, match=r"cannot read video .*text\.mp4"):
+    with pytest.raises(MediaError, match=r"cannot read sound .*text\.mp4"):
         read_soundtrack(tmp_path / "text.mp4")
 
 

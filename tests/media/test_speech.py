@@ -86,9 +86,9 @@ def test_what_is_no_sound_is_refused_in_one_line(tmp_path):
         assert name in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_too_long_is_said_before_it_is_read_and_where_nothing_is_declared_too(tmp_path):
+def test_what_is_too_long_is_read_no_farther_whatever_the_file_declares(tmp_path):
     write_wav(tmp_path / "a.wav", np.zeros(5 * RATE, np.float32))
-    with pytest.raises(MediaError, match=r"too long: expected at most 2 s, got 5\.0 s"):
+    with pytest.raises(MediaError, match="too long: expected at most 2 s, got more"):
         next(iter_speech(tmp_path / "a.wav", max_seconds=2))
     with av.open(str(tmp_path / "a.ac3"), "w", format="ac3") as container:
         stream = container.add_stream("ac3", rate=RATE * 3, layout="mono")
