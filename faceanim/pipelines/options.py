@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from faceanim.media.frame_writers import check_name
+from faceanim.media.label_fonts import runs_of
 from faceanim.pipelines.compute import PRECISIONS
 from faceanim.pipelines.drift import Drift
 from faceanim.pipelines.driving import check_one
@@ -105,6 +106,8 @@ class InferenceOptions:
             raise ValueError(f"workers: expected 1 or more, or null, got {self.workers}")
         if self.sheet is not None and Path(self.sheet).suffix.lower() != ".png":
             raise ValueError(f"sheet: expected a name that ends in .png, got {self.sheet}")
+        if self.label:
+            runs_of(self.label)
         if self.jobs is None:
             check_name(self.output)
             self._check_one()
