@@ -89,6 +89,8 @@ class ClipReader:
                 at = self._number(frame, index)
                 if at != before + 1:
                     raise self._not_prepared(index)
+            if frame.interlaced_frame:
+                raise MediaError(f"clip {self.path}: expected progressive frames, got an interlaced one")
             yield frame
 
     def _number(self, frame: av.VideoFrame | None, index: int) -> int:

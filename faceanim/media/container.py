@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,8 @@ from faceanim.media.errors import MediaError, NoStreamError
 # files.
 _VIDEO = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,mpegvideo,flv,ogg,asf,h264,hevc,ivf"
 _SOUND = "wav,w64,aiff,au,caf,mp3,aac,flac,ogg,ac3,eac3,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,asf,flv"
+# Where no stream is found in the first megabytes: one may begin later.
+_FURTHER = {"probesize": str(2**28), "analyzeduration": str(600 * av.time_base)}
 
 
 @contextmanager
@@ -26,10 +29,9 @@ def opened(
         raise MediaError(f"cannot read {kind} {path}: no such file")
     if path.stat().st_size == 0:
         raise MediaError(f"cannot read {kind} {path}: the file is empty")
-    formats, what = (_VIDEO, "a video") if kind == "video" else (_SOUND, "sound")
-    options = {"protocol_whitelist": "file", "format_whitelist": formats}
+    what = "a video" if kind == "video" else "sound"
     try:
-        with av.open(str(path.resolve()), options=options, metadata_errors="replace") as container:
+        with _open(path, kind) as container:
             streams = pictures(container) if kind == "video" else container.streams.audio
             if not streams:
                 lacking = "audio stream" if kind == "sound" else "video stream"
@@ -48,3 +50,37 @@ def pictures(container: av.container.InputContainer) -> list[av.VideoStream]:
     """The video streams that are no covers."""
     cover = av.stream.Disposition.attached_pic
     return [stream for stream in container.streams.video if not stream.disposition & cover]
+
+
+def decoded(
+    container: av.container.InputContainer, stream: av.VideoStream | av.AudioStream
+) -> Iterator[av.VideoFrame | av.AudioFrame]:
+    """Yield the stream's frames, of video in display order and with rising timestamps.
+
+    Unlike `container.decode` it does not fail behind the last one where streams have appeared on the way that were not
+    there when the file was opened; and .avi, which knows no times of display, may hold frames that are not stored in
+    the order of display: the times of the packets are theirs, in order.
+    """
+    sorts = stream.type == "video" and container.format.name == "avi"
+    times: list[int] = []
+    for packet in container.demux(stream):
+        if sorts and packet.size and packet.pts is not None:
+            heappush(times, packet.pts)
+        for frame in packet.decode():
+            if times:
+                frame.pts = heappop(times)
+            yield frame
+        if packet.dts is None and packet.size == 0:
+            return
+
+
+def _open(path: Path, kind: Literal["video", "sound"]) -> av.container.InputContainer:
+    options = {
+        "protocol_whitelist": "file",
+        "format_whitelist": _VIDEO if kind == "video" else _SOUND,
+    }
+    container = av.open(str(path.resolve()), options=options, metadata_errors="replace")
+    if pictures(container) if kind == "video" else container.streams.audio:
+        return container
+    container.close()
+    return av.open(str(path.resolve()), options=options | _FURTHER, metadata_errors="replace")

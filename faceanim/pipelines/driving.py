@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from faceanim.media.frame_rate import constant_rate
 from faceanim.media.image import read_image
 from faceanim.media.sound import Soundtrack, has_sound
 from faceanim.media.video import iter_video
@@ -168,7 +169,8 @@ def motion_from_video(
     poses = smooth(fill_short_gaps(seen, longest_gap, name), smoothing)
 
     def real_frames() -> Iterator[np.ndarray]:
-        for frame in islice(iter_video(path, fps), max_frames):
+        rate = constant_rate(path, fps, max_frames)
+        for frame in islice(iter_video(path, rate.resampled), max_frames):
             yield framing.cut(frame.image_HWC)
 
     return Motion(framing.poses(poses), real_frames, Soundtrack(Path(path)) if has_sound(path) else None)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from faceanim.media.video import TimedFrame, average_rate, iter_video, video_info
+from faceanim.media.frame_rate import constant_rate
+from faceanim.media.video import TimedFrame, iter_video
 from faceanim.pose.gaps import fill_short_gaps
 from faceanim.pose.landmarks import FaceLandmarker, Landmarks, box_around
 from faceanim.pose.sequence import PoseSequence
@@ -44,22 +45,23 @@ def find_person(
     longest_gap: float = 0.0,
 ) -> PoseSequence:
     """The main person's landmarks in every frame of a video, at most `max_frames` of them, in its pixels as displayed;
-    NaN where they are not seen. fps: the video is read at that rate, None: its own.
+    NaN where they are not seen. fps: the video is read at that rate, None: its own (see `constant_rate`).
 
     Of several people the one who is seen longest; what is found somewhere else in between is somebody else and left
     out. longest_gap: seconds for which somebody may be away and still be the same, if more than one. ValueError where
     no frame has a face.
     """
-    pieces, height, width, seconds = [], 0, 0, 0.0
-    for chunk in _chunks(islice(iter_video(path, fps), max_frames)):
+    rate = constant_rate(path, fps, max_frames)
+    pieces, height, width = [], 0, 0
+    for chunk in _chunks(islice(iter_video(path, rate.resampled), max_frames)):
         pieces.append(landmarker.detect(np.stack([frame.image_HWC for frame in chunk])))
         height, width = chunk[-1].image_HWC.shape[:2]
-        seconds = chunk[-1].seconds
     found = Landmarks.concatenate(pieces)
     if not found.found.any():
         raise ValueError(f"no face found in any of {len(found)} frames of the video {path}")
-    rate = fps or average_rate(seconds, len(found), video_info(path).fps)
-    poses = PoseSequence(found.points, found.confidence, rate, width, height, Path(path).name, found.depth)
+    poses = PoseSequence(
+        found.points, found.confidence, rate.fps, width, height, Path(path).name, found.depth
+    )
     return one_person(poses, max(_PATIENCE_SECONDS, longest_gap))
 
 

@@ -16,7 +16,8 @@ from faceanim.data.quality import is_duplicate, sharpness, thumbnail
 from faceanim.data.scene_cuts import split_at_cuts
 from faceanim.media.errors import MediaError
 from faceanim.media.files import atomic_path
-from faceanim.media.video import TimedFrame, average_rate, iter_video, video_info
+from faceanim.media.frame_rate import FrameRate, constant_rate
+from faceanim.media.video import TimedFrame, iter_video
 from faceanim.pose.face_detection import FaceDetector
 from faceanim.pose.landmarks import FaceLandmarker, Landmarks
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
@@ -81,10 +82,19 @@ class Watched:
         return cls(**{k: scalars[k](v.item()) if k in scalars else v for k, v in values.items()})
 
 
-def source_frames(clip: SourceClip, options: PrepareOptions) -> Iterator[TimedFrame]:
-    """The source clip's frames at the rate of the options; `Unreadable` instead of every error of reading."""
+def source_rate(clip: SourceClip, options: PrepareOptions) -> FrameRate:
+    """The rate of the options, or the source clip's own; `Unreadable` instead of every error of reading."""
     try:
-        yield from iter_video(clip.path, options.fps, options.max_frames, start=clip.start, stop=clip.stop)
+        return constant_rate(clip.path, options.fps, options.max_frames + 1, clip.start, clip.stop)
+    except MediaError as error:
+        raise Unreadable(str(error).replace(str(clip.path), clip.shown)) from error
+
+
+def source_frames(clip: SourceClip, options: PrepareOptions) -> Iterator[TimedFrame]:
+    """The source clip's frames at `source_rate`; `Unreadable` instead of every error of reading."""
+    rate = source_rate(clip, options)
+    try:
+        yield from iter_video(clip.path, rate.resampled, options.max_frames, start=clip.start, stop=clip.stop)
     except MediaError as error:
         raise Unreadable(str(error).replace(str(clip.path), clip.shown)) from error
 
@@ -101,14 +111,15 @@ def watch(
     scenes, duplicates = [0], []
     chunks: list[tuple[int, int, TrackedFace]] = []
     rows: list[tuple[int, int, np.ndarray, float, float]] = []
-    previous, seconds, width, height = None, 0.0, 0, 0
+    previous, width, height = None, 0, 0
+    fps = source_rate(clip, options).fps
     for chunk, after_cut in split_at_cuts(source_frames(clip, options), _CHUNK):
         first = len(duplicates)
         if after_cut:
             scenes.append(first)
             tracker.cut()
         frames_THWC = np.stack([frame.image_HWC for frame in chunk])
-        seconds, (height, width) = chunk[-1].seconds, frames_THWC.shape[1:3]
+        height, width = frames_THWC.shape[1:3]
         for image_HWC in frames_THWC:
             small = thumbnail(image_HWC)
             duplicates.append(previous is not None and is_duplicate(small, previous))
@@ -122,7 +133,6 @@ def watch(
                 rows.append((first + k, face.track, found.points[k], found.confidence[k], sharp))
             if found.found.any():
                 tracker.follow(face.track, found.points[found.found][-1])
-    fps = options.fps or average_rate(seconds, len(duplicates), video_info(clip.path).fps)
     return _collected(fps, width, height, scenes, duplicates, chunks, rows)
 
 
