@@ -1,11 +1,10 @@
 """Read and write single images. H, W: pixels; C: RGB."""
 
-import struct
 import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from faceanim.media.errors import MediaError
 from faceanim.media.files import atomic_path
@@ -14,11 +13,24 @@ from faceanim.media.files import atomic_path
 READABLE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
 WRITABLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
+_ORIENTATION = 0x0112  # the EXIF tag
+_TRANSPOSE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_TIFF_BEGINS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
 
 def read_image(path: str | Path, max_pixels: int = 50_000_000) -> np.ndarray:
     """Return the image as uint8 (H, W, 3) RGB: EXIF orientation applied, transparency laid over white.
 
-    The size is checked against `max_pixels` before any pixel is decoded. Of an animation, the first frame.
+    The size is checked against `max_pixels` before any pixel is decoded. Of an animation, the first frame. `MediaError`
+    for everything else, also for a TIFF of floats, which does not tell what is white.
     """
     path = Path(path)
     if not path.is_file():
@@ -33,7 +45,8 @@ def read_image(path: str | Path, max_pixels: int = 50_000_000) -> np.ndarray:
                         f"image {path} is too large: "
                         f"expected at most {max_pixels} pixels, got {width}x{height}"
                     )
-                return _to_rgb(ImageOps.exif_transpose(image))
+                image.load()
+                return _to_rgb(path, _upright(image))
     except MediaError:
         raise
     except Image.DecompressionBombError as error:
@@ -41,10 +54,14 @@ def read_image(path: str | Path, max_pixels: int = 50_000_000) -> np.ndarray:
             f"image {path} is too large: expected at most {max_pixels} pixels; {error}"
         ) from error
     except Image.UnidentifiedImageError as error:
+        with path.open("rb") as file:
+            if file.read(4) in _TIFF_BEGINS:
+                raise _not_integers(path) from error
         formats = ", ".join(READABLE_FORMATS)
         raise MediaError(f"cannot read image {path}: expected one of {formats}, got another file") from error
-    except (OSError, SyntaxError, ValueError, IndexError, struct.error) as error:
-        raise MediaError(f"cannot read image {path}: {' '.join(str(error).split())}") from error
+    except Exception as error:  # Pillow's readers raise whatever a damaged file leads them to
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise MediaError(f"cannot read image {path}: corrupt ({reason})") from error
 
 
 def write_image(path: str | Path, image_HWC: np.ndarray) -> None:
@@ -61,7 +78,22 @@ def write_image(path: str | Path, image_HWC: np.ndarray) -> None:
         Image.fromarray(np.ascontiguousarray(image_HWC)).save(temporary, quality=95)
 
 
-def _to_rgb(image: Image.Image) -> np.ndarray:
+def _upright(image: Image.Image) -> Image.Image:
+    """The image turned and mirrored as its EXIF orientation says; whatever else the tags hold is not looked at."""
+    if image.format == "TIFF":
+        return image  # turned while it was loaded
+    try:
+        value = image.getexif().get(_ORIENTATION)
+        # Some writers store it as bytes, text or a list of one, not as the number that it should be.
+        orientation = int(max(value) if isinstance(value, bytes | tuple) else value)
+    except Exception:  # no such tag, or none that can be read
+        return image
+    return image.transpose(_TRANSPOSE[orientation]) if orientation in _TRANSPOSE else image
+
+
+def _to_rgb(path: Path, image: Image.Image) -> np.ndarray:
+    if image.mode == "F" or (image.mode == "I" and image.format == "TIFF"):
+        raise _not_integers(path)
     if image.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion would clip at 255 rather than scale
         grey = (np.asarray(image).astype(np.int64) // 257).clip(0, 255).astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=2)
@@ -70,3 +102,10 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, image)
     return np.array(image.convert("RGB"))
+
+
+def _not_integers(path: Path) -> MediaError:
+    return MediaError(
+        f"cannot read image {path}: expected a TIFF of 1, 8 or 16 bits a channel, got a damaged one, or one of another "
+        "kind (floats, say, do not tell what is white); save it with 8 or 16 bits"
+    )
