@@ -38,6 +38,8 @@ class ClipReader:
         if not self._container.streams.video:
             raise MediaError(f"cannot read clip {path}: it has no video stream")
         self._stream = self._container.streams.video[0]
+        if self._stream.codec_context is None:
+            raise MediaError(f"cannot read clip {path}: corrupt, or of an unknown codec")
         ticks = 1 / ((self._stream.average_rate or 1) * self._stream.time_base)
         if ticks.denominator != 1 or not self._stream.frames:
             raise self._not_prepared(0)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from heapq import heappop, heappush
 from pathlib import Path
 from typing import Literal
 
@@ -29,9 +28,10 @@ def opened(
         raise MediaError(f"cannot read {kind} {path}: no such file")
     if path.stat().st_size == 0:
         raise MediaError(f"cannot read {kind} {path}: the file is empty")
-    what = "a video" if kind == "video" else "sound"
+    formats, what = (_VIDEO, "a video") if kind == "video" else (_SOUND, "sound")
+    options = {"protocol_whitelist": "file", "format_whitelist": formats}
     try:
-        with _open(path, kind) as container:
+        with _open(path, kind, options) as container:
             streams = pictures(container) if kind == "video" else container.streams.audio
             if not streams:
                 lacking = "audio stream" if kind == "sound" else "video stream"
@@ -52,33 +52,18 @@ def pictures(container: av.container.InputContainer) -> list[av.VideoStream]:
     return [stream for stream in container.streams.video if not stream.disposition & cover]
 
 
-def decoded(
-    container: av.container.InputContainer, stream: av.VideoStream | av.AudioStream
-) -> Iterator[av.VideoFrame | av.AudioFrame]:
-    """Yield the stream's frames, of video in display order and with rising timestamps.
-
-    Unlike `container.decode` it does not fail behind the last one where streams have appeared on the way that were not
-    there when the file was opened; and .avi, which knows no times of display, may hold frames that are not stored in
-    the order of display: the times of the packets are theirs, in order.
-    """
-    sorts = stream.type == "video" and container.format.name == "avi"
-    times: list[int] = []
-    for packet in container.demux(stream):
-        if sorts and packet.size and packet.pts is not None:
-            heappush(times, packet.pts)
-        for frame in packet.decode():
-            if times:
-                frame.pts = heappop(times)
-            yield frame
-        if packet.dts is None and packet.size == 0:
-            return
+def packets(container: av.container.InputContainer, *streams: av.stream.Stream) -> Iterator[av.Packet]:
+    """`container.demux` that ends behind the last packet, also where streams have appeared on the way that were not
+    there when the file was opened: av then looks for them in its list."""
+    try:
+        yield from container.demux(*streams)
+    except IndexError:
+        return
 
 
-def _open(path: Path, kind: Literal["video", "sound"]) -> av.container.InputContainer:
-    options = {
-        "protocol_whitelist": "file",
-        "format_whitelist": _VIDEO if kind == "video" else _SOUND,
-    }
+def _open(
+    path: Path, kind: Literal["video", "sound"], options: dict[str, str]
+) -> av.container.InputContainer:
     container = av.open(str(path.resolve()), options=options, metadata_errors="replace")
     if pictures(container) if kind == "video" else container.streams.audio:
         return container

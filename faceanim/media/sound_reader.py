@@ -13,7 +13,7 @@ from typing import Literal
 import av
 import numpy as np
 
-from faceanim.media.container import opened, pictures
+from faceanim.media.container import opened, packets, pictures
 from faceanim.media.errors import MediaError
 
 Layout = Literal["mono", "stereo"]
@@ -225,7 +225,7 @@ def _decoded(
     errors = 0
     while errors < _MOST_READ_ERRORS:
         try:
-            for packet in container.demux(*streams):
+            for packet in packets(container, *streams):
                 errors = 0
                 try:
                     frames = packet.decode()

@@ -1,12 +1,13 @@
 """Decoded frames on the clock of their video: which one is on display when."""
 
 from collections.abc import Iterable, Iterator
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import av
 
-from faceanim.media.container import decoded, opened
+from faceanim.media.container import opened, packets
 from faceanim.media.errors import MediaError
 
 _EARLY_SECONDS = 0.001  # containers round timestamps, often to milliseconds: a frame due within 1 ms is shown
@@ -69,7 +70,7 @@ def _decoded(
 ) -> Iterator[av.VideoFrame]:
     """All frames; where there is a long way to `start`, the first and those from the key frame before it on."""
     if start > 1 and container.format.name != "avi":  # whose timestamps are counted from its first frame on
-        first = next(decoded(container, stream), None)
+        first = next(_in_order(container, stream), None)
         if first is None:
             return
         yield first
@@ -82,9 +83,9 @@ def _decoded(
                 yield from frames
                 return
         with opened(path, "video") as (anew, stream):
-            yield from decoded(anew, stream)
+            yield from _in_order(anew, stream)
         return
-    yield from decoded(container, stream)
+    yield from _in_order(container, stream)
 
 
 def _decoded_from(
@@ -102,13 +103,30 @@ def _decoded_from(
             container.seek(max(first, target - back), stream=stream)
         except av.FFmpegError:  # .flv without an index
             return None
-        frames = decoded(container, stream)
+        frames = _in_order(container, stream)
         frame = next(frames, None)
         if frame is not None and frame.pts is not None and frame.key_frame and frame.pts <= target:
             return _rejoined(frame, frames)
         if target - back <= first:
             return None
         back = 2 * back + second
+
+
+def _in_order(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    """The stream's frames in display order, with rising timestamps.
+
+    .avi knows no times of display: where its frames are not stored in the order of display, the times of its packets
+    are theirs, in order.
+    """
+    sorts = container.format.name == "avi"
+    times: list[int] = []
+    for packet in packets(container, stream):
+        if sorts and packet.size and packet.pts is not None:
+            heappush(times, packet.pts)
+        for frame in packet.decode():
+            if times:
+                frame.pts = heappop(times)
+            yield frame
 
 
 def _rejoined(frame: av.VideoFrame, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
