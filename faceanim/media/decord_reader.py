@@ -13,8 +13,10 @@ class DecordReader:
     """Reads frames of a prepared clip by number, with the interface of ``ClipReader``.
 
     Only for clips written by `VideoWriter` (constant rate, closed GOPs, no B-frames): on other files decord returns
-    wrong frames without a word, where ``ClipReader`` raises; and it is slower (benchmarks/README.md). Open it in the
-    process that reads: it runs one thread on the CPU and must not be carried through a fork.
+    wrong frames without a word, where ``ClipReader`` raises; it is slower (benchmarks/README.md); and its colours are
+    truncated, about 1 level too dark, with the chroma of the nearest sample, where ``ClipReader`` rounds and
+    interpolates. Open it in the process that reads: it runs one thread on the CPU and must not be carried through a
+    fork.
     """
 
     def __init__(self, path: str | Path) -> None:

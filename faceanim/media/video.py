@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import av
+import cv2
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
+from faceanim.media.colour import ColourConverter
 from faceanim.media.container import opened
 from faceanim.media.deinterlace import deinterlaced
 from faceanim.media.errors import MediaError
@@ -34,8 +35,6 @@ __all__ = [
 MAX_FRAMES = 20_000
 MAX_PIXELS = 4096 * 4096
 MAX_BYTES = 8 * 2**30
-
-_UNSPECIFIED_COLORSPACE = 2
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ def read_video(
 
 
 class FrameConverter:
-    """Turns decoded frames into uint8 RGB as displayed: square pixels, upright, right colour matrix."""
+    """Turns decoded frames into uint8 RGB of BT.709 as displayed: square pixels, upright."""
 
     def __init__(self, path: str | Path, stream: av.VideoStream, max_pixels: int) -> None:
         self.path = path
@@ -145,7 +144,7 @@ class FrameConverter:
         self.pixel_shape = float(ratio) if ratio and ratio > 0 else 1.0
         # None where the stream begins so late that its header was not met yet.
         self.size = self._displayed_size(context.width, context.height) if context.width else None
-        self._reformatter = VideoReformatter()  # one for all frames: it keeps its tables
+        self._colour = ColourConverter(path)
 
     def _displayed_size(self, width: int, height: int) -> tuple[int, int]:
         """The size in square pixels; the side that is stretched grows, so that no detail is lost."""
@@ -165,13 +164,7 @@ class FrameConverter:
         if size != (self.size or size):
             raise MediaError(f"video {self.path} changes its frame size: expected {self.size}, got {size}")
         self.size = size
-        unlabelled_hd = frame.colorspace == _UNSPECIFIED_COLORSPACE and frame.height >= 720
-        rgb = self._reformatter.reformat(
-            frame,
-            *size,
-            format="rgb24",
-            src_colorspace=Colorspace.ITU709 if unlabelled_hd else None,
-            src_color_range=ColorRange.JPEG if frame.color_range == ColorRange.JPEG else None,
-            interpolation=Interpolation.BICUBIC,
-        ).to_ndarray()
+        rgb = self._colour(frame)
+        if size != (frame.width, frame.height):
+            rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_CUBIC)
         return upright(rgb, display_matrix(frame))

@@ -17,8 +17,10 @@ def test_it_gives_the_frames_that_our_reader_gives(tmp_path):
     ours, theirs = ClipReader(tmp_path / "a.mp4"), DecordReader(tmp_path / "a.mp4")
     assert len(ours) == len(theirs)
     order = [29, 0, 13, 13, 7]
-    difference = np.abs(ours.read(order).astype(int) - theirs.read(order))
-    assert difference.max() <= 2  # the colour conversions round differently
+    difference = theirs.read(order).astype(int) - ours.read(order)
+    # decord's scaler truncates, and repeats the chroma samples instead of interpolating them
+    assert (-2 < difference.mean(axis=(1, 2, 3))).all() and (difference.mean(axis=(1, 2, 3)) < 0).all()
+    assert np.abs(difference).mean() < 2 and np.quantile(np.abs(difference), 0.95) <= 4
     with pytest.raises(ValueError, match="expected frames from 0 to 29, got"):
         theirs.read([30])
 
