@@ -18,7 +18,9 @@ def main(cfg: DictConfig) -> None:
     files = WeightFiles(protocol.extractors, OmegaConf.to_container(cfg.weights), cfg.download)
     with ranks() as ours:
         device = ours.device(cfg.device)
-        chosen = candidate(protocol, cfg.pipeline, cfg.data.folder, cfg.predictions, cfg.references, device)
+        chosen = candidate(
+            protocol, cfg.pipeline, cfg.data.folder, cfg.predictions, cfg.references, device, cfg.colour
+        )
         tools = evaluation_tools(chosen.protocol, files, device, cfg.batch_size)
         evaluate(chosen, tools, cfg.run_dir, ours, cfg.compare, device)
 

@@ -12,7 +12,7 @@ import av
 import cv2
 import numpy as np
 
-from faceanim.media.colour import ColourConverter
+from faceanim.media.colour import ColourConverter, UntaggedColour, is_tagged
 from faceanim.media.container import opened
 from faceanim.media.deinterlace import deinterlaced
 from faceanim.media.errors import MediaError
@@ -42,7 +42,8 @@ class VideoInfo:
     """What a file says about its first video stream, before its frames are read.
 
     width, height: pixels as displayed (rotation and pixel shape applied); fps: average rate;
-    n_frames: as declared, None where the container does not say; seconds: likewise.
+    n_frames: as declared, None where the container does not say; seconds: likewise. colour_tagged: whether the file
+    says how its colours are coded, see `colour_tags`.
     """
 
     width: int
@@ -51,6 +52,7 @@ class VideoInfo:
     n_frames: int | None
     seconds: float | None
     codec: str
+    colour_tagged: bool
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ def video_info(path: str | Path, max_pixels: int = MAX_PIXELS) -> VideoInfo:
             height, width = converter(frame).shape[:2]
             seconds = float(stream.duration * stream.time_base) if stream.duration else None
             codec = stream.codec_context.name
-            return VideoInfo(width, height, declared_rate(stream), stream.frames or None, seconds, codec)
+            rate, n_frames = declared_rate(stream), stream.frames or None
+            return VideoInfo(width, height, rate, n_frames, seconds, codec, is_tagged(frame))
     raise MediaError(f"cannot read video {path}: it holds no frames")
 
 
@@ -87,6 +90,7 @@ def iter_video(
     max_pixels: int = MAX_PIXELS,
     start: float = 0.0,
     stop: float | None = None,
+    colour: UntaggedColour = "auto",
 ) -> Iterator[TimedFrame]:
     """Yield the frames of a video one at a time; only a frame or two are held in memory.
 
@@ -95,11 +99,12 @@ def iter_video(
     constant rate that suits the video see `constant_rate`). Interlaced frames come deinterlaced. More than
     `max_frames` frames, frames of more than `max_pixels`, corrupt or truncated files raise `MediaError`.
     start, stop: seconds after the first frame; only this part is yielded, and times count from `start`.
+    colour: how files without colour tags are read, see `colour_tags`.
     """
     if fps is not None and not 0 < fps <= 1000:
         raise ValueError(f"fps: expected a rate above 0 and at most 1000, or None, got {fps}")
     with opened(path, "video") as (container, stream):
-        converter = FrameConverter(path, stream, max_pixels)
+        converter = FrameConverter(path, stream, max_pixels, colour)
         timed = deinterlaced(timed_frames(path, container, stream, start, stop))
         shown = each_once(timed) if fps is None else at_rate(timed, fps)
         n_frames = 0
@@ -118,6 +123,7 @@ def read_video(
     max_frames: int = MAX_FRAMES,
     max_pixels: int = MAX_PIXELS,
     max_bytes: int = MAX_BYTES,
+    colour: UntaggedColour = "auto",
 ) -> Video:
     """Read a whole video at a constant rate: `fps`, or its own, the average where it varies (see `constant_rate`).
 
@@ -125,7 +131,7 @@ def read_video(
     """
     images: list[np.ndarray] = []
     rate, n_bytes = constant_rate(path, fps, max_frames + 1), 0
-    for frame in iter_video(path, rate.resampled, max_frames, max_pixels):
+    for frame in iter_video(path, rate.resampled, max_frames, max_pixels, colour=colour):
         n_bytes += frame.image_HWC.nbytes
         if n_bytes > max_bytes:
             raise MediaError(f"video {path} is too large: expected at most {max_bytes} bytes of frames")
@@ -136,7 +142,9 @@ def read_video(
 class FrameConverter:
     """Turns decoded frames into uint8 RGB of BT.709 as displayed: square pixels, upright."""
 
-    def __init__(self, path: str | Path, stream: av.VideoStream, max_pixels: int) -> None:
+    def __init__(
+        self, path: str | Path, stream: av.VideoStream, max_pixels: int, colour: UntaggedColour = "auto"
+    ) -> None:
         self.path = path
         self.max_pixels = max_pixels
         context = stream.codec_context
@@ -144,7 +152,7 @@ class FrameConverter:
         self.pixel_shape = float(ratio) if ratio and ratio > 0 else 1.0
         # None where the stream begins so late that its header was not met yet.
         self.size = self._displayed_size(context.width, context.height) if context.width else None
-        self._colour = ColourConverter(path)
+        self._colour = ColourConverter(path, colour)
 
     def _displayed_size(self, width: int, height: int) -> tuple[int, int]:
         """The size in square pixels; the side that is stretched grows, so that no detail is lost."""

@@ -10,7 +10,8 @@ from typing import Protocol as Interface
 import torch
 
 from faceanim.media.audio import read_soundtrack
-from faceanim.media.video import read_video
+from faceanim.media.colour import UntaggedColour, check_untagged
+from faceanim.media.video import read_video, video_info
 from faceanim.metrics.comparison import ClipFrames
 from faceanim.metrics.prepared_clips import MissingClip, PreparedClips, hash_file, hash_files
 from faceanim.metrics.protocol import Protocol
@@ -32,13 +33,18 @@ class EvaluationClip(NamedTuple):
 
 class Candidate(Interface):
     """kind: who made the frames. weights_hash: of the pipeline folder, None for videos made elsewhere. missing: clips
-    of the protocol that are not there."""
+    of the protocol that are not there. colour: how videos without colour tags are read."""
 
     kind: Literal["pipeline", "predictions"]
     protocol: Protocol
     weights_hash: str | None
     clips: list[EvaluationClip]
     missing: list[MissingClip]
+    colour: UntaggedColour | None
+
+    def untagged_videos(self) -> list[str]:
+        """Videos that do not say how their colours are coded: their matrix was assumed."""
+        ...
 
     def produce(self, clip: EvaluationClip, sound: bool) -> ClipFrames:
         """Generate, or read, the frames of a clip; sound: read its sound too."""
@@ -52,15 +58,17 @@ def candidate(
     predictions: str | None = None,
     references: str | None = None,
     device: str | torch.device = "auto",
+    colour: UntaggedColour = "auto",
 ) -> Candidate:
     """What the options of `evaluate.py` ask for; ValueError unless that is exactly one thing."""
+    check_untagged(colour)
     if (pipeline is None) == (predictions is None):
         given = "neither" if pipeline is None else "both"
         raise ValueError(f"expected either pipeline=<folder> or predictions=<folder>, got {given}")
     if predictions is not None:
         if references is None:
             raise ValueError("predictions=<folder> needs references=<folder of videos of the same names>")
-        return PredictedVideos(predictions, references, protocol.for_videos())
+        return PredictedVideos(predictions, references, protocol.for_videos(), colour)
     if references is not None:
         raise ValueError("references=<folder> belongs to predictions=<folder>, got it with pipeline=<folder>")
     if not Path(pipeline).is_dir():
@@ -76,6 +84,7 @@ class AnimatedClips:
     says."""
 
     kind = "pipeline"
+    colour = None  # prepared clips are tagged
 
     def __init__(
         self,
@@ -104,6 +113,9 @@ class AnimatedClips:
             EvaluationClip(name, prepared.content_hash(name), self.weights_hash) for name in prepared.jobs
         ]
 
+    def untagged_videos(self) -> list[str]:
+        return []  # `VideoWriter` tags what it writes
+
     def produce(self, clip: EvaluationClip, sound: bool) -> ClipFrames:
         real_THW3, poses = self.prepared.read(clip.clip_id, self.protocol.max_frames)
         reference_HW3, reference_points = self.prepared.read_reference(clip.clip_id)
@@ -124,29 +136,45 @@ class AnimatedClips:
 
 
 class PredictedVideos:
-    """Two folders with videos of the same names; the first frame of the real one stands for the reference."""
+    """Two folders with videos of the same names; the first frame of the real one stands for the reference.
+
+    colour: how videos without colour tags are read, see `colour_tags`; part of the clips' hashes unless auto.
+    """
 
     kind = "predictions"
     weights_hash = None
     missing: tuple[MissingClip, ...] = ()
 
-    def __init__(self, predictions: str | Path, references: str | Path, protocol: Protocol) -> None:
-        self.protocol = protocol
+    def __init__(
+        self,
+        predictions: str | Path,
+        references: str | Path,
+        protocol: Protocol,
+        colour: UntaggedColour = "auto",
+    ) -> None:
+        self.protocol, self.colour = protocol, colour
         self._made, self._real = _videos(predictions, "predictions"), _videos(references, "references")
         for name in sorted(set(self._made) ^ set(self._real)):
             there, lacking = (predictions, references) if name in self._made else (references, predictions)
             raise ValueError(f"{name} is in {there}, not in {lacking}: expected the same names in both")
         self.clips = [
-            EvaluationClip(Path(name).stem, hash_file(self._real[name]), hash_file(self._made[name]))
+            EvaluationClip(Path(name).stem, self._hash(self._real[name]), self._hash(self._made[name]))
             for name in self._made
         ]
         self._names = {Path(name).stem: name for name in self._made}
         if len(self._names) < len(self._made):
             raise ValueError(f"predictions={predictions}: expected names that differ in more than the suffix")
 
+    def _hash(self, path: Path) -> str:
+        return hash_file(path) + ("" if self.colour == "auto" else f"-{self.colour}")
+
+    def untagged_videos(self) -> list[str]:
+        paths = (by_name[name] for name in self._made for by_name in (self._made, self._real))
+        return [str(path) for path in paths if not video_info(path).colour_tagged]
+
     def produce(self, clip: EvaluationClip, sound: bool) -> ClipFrames:
         name = self._names[clip.clip_id]
-        real, made = read_video(self._real[name]), read_video(self._made[name])
+        real, made = (read_video(path[name], colour=self.colour) for path in (self._real, self._made))
         expected, got = real.frames_THWC.shape, made.frames_THWC.shape
         if expected != got:
             raise ValueError(

@@ -73,7 +73,20 @@ def table(content: dict[str, Any]) -> str:
         lines.append(
             f"clips of the protocol that are missing: {len(content['missing_clips'])} ({names}{more})"
         )
+    if content["untagged_videos"]:
+        lines.append(untagged(content))
     return "\n".join(lines)
+
+
+def untagged(content: dict[str, Any]) -> str:
+    """A sentence about videos without colour tags."""
+    names = content["untagged_videos"]
+    how = "BT.709 from 720 lines on, BT.601 below"
+    how = {"auto": how, "bt601": "BT.601", "bt709": "BT.709"}[content["untagged_colour"]]
+    return (
+        f"{len(names)} videos have no colour tags, first {names[0]}: read as {how} "
+        f"(colour={content['untagged_colour']}; colour=bt601 or bt709 decides)"
+    )
 
 
 def _cell(value: float | None) -> str:

@@ -13,6 +13,7 @@ from faceanim.metrics import report_plots
 from faceanim.metrics.catalogue import CURVES, METRICS, OF_SETS
 from faceanim.metrics.clip_record import ClipRecord
 from faceanim.metrics.clip_videos import beside_titles
+from faceanim.metrics.report import untagged
 from faceanim.metrics.report_beside import OtherRun, beside_others, beside_published
 from faceanim.metrics.report_cells import cell, number
 
@@ -101,6 +102,10 @@ def _warnings(content: dict[str, Any]) -> list[str]:
         )
     if content["frames_without_real_face"]:
         said.append(f"No face was found in {content['frames_without_real_face']} real frames: left out.")
+    if content["untagged_videos"]:
+        said.append(
+            f"{html.escape(untagged(content))}. With the wrong matrix colours are off by several levels."
+        )
     if content["n_clips"] < 2:
         said.append("A single clip: there is nothing to say about other clips, and no interval.")
     fid = content["metrics"]["fid"]["generated"]

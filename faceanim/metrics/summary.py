@@ -41,6 +41,8 @@ def summarise(
         faceanim_version
         n_clips, n_frames, frames_without_real_face
         missing_clips        of the protocol: {"clip_id", "reason"}
+        untagged_videos      paths of videos without colour tags, whose matrix was assumed
+        untagged_colour      how these were read: auto, bt601 or bt709; null for a pipeline
         counts               by method: frames without a face where there is a real one, frames of a single colour
         metrics              by metric and method (generated, static, warped, real): {"value": number or null,
                              "n": frames, pairs, clips or samples it is over, "reason": text or null,
@@ -78,6 +80,8 @@ def summarise(
         "n_frames": sum(record.n_frames for record in records),
         "frames_without_real_face": sum(record.frames_without_real_face for record in records),
         "missing_clips": [missing._asdict() for missing in candidate.missing],
+        "untagged_videos": candidate.untagged_videos(),
+        "untagged_colour": candidate.colour,
         "counts": {
             method: {
                 name: sum(record.counts[method][name] for record in records if method in record.counts)

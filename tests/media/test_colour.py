@@ -8,7 +8,7 @@ import pytest
 from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.clip_reader import ClipReader
 from faceanim.media.errors import MediaError
-from faceanim.media.video import read_video, write_video
+from faceanim.media.video import read_video, video_info, write_video
 from tests.colour_charts import LUMA, PATCH, YCGCO, chart, coded, decoded, patches, write_chart
 
 FLAT = 0.52  # of a level: what rounding to 8 bits costs, and a little
@@ -112,3 +112,22 @@ def test_odd_sizes_and_narrow_pictures_are_read(tmp_path: Path) -> None:
         image = read_video(tmp_path / "a.mkv").frames_THWC[0]
         assert image.shape == (8 * PATCH - 3, 8 * PATCH - 5, 3)
         assert np.abs(patches(image) - 255 * decoded(codes, 1, False, 8)).max() < FLAT
+
+
+def test_an_option_decides_what_files_without_tags_are(tmp_path: Path) -> None:
+    """Untagged: BT.601 below 720 lines, BT.709 from there on, unless `colour` says so; tagged files are as tagged."""
+    for scale, automatic in ((1, 6), (6, 1)):
+        for stored in (1, 6):
+            codes = coded(chart() / 255, stored, False, 8)
+            untagged, tagged = tmp_path / "untagged.mkv", tmp_path / "tagged.mkv"
+            write_chart(untagged, codes, "yuv420p", n_frames=1, scale=scale)
+            write_chart(tagged, codes, "yuv420p", tags=(stored, 1, 2, 2), n_frames=1, scale=scale)
+            for colour, matrix in (("auto", automatic), ("bt601", 6), ("bt709", 1)):
+                image = read_video(untagged, colour=colour).frames_THWC[0]
+                expected = 255 * decoded(codes, matrix, False, 8)
+                assert np.abs(patches(image, scale) - expected).max() < FLAT
+                image = read_video(tagged, colour=colour).frames_THWC[0]
+                assert np.abs(patches(image, scale) - 255 * decoded(codes, stored, False, 8)).max() < FLAT
+            assert not video_info(untagged).colour_tagged and video_info(tagged).colour_tagged
+    with pytest.raises(ValueError, match="colour: expected auto, bt601, bt709, got BT709"):
+        read_video(tagged, colour="BT709")

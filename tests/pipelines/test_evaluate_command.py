@@ -3,8 +3,10 @@
 import csv
 import dataclasses
 import json
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -288,3 +290,44 @@ def test_videos_that_do_not_match_name_the_file(command, videos, tmp_path):
     (tmp_path / "empty").mkdir()
     code, _, err = command("evaluate.py", f"predictions={tmp_path / 'empty'}", *options[1:])
     assert code == 2 and "expected videos (.mp4, .mov, .mkv, .webm, .avi), got none" in err
+
+
+def test_videos_without_colour_tags_are_named_and_read_as_the_option_says(command, videos, tmp_path):
+    predictions, references = videos
+    read = {}
+    untagged = references / "copy.mp4"
+    frames_THWC = read_video(untagged).frames_THWC
+    with av.open(str(untagged), "w") as container:
+        stream = container.add_stream("libx264", rate=5, options={"qp": "0"})
+        context = stream.codec_context
+        context.height, context.width, context.pix_fmt = *frames_THWC.shape[1:3], "yuv420p"
+        for number, image_HWC in enumerate(frames_THWC):
+            frame = av.VideoFrame.from_ndarray(image_HWC, format="rgb24").reformat(format="yuv420p")
+            frame.colorspace, frame.color_range, frame.pts = 2, 0, number
+            frame.time_base = Fraction(1, 5)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    for colour, how in (("auto", "BT.709 from 720 lines on, BT.601 below"), ("bt709", "BT.709")):
+        run_dir = tmp_path / "run"  # of both: what was read in another way is measured again
+        code, out, err = command(
+            "evaluate.py",
+            f"predictions={predictions}",
+            f"references={references}",
+            f"run_dir={run_dir}",
+            f"colour={colour}",
+        )
+        assert code == 0, err
+        content = json.loads((run_dir / "metrics.json").read_text())
+        assert content["untagged_videos"] == [str(untagged)] and content["untagged_colour"] == colour
+        said = f"1 videos have no colour tags, first {untagged}: read as {how} (colour={colour};"
+        assert said in out and said in (run_dir / "report.html").read_text()
+        read[colour] = json.loads((run_dir / "clips" / "copy.json").read_text())["scores"]["generated"][
+            "psnr"
+        ]
+        read[colour] = read[colour]["value"], content["data_hash"]
+    assert read["auto"][0] > read["bt709"][0] + 1  # it was written with BT.601
+    assert read["auto"][1] != read["bt709"][1]
+    code, _, err = command(
+        "evaluate.py", f"predictions={predictions}", f"references={references}", "colour=601"
+    )
+    assert code == 2 and "colour: expected auto, bt601, bt709, got 601" in err
