@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from faceanim.data.quality import Scores
 from faceanim.media.files import atomic_path
+from faceanim.media.video_files import utf8_name
 
 INDEX_NAME = "index.parquet"
 _PREPARE = "python -m scripts.prepare_celebvhq_hdtf raw=<videos> output=<folder>"
@@ -83,14 +84,24 @@ def rows_hash(rows: Sequence[ManifestRow]) -> str:
 
 
 def write_manifest(path: str | Path, rows: Sequence[ManifestRow]) -> None:
-    """Write the index atomically, sorted by clip_id; the same rows always give the same bytes."""
+    """Write the index atomically, sorted by clip_id; the same rows always give the same bytes.
+
+    Bytes of a file's name that are not UTF-8 are escaped, wherever they stand in a row.
+    """
     rows = sorted(rows, key=lambda row: row.clip_id)
     repeated = sorted({a.clip_id for a, b in pairwise(rows) if a.clip_id == b.clip_id})
     if repeated:
         raise ValueError(f"manifest {path}: expected each clip_id once, got {repeated[0]!r} several times")
-    table = pa.Table.from_pylist([dataclasses.asdict(row) for row in rows], schema=_SCHEMA)
-    with atomic_path(path) as temporary:
-        pq.write_table(table, temporary)
+    values = [
+        {name: utf8_name(value) if isinstance(value, str) else value for name, value in vars(row).items()}
+        for row in rows
+    ]
+    table = pa.Table.from_pylist(values, schema=_SCHEMA)
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("wb") as file,
+    ):  # pyarrow takes no path that is not UTF-8
+        pq.write_table(table, file)
 
 
 def read_manifest(folder: str | Path, verify: bool = False) -> list[ManifestRow]:
@@ -106,7 +117,8 @@ def read_manifest(folder: str | Path, verify: bool = False) -> list[ManifestRow]
     if not path.is_file():
         raise ValueError(f"no {INDEX_NAME} in {folder}: run `{_PREPARE}`")
     try:
-        table = pq.read_table(path)
+        with path.open("rb") as file:
+            table = pq.read_table(file)
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"cannot read {path}: expected a Parquet file ({reason})") from error

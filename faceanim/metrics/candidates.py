@@ -12,6 +12,7 @@ import torch
 from faceanim.media.audio import read_soundtrack
 from faceanim.media.colour import UntaggedColour, check_untagged
 from faceanim.media.video import read_video, video_info
+from faceanim.media.video_files import VIDEO_SUFFIXES, videos_of
 from faceanim.metrics.comparison import ClipFrames
 from faceanim.metrics.prepared_clips import MissingClip, PreparedClips, hash_file, hash_files
 from faceanim.metrics.protocol import Protocol
@@ -20,7 +21,6 @@ from faceanim.pipelines.device import choose_device
 from faceanim.pose.retarget import retarget
 
 _SAME_RATE = 0.02  # of the rate: containers round
-VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi")
 
 
 class EvaluationClip(NamedTuple):
@@ -194,7 +194,7 @@ class PredictedVideos:
 def _videos(folder: str | Path, option: str) -> dict[str, Path]:
     if not Path(folder).is_dir():
         raise ValueError(f"{option}={folder}: no such folder")
-    paths = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in VIDEO_SUFFIXES)
+    paths = videos_of(folder)
     if not paths:
         raise ValueError(f"{option}={folder}: expected videos ({', '.join(VIDEO_SUFFIXES)}), got none")
     return {path.name: path for path in paths}

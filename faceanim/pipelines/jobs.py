@@ -14,6 +14,7 @@ from pathlib import Path
 import faceanim
 from faceanim.media.files import write_json
 from faceanim.media.frame_writers import check_name
+from faceanim.media.video_files import VIDEO_SUFFIXES, is_hidden
 from faceanim.pipelines.inference import Animator
 from faceanim.pipelines.options import DRIVEN_BY, InferenceOptions
 from faceanim.pipelines.workers import Failure, run_on
@@ -22,7 +23,7 @@ COLUMNS = ("reference", *DRIVEN_BY, "output", "seed")
 DONE = ".done"
 _IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tiff")
 _BESIDE = {
-    "driving": (".mp4", ".mov", ".mkv", ".webm", ".avi"),
+    "driving": VIDEO_SUFFIXES,
     "poses": (".npz",),
     "audio": (".wav", ".mp3", ".flac"),
 }
@@ -140,13 +141,15 @@ def _of_table(path: Path) -> list[tuple[str, dict[str, str]]]:
 
 
 def _of_folder(folder: Path) -> list[tuple[str, dict[str, str]]]:
+    files = sorted(path for path in folder.iterdir() if not is_hidden(path) and path.is_file())
     rows = []
-    for image in sorted(p for p in folder.iterdir() if p.suffix.lower() in _IMAGES):
+    for image in (path for path in files if path.suffix.lower() in _IMAGES):
         row = {"reference": str(image)}
+        beside = {path.suffix.lower(): path for path in files if path.stem == image.stem}
         for name, suffixes in _BESIDE.items():
             for suffix in suffixes:
-                if image.with_suffix(suffix).is_file():
-                    row[name] = str(image.with_suffix(suffix))
+                if suffix in beside:
+                    row[name] = str(beside[suffix])
         rows.append((str(image), row))
     return rows
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from faceanim.media.image import write_image
+from faceanim.media.video_files import is_hidden
 from faceanim.pose.preview import preview_picture
 from faceanim.pose.sequence import PoseSequence
 
@@ -25,7 +26,7 @@ class Template(NamedTuple):
 
 
 def template_names(folder: str | Path = FOLDER) -> list[str]:
-    return sorted(path.stem for path in Path(folder).glob("*.npz"))
+    return sorted(path.stem for path in Path(folder).glob("*.npz") if not is_hidden(path))
 
 
 def templates(folder: str | Path = FOLDER) -> list[Template]:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from faceanim.media.video_files import utf8_name
 from scripts.prepare_celebvhq_hdtf.sources import (
     Absent,
     FaceHint,
@@ -41,7 +42,7 @@ def read_celebvhq(raw: str, meta: str) -> Release:
         else:
             absent.append(Absent(name, source_id, "missing"))
             continue
-        shown = path.relative_to(raw).as_posix()
+        shown = utf8_name(path.relative_to(raw))
         clips.append(SourceClip(name, path, shown, source_id, source_id, *interval, face_hint))
     return Release(clips, absent, _NAMING, _TERMS)
 

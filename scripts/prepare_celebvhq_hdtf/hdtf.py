@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from faceanim.media.video_files import utf8_name
 from scripts.prepare_celebvhq_hdtf.sources import (
     Absent,
     FaceHint,
@@ -54,7 +55,7 @@ def read_hdtf(raw: str, meta: str) -> Release:
                 absent.append(Absent(name, video.source_id, "missing"))
                 continue
             part = (start, stop, video.faces[k]) if whole else (0.0, None, None)
-            shown = path.relative_to(raw).as_posix()
+            shown = utf8_name(path.relative_to(raw))
             clips.append(SourceClip(name, path, shown, video.source_id, identities[full], *part))
     return Release(sorted(clips, key=lambda clip: clip.name), absent, _NAMING, _TERMS)
 

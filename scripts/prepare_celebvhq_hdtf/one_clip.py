@@ -6,6 +6,7 @@ from functools import cache
 
 from faceanim.data.manifest import ManifestRow
 from faceanim.media.errors import MediaError
+from faceanim.media.video_files import utf8_name
 from faceanim.pose.face_detection import FaceDetector
 from faceanim.pose.landmarks import FaceLandmarker, landmarker
 from scripts.prepare_celebvhq_hdtf.judge import judge, unusable
@@ -39,7 +40,7 @@ def prepare_clip(clip: SourceClip, options: PrepareOptions) -> list[ManifestRow]
 
 def dropped_row(clip: SourceClip, options: PrepareOptions, reason: str) -> ManifestRow:
     """The row of a source clip that gives nothing to show."""
-    return row_of(clip, unusable(clip, options, reason), options, None)
+    return row_of(clip, unusable(clip, options, utf8_name(reason)), options, None)
 
 
 def _prepare(clip: SourceClip, options: PrepareOptions) -> list[ManifestRow]:

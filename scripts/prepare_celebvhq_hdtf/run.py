@@ -1,6 +1,5 @@
 """A data set to a folder of clips, resumable."""
 
-import fcntl
 import os
 import sys
 import time
@@ -14,6 +13,8 @@ from typing import Any
 from tqdm import tqdm
 
 from faceanim.data.manifest import INDEX_NAME, ManifestRow, write_manifest
+from faceanim.media.folder_lock import locked
+from faceanim.media.video_files import utf8_name
 from scripts.prepare_celebvhq_hdtf.celebvhq import read_celebvhq
 from scripts.prepare_celebvhq_hdtf.coverage import coverage_line, write_coverage
 from scripts.prepare_celebvhq_hdtf.hdtf import read_hdtf
@@ -52,8 +53,8 @@ def prepare(options: PrepareOptions) -> None:
             f"no clip kept of {len(release.clips)} video(s) in {options.raw}; {_why(rows)} (see {index})"
         )
     print(_summary(rows))
-    print(f"index: {index}\ncoverage: {coverage}\nreport: {report}")
-    print(f"contact sheet: {options.output_folder / 'contact_sheet.png'}")
+    print(f"index: {utf8_name(index)}\ncoverage: {utf8_name(coverage)}\nreport: {utf8_name(report)}")
+    print(f"contact sheet: {utf8_name(options.output_folder / 'contact_sheet.png')}")
 
 
 def _release(options: PrepareOptions) -> Release:
@@ -123,12 +124,7 @@ def _rows_of(clip: SourceClip, options: PrepareOptions, result: Any) -> list[Man
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """One command at a time writes to the output; what a killed one left half-written is swept away."""
-    (folder / WORK).mkdir(parents=True, exist_ok=True)
-    with (folder / WORK / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ValueError(f"output: another preparation is writing to {folder}") from error
+    with locked(folder / WORK / "lock", f"output: another preparation is writing to {folder}"):
         _sweep(folder)
         try:
             yield

@@ -1,14 +1,17 @@
 """What there is to prepare: intervals of raw videos, whatever data set they come from."""
 
 import hashlib
+import os
 import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from faceanim.data.demo_clip import demo_clip_path
+from faceanim.media.video_files import VIDEO_SUFFIXES, utf8_name, videos_below
 
-VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".flv", ".gif")
+PARTS = ("train", "val", "test")  # of a video that is split by time: their names end so
+_LONGEST_NAME = 180  # characters: file systems take 255 bytes, and we add to it
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class FaceHint:
 class SourceClip:
     """One clip to make.
 
-    name: unique, safe as a file name. path: the raw video; shown: relative to the raw folder. source_id: the
+    name: unique, safe as a file name. path: the raw video; shown: relative to the raw folder, in UTF-8. source_id: the
     video's id in its data set. identity: what the split goes by. start, stop: seconds in the video, None to its
     end. face: which one, where the data set says so.
     """
@@ -71,27 +74,26 @@ def read_folder(raw: str) -> Release:
         path = demo_clip_path()
         return Release([SourceClip(path.stem, path, path.name, path.stem, path.stem)], [])
     paths = video_files(raw)
-    shown = {path: path.relative_to(raw).as_posix() for path in paths}
-    plain = {path: _file_name(Path(shown[path])) for path in paths}
+    plain = {path: _file_name(path.relative_to(raw)) for path in paths}
     uses = Counter(name.lower() for name in plain.values())  # lower: some file systems do not tell case apart
     clips = []
     for path in paths:
-        name = plain[path]
-        if uses[name.lower()] > 1 or name.startswith("."):
-            name = f"{name.lstrip('.')}-{hashlib.sha256(shown[path].encode()).hexdigest()[:8]}"
-        clips.append(SourceClip(name, path, shown[path], name, name))
+        name, whole = plain[path], plain[path].lower().rpartition("_")
+        if uses[name.lower()] > 1 or (whole[0] in uses and whole[2] in PARTS) or len(name) > _LONGEST_NAME:
+            digest = hashlib.sha256(os.fsencode(path.relative_to(raw).as_posix())).hexdigest()
+            name = f"{name[:_LONGEST_NAME]}-{digest[:8]}"
+        clips.append(SourceClip(name, path, utf8_name(path.relative_to(raw)), name, name))
     return Release(sorted(clips, key=lambda clip: clip.name), [])
 
 
 def video_files(raw: str) -> list[Path]:
     """All video files below the folder, sorted; at least one."""
-    folder = Path(raw)
-    if not folder.is_dir():
+    if not Path(raw).is_dir():
         raise ValueError(f"raw: expected a folder of videos, or the word demo, got {raw}")
-    paths = [path for path in folder.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()]
+    paths = videos_below(raw)
     if not paths:
         raise ValueError(f"raw: expected videos ({' '.join(VIDEO_SUFFIXES)}) in {raw}, found none")
-    return sorted(paths)
+    return paths
 
 
 def files_by_stem(raw: str) -> dict[str, Path]:

@@ -108,6 +108,16 @@ def test_a_folder_of_images_is_driven_by_what_lies_beside_or_what_the_command_na
     assert list(contents(tmp_path / "a")) == ["test.mp4", "train.mp4"]
 
 
+def test_a_folder_takes_what_cameras_write_and_passes_over_hidden_names(tmp_path):
+    for name in ("a.JPG", "a.MTS", "b.png", "b.3gp", "._b.png", "._b.3gp", ".DS_Store", "c.png"):
+        (tmp_path / "in" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(b"")
+    options = chosen(jobs=str(tmp_path / "in"), output=str(tmp_path / "out"), reference=None, driving="d.mp4")
+    jobs = jobs_file.read_jobs(options)
+    made_of = {Path(job.options.reference).name: Path(job.options.driving).name for job in jobs}
+    assert made_of == {"a.JPG": "a.MTS", "b.png": "b.3gp", "c.png": "d.mp4"}
+
+
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_job_that_fails_is_named_and_the_others_run(infer, table, tmp_path, workers):
     with table.open("a") as file:

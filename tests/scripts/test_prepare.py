@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import fcntl
 import os
 import wave
 from dataclasses import replace
@@ -325,14 +326,82 @@ def test_an_unexpected_error_costs_one_clip_is_shown_and_tried_again(
     assert all(row.keep for row in read_manifest(tmp_path / "out"))
 
 
+def test_a_file_system_without_locks_is_warned_of_and_no_hindrance(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """NFS and Lustre's refusal is simulated."""
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "a.mp4").symlink_to(raw / "a face.mp4")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    prepare(replace(OPTIONS, raw=str(tmp_path / "raw"), output=str(tmp_path / "out")))
+    assert read_manifest(tmp_path / "out", verify=True)[0].keep
+    assert [record.levelname for record in caplog.records] == [
+        "WARNING"
+    ] and "cannot be locked" in caplog.text
+
+
 def test_names_are_safe_and_unique(tmp_path: Path) -> None:
-    for name in ("a b.mp4", "a_b.mp4", "sub/c.MOV", "sub/c.mkv", "x.y.mp4", "..z.mp4", "é.mp4"):
+    for name in ("a b.mp4", "a_b.mp4", "sub/c.MOV", "sub/c.mkv", "x.y.mp4", "é.mp4", f"{'n' * 249}.mp4"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
+    (tmp_path / "._a b.mp4").touch()  # of macOS, no video
     clips = read_folder(str(tmp_path)).clips
     assert len({clip.name.lower() for clip in clips}) == 7
     assert all("/" not in clip.name and " " not in clip.name and clip.name[0] != "." for clip in clips)
     assert "x.y" in [clip.name for clip in clips]
+    assert (
+        max(len(clip.name) for clip in clips) <= 200
+    )  # with what is added to it, a file's name has 255 bytes
+
+
+@pytest.mark.parametrize("split_by", ["clip", "time"])
+def test_no_two_clips_get_one_id_whatever_their_names(split_by: str, tmp_path: Path) -> None:
+    """A part of a video split by time is called as another video might be."""
+    raw = tmp_path / "raw"
+    write_video(raw / "v.mp4", demo_frames()[:24], 24)
+    for name in ("v_train", "v_test", "V_VAL", "v_none"):
+        (raw / f"{name}.mp4").write_text("no video")
+    options = replace(OPTIONS, raw=str(raw), output=str(tmp_path / "out"), split_by=split_by)
+    prepare(options)
+    rows = read_manifest(tmp_path / "out", verify=True)
+    assert len({row.clip_id.lower() for row in rows}) == len(rows) == (5 if split_by == "clip" else 6)
+    assert {row.source_path for row in rows} == {
+        f"{n}.mp4" for n in ("v", "v_train", "v_test", "V_VAL", "v_none")
+    }
+    assert all(row.keep == (row.source_path == "v.mp4") for row in rows)
+
+
+def test_names_that_are_not_utf8_are_escaped_in_all_that_is_written_and_their_clips_kept(
+    tmp_path: Path,
+) -> None:
+    """One that is kept, one that shares its stem, one that cannot be read; the folders' names are no better."""
+    raw, out = (tmp_path / os.fsdecode(name) for name in (b"r\xe4w", b"\xf6ut"))
+    write_video(raw / "a.mp4", demo_frames()[:10], 24)
+    kept = [raw / os.fsdecode(name) for name in (b"caf\xe9.mp4", b"caf\xe8.mp4")]
+    for path in kept:
+        path.hardlink_to(raw / "a.mp4")
+    (raw / os.fsdecode(b"br\xf6ken.mp4")).write_text("no video")
+    options = replace(OPTIONS, raw=str(raw), output=str(out))
+    prepare(options)
+    rows = {row.source_path: row for row in read_manifest(out, verify=True)}
+    assert set(rows) == {"a.mp4", r"caf\xe9.mp4", r"caf\xe8.mp4", r"br\xf6ken.mp4"}
+    assert (
+        rows[r"caf\xe9.mp4"].keep
+        and rows[r"caf\xe8.mp4"].keep
+        and len({r.clip_id for r in rows.values()}) == 4
+    )
+    assert rows[r"br\xf6ken.mp4"].drop_reasons.startswith(r"unreadable: cannot read video br\xf6ken.mp4")
+    for name in ("report.html", "coverage.csv"):
+        (out / name).read_bytes().decode("utf-8")
+    pose = PoseSequence.load(out / rows[r"caf\xe9.mp4"].landmarks_path)
+    assert r"caf\xe9.mp4" in pose.source
+    before = (out / "index.parquet").read_bytes()
+    prepare(options)
+    assert (out / "index.parquet").read_bytes() == before
 
 
 def test_the_split_is_stable_and_about_as_large_as_asked() -> None:
