@@ -17,10 +17,10 @@ def run(*arguments: str | Path, cwd: Path = ROOT, **kwargs) -> subprocess.Comple
     )
 
 
-def prepare(folder: Path, size: int = 32) -> Path:
+def prepare(folder: Path, size: int = 32, *options: str) -> Path:
     done = run(
         *("-m", "scripts.prepare_celebvhq_hdtf", "raw=demo", f"output={folder}", f"size={size}"),
-        *("fps=null", "split_by=time", "holdout=0.2", "crf=8"),
+        *("fps=null", "split_by=time", "holdout=0.2", "crf=8", *options),
     )
     assert done.returncode == 0, done.stderr
     return folder

@@ -14,6 +14,7 @@ from faceanim.data.sample import ClipSample, PackedSample
 from faceanim.data.sampler import ResumableBatchSampler
 from faceanim.data.sampling import SamplingRules
 from faceanim.data.train_loader import train_loader
+from faceanim.data.validation_set import validation_set
 from faceanim.pose.draw import Drawing
 
 log = logging.getLogger(__name__)
@@ -24,8 +25,8 @@ class FaceClipDataModule(L.LightningDataModule):
 
     folder: output of the preparation, a path or a URL. batch_size: per rank. num_workers: 0 reads in the
     training process. mask: options of ``face_mask``. val_split, val_batches: the split and how many of its
-    batches the validation loss is taken on. jitter, source_weights: of the training samples alone.
-    short_clips, latents, reader, drawing: see ``FaceClipDataset``.
+    batches the validation loss is taken on, see ``validation_set``. jitter, source_weights: of the training samples
+    alone. short_clips, latents, reader, drawing: see ``FaceClipDataset``.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class FaceClipDataModule(L.LightningDataModule):
         mask: dict | None = None,
         seed: int = 0,
         val_batches: int = 4,
-        val_split: str = "test",
+        val_split: str = "val",
         jitter: Jitter | None = None,
         source_weights: Mapping[str, float] | None = None,
         short_clips: Literal["error", "skip"] = "error",
@@ -54,7 +55,9 @@ class FaceClipDataModule(L.LightningDataModule):
         self.train_set = FaceClipDataset(
             folder, "train", rules, samples_per_clip, jitter=jitter, source_weights=source_weights, **both
         )
-        self.val_set = FaceClipDataset(folder, val_split, rules, samples_per_clip, **both)
+        self.val_set = validation_set(
+            lambda split: FaceClipDataset(folder, split, rules, samples_per_clip, **both), val_split
+        )
 
     def check(self, module: L.LightningModule) -> None:
         """Raises ValueError where cached latents are not this run's. A resumed run's weights must be in place."""

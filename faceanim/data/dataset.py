@@ -19,11 +19,12 @@ from torch.utils.data import Dataset
 
 from faceanim.data.augmentation import Jitter, warp_frames, warp_points
 from faceanim.data.clip_order import ClipOrder
-from faceanim.data.clips import read_index, read_poses
+from faceanim.data.clips import read_poses
 from faceanim.data.latents import LatentCache
 from faceanim.data.manifest import ManifestRow
 from faceanim.data.sample import PackedSample
 from faceanim.data.sampling import SamplingRules, choose_frames
+from faceanim.data.splits import NoClips, clips_of
 from faceanim.media.clip_reader import ClipReader
 from faceanim.media.storage import join, local_copy
 from faceanim.pose.draw import Drawing, draw_pose
@@ -71,10 +72,7 @@ class FaceClipDataset(Dataset):
             raise ValueError(
                 f"data.latents={latents} holds clips as they are: expected jitter=null, got {jitter}"
             )
-        rows = [row for row in read_index(folder) if row.keep and row.split == split]
-        if not rows:
-            raise ValueError(f"no clip of split {split!r} in {folder}/index.parquet")
-        self.rows = _long_enough(rows, folder, rules.span(), short_clips)
+        self.rows = _long_enough(clips_of(folder, split), folder, rules.span(), short_clips)
         self.order = ClipOrder(
             [row.source for row in self.rows], len(self.rows) * samples_per_clip, seed, source_weights
         )
@@ -153,7 +151,9 @@ def _long_enough(
         raise ValueError(f"short_clips: expected error or skip, got {short_clips!r}")
     short = [row.clip_id for row in rows if row.n_frames < span]
     found = f"{len(short)} of {len(rows)} clip(s) of {folder} are shorter than a sample's {span} frames: {short[:3]}"
-    if short and (short_clips == "error" or len(short) == len(rows)):
+    if len(short) == len(rows):
+        raise NoClips(found)
+    if short and short_clips == "error":
         raise ValueError(f"{found}; short_clips=skip leaves such clips out")
     if short:
         log.warning("left out: %s", found)

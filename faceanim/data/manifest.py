@@ -23,7 +23,7 @@ _PREPARE = "python -m scripts.prepare_celebvhq_hdtf raw=<videos> output=<folder>
 class ManifestRow(Scores):
     """One clip, kept or dropped, with its scores.
 
-    clip_id: unique in the index. source: the data set. split: train, test, or none for a dropped video that
+    clip_id: unique in the index. source: the data set. split: train, val, test, or none for a dropped video that
     never got one. path, landmarks_path, audio_path: relative to the index's folder, empty where there is none.
     n_frames, fps, width, height: of the clip; 0 where there is none. crop_*: the square in the source frame,
     pixels. source_path: the raw video. source_start_frame: the clip's first frame in it, counted at the clip's

@@ -14,8 +14,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from faceanim.data.clip_order import ClipOrder
-from faceanim.data.clips import read_index, read_poses
+from faceanim.data.clips import read_poses
 from faceanim.data.manifest import ManifestRow
+from faceanim.data.splits import NoClips, clips_of
 from faceanim.media.storage import join, local_copy
 from faceanim.models.log_mel import RATE, LogMel, recording_profile
 from faceanim.pose.gaps import fill_gaps
@@ -78,7 +79,7 @@ class SpeechClips(Dataset):
         self.folder, self.frames, self.context = folder, frames, context
         self.longest_lag, self.seed = longest_lag, seed
         self._log_mel = LogMel(bands)
-        rows = [row for row in read_index(folder) if row.keep and row.split == split]
+        rows = clips_of(folder, split)
         self.rows = [
             row
             for row in rows
@@ -86,9 +87,7 @@ class SpeechClips(Dataset):
         ]
         of = f"speech and {frames} frames: {len(self.rows)} of {len(rows)} clips of split {split!r} in {folder}"
         if not self.rows:
-            raise ValueError(
-                f"expected clips with {of}; data.module.least_correlation is {least_correlation:g}"
-            )
+            raise NoClips(f"expected clips with {of}; data.module.least_correlation is {least_correlation:g}")
         log.info("%s", of)
         self.order = ClipOrder(
             [row.source for row in self.rows], len(self.rows) * samples_per_clip, seed, None

@@ -8,11 +8,12 @@ from torch.utils.data import DataLoader, default_collate
 from faceanim.data.sampler import ResumableBatchSampler
 from faceanim.data.speech_clips import SpeechClips, SpeechSample
 from faceanim.data.train_loader import train_loader
+from faceanim.data.validation_set import validation_set
 
 
 class SpeechDataModule(L.LightningDataModule):
     """Batches for ``trainer.max_steps`` steps. batch_size: windows per rank. val_split, val_batches: what the
-    validation loss is taken on. Other options: see ``SpeechClips``."""
+    validation loss is taken on, see ``validation_set``. Other options: see ``SpeechClips``."""
 
     def __init__(
         self,
@@ -26,7 +27,7 @@ class SpeechDataModule(L.LightningDataModule):
         longest_lag: float = 0.2,
         bands: int = 40,
         seed: int = 0,
-        val_split: str = "test",
+        val_split: str = "val",
         val_batches: int = 2,
     ):
         super().__init__()
@@ -39,7 +40,7 @@ class SpeechDataModule(L.LightningDataModule):
         both = {"context": context, "samples_per_clip": samples_per_clip, "bands": bands, "seed": seed}
         both |= {"least_correlation": least_correlation, "longest_lag": longest_lag}
         self.train_set = SpeechClips(folder, "train", frames, **both)
-        self.val_set = SpeechClips(folder, val_split, frames, **both)
+        self.val_set = validation_set(lambda split: SpeechClips(folder, split, frames, **both), val_split)
 
     def train_dataloader(self) -> DataLoader:
         workers = self.num_workers

@@ -11,6 +11,7 @@ from scripts.prepare_celebvhq_hdtf.sources import SourceClip, split_of
 from scripts.prepare_celebvhq_hdtf.subject import Subject, choose_subject
 from scripts.prepare_celebvhq_hdtf.watch import Watched
 
+_MIN_VAL_SECONDS = 1.0  # shorter ones hold no sample of 24 frames
 _MIN_SHARE_INSIDE = 0.98  # of the landmarks: a chin may reach over the border in a frame or two
 
 
@@ -29,9 +30,9 @@ class Part:
 def judge(clip: SourceClip, watched: Watched, options: PrepareOptions) -> list[Part]:
     """The clips that a source clip gives, in order of time.
 
-    split_by=time cuts the subject's frames into two blocks with one crop, which is taken from the training
-    block's landmarks alone: nothing of the held-out frames shapes the training clip. If the held-out face
-    leaves that crop, the held-out clip is dropped, never the crop widened.
+    split_by=time cuts the subject's frames into blocks, train, val and test, with one crop, which is taken from the
+    training block's landmarks alone: nothing of the held-out frames shapes the training clip. If a held-out face
+    leaves that crop, its clip is dropped, never the crop widened.
     """
     subject = choose_subject(watched)
     if subject is None:
@@ -40,7 +41,7 @@ def judge(clip: SourceClip, watched: Watched, options: PrepareOptions) -> list[P
     if seconds < options.min_seconds - 1e-6:
         reason = f"too short: expected {options.min_seconds:g} s or more of one face, got {seconds:.2f} s"
         return [unusable(clip, options, reason)]
-    blocks = _blocks(clip, subject, options)
+    blocks = _blocks(clip, subject, watched.fps, options)
     first = blocks[0][2]
     if not first.found.any():
         return [unusable(clip, options, "no face found in the training part")]
@@ -61,17 +62,25 @@ def unusable(clip: SourceClip, options: PrepareOptions, reason: str) -> Part:
 
 
 def _split(clip: SourceClip, options: PrepareOptions) -> str:
-    return split_of(clip.identity, options.holdout)
+    return split_of(clip.identity, options.holdout, options.val_share)
 
 
-def _blocks(clip: SourceClip, subject: Subject, options: PrepareOptions) -> list[tuple[str, str, Subject]]:
+def _blocks(
+    clip: SourceClip, subject: Subject, fps: float, options: PrepareOptions
+) -> list[tuple[str, str, Subject]]:
+    """(clip_id, split, frames) in order of time. Unless its share was chosen, val is left out where it is too short."""
     if options.split_by == "clip":
         return [(clip.name, _split(clip, options), subject)]
     n_frames = subject.stop - subject.start
-    cut = min(max(1, n_frames - round(n_frames * options.holdout)), n_frames - 1)
+    test = min(max(1, n_frames - round(n_frames * options.holdout)), n_frames - 1)
+    val = min(max(1, test - round(n_frames * options.val_share)), test)
+    if options.val is None and test - val < _MIN_VAL_SECONDS * fps:
+        val = test
+    bounds = {"train": (0, val), "val": (val, test), "test": (test, n_frames)}
     return [
-        (f"{clip.name}_train", "train", subject.part(0, cut)),
-        (f"{clip.name}_test", "test", subject.part(cut, n_frames)),
+        (f"{clip.name}_{split}", split, subject.part(start, stop))
+        for split, (start, stop) in bounds.items()
+        if start < stop or split != "val"
     ]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from faceanim import __version__
 
 _WATCHING = ("landmarks", "fps", "max_frames")  # what the first pass over a video depends on
+_VAL = 0.05  # share for val, unless it is chosen
 _ELSEWHERE = ("raw", "meta", "output", "workers", "backend", "address")  # what no clip depends on
 
 
@@ -39,6 +40,7 @@ class PrepareOptions:
     workers: int | None
     backend: str
     address: str | None
+    val: float | None = None  # the latest ones have defaults
 
     def __post_init__(self) -> None:
         if self.source not in ("folder", "celebvhq", "hdtf"):
@@ -61,6 +63,9 @@ class PrepareOptions:
             raise ValueError(f"split_by: expected clip with source={self.source}, got time")
         if not 0 <= self.holdout < 1 or (self.split_by == "time" and self.holdout == 0):
             raise ValueError(f"holdout: expected from 0 (time: above 0) to below 1, got {self.holdout}")
+        if self.val is not None and not 0 <= self.val < 1 - self.holdout:
+            rest = 1 - self.holdout
+            raise ValueError(f"val: expected from 0 to below 1 - holdout = {rest:g}, got {self.val:g}")
         for name in ("margin", "min_seconds", "min_face_size", "min_sharpness"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}: expected 0 or more, got {getattr(self, name)}")
@@ -79,12 +84,17 @@ class PrepareOptions:
             raise ValueError(f"address: expected null with backend={self.backend}, got {self.address}")
 
     @property
+    def val_share(self) -> float:
+        return min(_VAL, (1 - self.holdout) / 2) if self.val is None else self.val
+
+    @property
     def output_folder(self) -> Path:
         return Path(self.output)
 
     def fingerprint(self) -> str:
         """A hash of all that shapes a clip, this tool's version included."""
-        return _hash({k: v for k, v in dataclasses.asdict(self).items() if k not in _ELSEWHERE})
+        no_matter = (*_ELSEWHERE, "val") if self.split_by == "clip" else _ELSEWHERE
+        return _hash({k: v for k, v in dataclasses.asdict(self).items() if k not in no_matter})
 
     def watch_fingerprint(self) -> str:
         """A hash of what the first pass depends on, so that other thresholds need no other pass."""

@@ -3,13 +3,14 @@
 import dataclasses
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from faceanim.data.manifest import ManifestRow
 from faceanim.media.files import write_json
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
-from scripts.prepare_celebvhq_hdtf.sources import SourceClip
+from scripts.prepare_celebvhq_hdtf.sources import SourceClip, split_of
 from scripts.prepare_celebvhq_hdtf.watch import Watched
 
 WORK = ".work"
@@ -22,7 +23,10 @@ def save_record(clip: SourceClip, options: PrepareOptions, rows: list[ManifestRo
 
 
 def finished_rows(clip: SourceClip, options: PrepareOptions) -> list[ManifestRow] | None:
-    """The source clip's rows, or None if it must be prepared: not recorded, changed, or its files not right."""
+    """The source clip's rows, or None if it must be prepared: not recorded, changed, or its files not right.
+
+    The split of whole clips is today's: it shapes no file.
+    """
     try:
         content = json.loads(_record(clip, options).read_text(encoding="utf-8"))
         rows = [ManifestRow(**values) for values in content["rows"]]
@@ -36,6 +40,10 @@ def finished_rows(clip: SourceClip, options: PrepareOptions) -> list[ManifestRow
                 return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    if options.split_by == "clip":
+        return [
+            replace(row, split=split_of(clip.identity, options.holdout, options.val_share)) for row in rows
+        ]
     return rows
 
 

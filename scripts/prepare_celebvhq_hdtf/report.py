@@ -17,7 +17,7 @@ from faceanim.media.image import write_image
 from scripts.prepare_celebvhq_hdtf.contact_sheet import accepted_sheet, rejected_sheet
 from scripts.prepare_celebvhq_hdtf.coverage import coverage_line
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
-from scripts.prepare_celebvhq_hdtf.sources import Release
+from scripts.prepare_celebvhq_hdtf.sources import PARTS, Release
 
 _STYLE = """body { font: 15px/1.5 sans-serif; max-width: 1200px; margin: 2em auto; color: #222 }
 table { border-collapse: collapse; margin: 1em 0 } td, th { padding: .2em .8em; border-bottom: 1px solid #ddd;
@@ -33,7 +33,7 @@ def write_report(
     kept, dropped = [row for row in rows if row.keep], [row for row in rows if not row.keep]
     clip_of = {}
     for clip in release.clips:
-        clip_of |= {clip.name: clip, f"{clip.name}_train": clip, f"{clip.name}_test": clip}
+        clip_of |= {clip.name: clip, **{f"{clip.name}_{part}": clip for part in PARTS}}
     sheets = {
         "contact_sheet.png": ("Kept", accepted_sheet(folder, kept)),
         "rejected_sheet.png": ("Dropped", rejected_sheet(dropped, clip_of, options)),

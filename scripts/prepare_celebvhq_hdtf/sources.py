@@ -109,10 +109,13 @@ def read_text(path: Path) -> str:
         raise ValueError(f"meta: cannot read {path} ({type(error).__name__})") from error
 
 
-def split_of(identity: str, holdout: float) -> str:
-    """train or test, by a hash of the identity: stable when videos are added or removed."""
+def split_of(identity: str, holdout: float, val: float = 0.0) -> str:
+    """train, val or test, by a hash of the identity: stable when videos are added or removed.
+
+    holdout, val: shares of test and of val. val comes out of train: what test is, `holdout` alone decides.
+    """
     share = int(hashlib.sha256(identity.encode()).hexdigest()[:8], 16) / 2**32
-    return "test" if share < holdout else "train"
+    return "test" if share < holdout else "val" if share < holdout + val else "train"
 
 
 def _file_name(path: Path) -> str:

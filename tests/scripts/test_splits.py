@@ -1,0 +1,93 @@
+"""Train, val and test: which clip goes where, what small data gets, and that test never changes."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faceanim.data.manifest import ManifestRow, read_manifest
+from faceanim.media.clip_reader import ClipReader
+from faceanim.media.video import write_video
+from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
+from scripts.prepare_celebvhq_hdtf.run import prepare
+from scripts.prepare_celebvhq_hdtf.sources import split_of
+from tests.scripts.test_prepare import OPTIONS, demo_frames
+
+
+def prepared(options: PrepareOptions, raw: Path, out: Path, **changes) -> dict[str, ManifestRow]:
+    prepare(replace(options, raw=str(raw), output=str(out), **changes))
+    return {row.clip_id: row for row in read_manifest(out, verify=True)}
+
+
+def share(identity: str) -> float:
+    """From 0 to 1, as the splits have always gone by it."""
+    return int(hashlib.sha256(identity.encode()).hexdigest()[:8], 16) / 2**32
+
+
+def test_val_is_taken_from_train_and_test_stays_what_it_was() -> None:
+    names = [f"video{k}" for k in range(4000)]
+    for holdout in (0.0, 0.1, 0.3):
+        splits = {name: split_of(name, holdout, 0.05) for name in names}
+        assert {n for n in names if splits[n] == "test"} == {n for n in names if share(n) < holdout}
+        assert 140 < list(splits.values()).count("val") < 260
+        assert {splits[n] for n in names if split_of(n, holdout, 0) == "train"} == {"train", "val"}
+    assert {split_of(name, 0.1, 0.0) for name in names} == {"train", "test"}
+
+
+def test_time_goes_train_val_test_without_a_frame_in_two_and_with_trains_crop(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    write_video(raw / "v.mp4", demo_frames()[:48], 24, crf=5)
+    options = replace(OPTIONS, split_by="time", holdout=0.25, crf=5)
+    before = prepared(options, raw, tmp_path / "without", val=0.0)
+    rows = prepared(options, raw, tmp_path / "with", val=0.25)
+    assert list(before) == ["v_test", "v_train"] and list(rows) == ["v_test", "v_train", "v_val"]
+    spans = {row.split: (row.source_start_frame, row.n_frames) for row in rows.values()}
+    assert spans == {"train": (0, 24), "val": (24, 12), "test": (36, 12)}
+    test = before["v_test"]
+    assert (test.source_start_frame, test.n_frames) == spans["test"]
+    assert len({(row.crop_x, row.crop_y, row.crop_size) for row in rows.values()}) == 1
+    # the crop comes from the training part alone: that part as a video of its own has the same
+    write_video(tmp_path / "first" / "v.mp4", demo_frames()[:24], 24, crf=5)
+    (alone,) = prepared(replace(options, split_by="clip"), tmp_path / "first", tmp_path / "one").values()
+    crop = (rows["v_train"].crop_x, rows["v_train"].crop_y, rows["v_train"].crop_size)
+    assert np.abs(np.subtract(crop, (alone.crop_x, alone.crop_y, alone.crop_size))).max() <= 2
+    assert len(ClipReader(tmp_path / "with" / rows["v_val"].path)) == 12
+
+
+def test_by_itself_time_makes_no_val_shorter_than_a_second(tmp_path: Path) -> None:
+    """5% of 120 frames would be 6, too few for a sample: they stay with train, as before there was a val."""
+    options = replace(OPTIONS, split_by="time", holdout=0.2, fps=None, max_frames=500)
+    rows = prepared(options, Path("demo"), tmp_path / "short")
+    assert {row.split: row.n_frames for row in rows.values()} == {"train": 96, "test": 24}
+    rows = prepared(options, Path("demo"), tmp_path / "asked", val=0.05)
+    assert {row.split: row.n_frames for row in rows.values()} == {"train": 90, "val": 6, "test": 24}
+
+
+def test_a_folder_of_before_gets_a_val_by_a_rerun_that_encodes_nothing_again(tmp_path: Path) -> None:
+    raw, options = tmp_path / "raw", replace(OPTIONS, holdout=0.3)
+    for k in range(4):
+        write_video(raw / f"v{k}.mp4", demo_frames()[20 * k : 20 * k + 8], 24)
+    before = prepared(options, raw, tmp_path / "out", val=0.0)
+    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "clips").iterdir()}
+    after = prepared(options, raw, tmp_path / "out", val=0.6)
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "clips").iterdir()} == written
+    for name, row in after.items():
+        old = before[name].split
+        assert row.split == ("test" if old == "test" else "val" if share(name) < 0.9 else "train")
+        assert replace(row, split=old) == before[name]
+    assert "val" in {row.split for row in after.values()}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"val": 1.0}, "val: expected from 0 to below 1 - holdout = 0.5, got 1"),
+        ({"val": 0.5}, "val: expected from 0 to below 1 - holdout"),
+        ({"val": -0.1}, "val: expected from 0"),
+    ],
+)
+def test_a_wrong_share_is_refused(change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(OPTIONS, **change)
