@@ -20,7 +20,6 @@ from faceanim.media import sound, speech
 from faceanim.media.image import read_image, write_image
 from faceanim.media.video import video_info
 from faceanim.pipelines.driving import find_reference, read_motion
-from faceanim.pose.face_detection import FaceDetector
 from faceanim.pose.landmarks import FaceLandmarker, landmarker
 from faceanim.pose.scaling import rescale_points, resize_within
 
@@ -36,7 +35,7 @@ def look_at_photo(
     photograph, smaller; boxes (F, 4) of all faces and crop (4,) in its pixels. face: which to take, by size; None: the
     largest. Of a chosen one, face.png is what is cut out around it."""
     picture = read_image(path, int(megapixels * 1e6))
-    boxes_F4 = FaceDetector().detect(picture)
+    boxes_F4 = finder.boxes(picture)
     if face is not None and len(boxes_F4) > 1:
         picture, left, top = _cut_out(picture, boxes_F4[min(face, len(boxes_F4) - 1)], finder)
         write_image(out / "face.png", picture)

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from faceanim.pose.boxes import overlap
+
 _SAME_FACE = 0.1  # overlap (intersection over union): heads move fast, but two of them hardly overlap
 _PATIENCE = 3  # chunks for which a face that was not seen is still looked for where it was
 
@@ -58,15 +60,3 @@ class FaceTracker:
     def cut(self) -> None:
         """A new shot begins: every face in it is a new one."""
         self._alive = {}
-
-
-def overlap(a: np.ndarray, b: np.ndarray) -> float:
-    """Intersection over union of two boxes (left, top, right, bottom)."""
-    sides = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
-    common = float(np.prod(np.maximum(sides, 0)))
-    return common / max(area(a) + area(b) - common, 1e-6)
-
-
-def area(box: np.ndarray) -> float:
-    """Pixels of a box."""
-    return float(np.prod(np.maximum(box[2:] - box[:2], 0)))

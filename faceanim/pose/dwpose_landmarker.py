@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime
 from rtmlib import YOLOX, RTMPose
 
+from faceanim.pose.boxes import distinct
 from faceanim.pose.landmark_weights import WeightsFile, weights_paths
 from faceanim.pose.landmarks import Face, Landmarks, box_around, check_frames, largest
 from faceanim.pose.topology import N_POINTS
@@ -50,20 +51,27 @@ class DwposeLandmarker:
         check_frames(frames_THWC)
         return Landmarks.of(self._find(frame_HWC) for frame_HWC in frames_THWC)
 
+    def boxes(self, image_HWC: np.ndarray) -> np.ndarray:
+        """The faces of all people in a uint8 RGB picture: (F, 4) float32, largest first."""
+        return distinct(np.array([face.box for face in self._faces(image_HWC)]))
+
     def _find(self, frame_HWC: np.ndarray) -> Face | None:
+        return largest(self._faces(frame_HWC))
+
+    def _faces(self, frame_HWC: np.ndarray) -> list[Face]:
         height, width = frame_HWC.shape[:2]
         if max(height, width) > _SEARCHED[0] * min(height, width):
-            return None  # nothing would be left of the shorter side
+            return []  # nothing would be left of the shorter side
         boxes, classes = self._people(frame_HWC[..., ::-1])  # was trained on BGR
         people = boxes[classes == _PERSON]
         if not len(people):
-            return None  # the network would take the whole frame for a person
+            return []  # the network would take the whole frame for a person
         points, scores = self._pose(frame_HWC, people)  # was trained on RGB
         faces = [
             Face(min(1.0, float(score.mean())), face, box_around(face))
             for face, score in zip(points[:, FACE], scores[:, FACE], strict=True)
         ]
-        return largest(face for face in faces if face.confidence >= self.min_score)
+        return [face for face in faces if face.confidence >= self.min_score]
 
 
 def _loaded(model: type, path: Path, device: str, size: tuple[int, int], **options: Any) -> Any:

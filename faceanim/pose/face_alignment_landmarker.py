@@ -13,6 +13,7 @@ from face_alignment.utils import CENTER_Y_OFFSET, REFERENCE_SCALE, SCALE_FACTOR,
 from torch import nn
 
 from faceanim.models.weights import load_into
+from faceanim.pose.boxes import distinct
 from faceanim.pose.landmark_weights import WeightsFile, weights_paths
 from faceanim.pose.landmarks import Landmarks, check_frames
 from faceanim.pose.scaling import rescale_points, resize_within
@@ -67,28 +68,40 @@ class FaceAlignmentLandmarker:
                 points[found] = self._points(frames_THWC[found], boxes_Tx5[found, :4])
         return Landmarks(points, np.nan_to_num(boxes_Tx5[:, 4]), boxes_Tx5[:, :4])
 
+    @torch.inference_mode()
+    def boxes(self, image_HWC: np.ndarray) -> np.ndarray:
+        """All faces of a uint8 RGB picture, by S3FD: (F, 4) float32, largest first."""
+        (found_Fx5,) = self._all_boxes(image_HWC[None])
+        return distinct(found_Fx5[:, :4])
+
     def _search(self, frames_THWC: np.ndarray) -> np.ndarray:
         """The largest box of each frame, in its pixels, and its score: (T, 5), NaN where none."""
         boxes_Tx5 = np.full((len(frames_THWC), 5), np.nan)
+        for t, found_Fx5 in enumerate(self._all_boxes(frames_THWC)):
+            if len(found_Fx5):
+                boxes_Tx5[t] = found_Fx5[np.argmax(np.prod(found_Fx5[:, 2:4] - found_Fx5[:, :2], axis=1))]
+        return boxes_Tx5
+
+    def _all_boxes(self, frames_THWC: np.ndarray) -> list[np.ndarray]:
+        """The faces of each frame, in its pixels, and their score: (F, 5)."""
         searched_THWC = np.stack([resize_within(frame_HWC, _SHORT_SIDE) for frame_HWC in frames_THWC])
         size, searched_size = frames_THWC.shape[1:3], searched_THWC.shape[1:3]
         if min(searched_size) < _MIN_SIDE:
-            return boxes_Tx5
+            return [np.empty((0, 5))] * len(frames_THWC)
         batch_TCHW = torch.from_numpy(searched_THWC).permute(0, 3, 1, 2)
         benchmark = torch.backends.cudnn.benchmark
         candidates = batch_detect(self._detector, batch_TCHW, self.device)
         torch.backends.cudnn.benchmark = benchmark  # which batch_detect switches on
-        for t, found_Nx5 in enumerate(candidates):
+        boxes = []
+        for found_Nx5 in candidates:
             found_Nx5 = found_Nx5.reshape(-1, 5)
             found_Nx5 = found_Nx5[nms(found_Nx5, _OVERLAP)]
             corners_Nx2x2 = rescale_points(found_Nx5[:, :4].reshape(-1, 2, 2), searched_size, size)
             middle, extent = corners_Nx2x2.mean(axis=1), np.diff(corners_Nx2x2, axis=1)[:, 0]
             usable = (found_Nx5[:, 4] >= self.min_score) & (extent >= _MIN_FACE).all(axis=1)
             usable &= ((middle >= 0) & (middle < size[::-1])).all(axis=1)  # or nothing could be cut out
-            if usable.any():
-                main = np.argmax(usable * extent.prod(axis=1))
-                boxes_Tx5[t] = *corners_Nx2x2[main].reshape(4), found_Nx5[main, 4]
-        return boxes_Tx5
+            boxes.append(np.column_stack([corners_Nx2x2.reshape(-1, 4), found_Nx5[:, 4]])[usable])
+        return boxes
 
     def _points(self, frames_NHWC: np.ndarray, boxes_Nx4: np.ndarray) -> np.ndarray:
         """The points (N, 68, 2) of one face in each frame."""

@@ -10,6 +10,7 @@ from mediapipe import Image, ImageFormat
 from mediapipe.tasks.python import BaseOptions
 from mediapipe.tasks.python.vision import FaceLandmarker, FaceLandmarkerOptions, RunningMode
 
+from faceanim.pose.boxes import distinct
 from faceanim.pose.landmark_weights import WeightsFile, weights_paths
 from faceanim.pose.landmarks import Face, Landmarks, box_around, check_frames, largest
 from faceanim.pose.topology import MEDIAPIPE_VERTICES
@@ -56,14 +57,22 @@ class MediapipeLandmarker:
         check_frames(frames_THWC)
         return Landmarks.of(self._find(frame_HWC) for frame_HWC in frames_THWC)
 
+    def boxes(self, image_HWC: np.ndarray) -> np.ndarray:
+        """All faces of a uint8 RGB picture, at most 5 that are looked for at once: (F, 4) float32, largest first."""
+        return distinct(np.array([face.box for face in self._search(image_HWC)]))
+
     def _find(self, frame_HWC: np.ndarray) -> Face | None:
+        return largest(self._search(frame_HWC))
+
+    def _search(self, frame_HWC: np.ndarray) -> list[Face]:
+        """Faces of the frame; of its squares, where it shows none: then some may come twice."""
         faces = self._faces(frame_HWC)
         short_side = min(frame_HWC.shape[:2])
         for size in (short_side, short_side // 2):
             if not faces and size >= _MIN_SQUARE:
                 corners = _squares(frame_HWC, size)
                 faces = [face for corner in corners for face in self._faces(frame_HWC, *corner, size)]
-        return largest(faces)
+        return faces
 
     def _faces(
         self, frame_HWC: np.ndarray, top: int = 0, left: int = 0, size: int | None = None

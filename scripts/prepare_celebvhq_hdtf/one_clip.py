@@ -7,7 +7,6 @@ from functools import cache
 from faceanim.data.manifest import ManifestRow
 from faceanim.media.errors import MediaError
 from faceanim.media.video_files import utf8_name
-from faceanim.pose.face_detection import FaceDetector
 from faceanim.pose.landmarks import FaceLandmarker, landmarker
 from scripts.prepare_celebvhq_hdtf.judge import judge, unusable
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
@@ -46,7 +45,7 @@ def dropped_row(clip: SourceClip, options: PrepareOptions, reason: str) -> Manif
 def _prepare(clip: SourceClip, options: PrepareOptions) -> list[ManifestRow]:
     watched = watched_before(clip, options)
     if watched is None:
-        watched = watch(clip, options, *models(options.landmarks))
+        watched = watch(clip, options, backend(options.landmarks))
         save_watched(clip, options, watched)
     parts = judge(clip, watched, options)
     kept = [part for part in parts if not part.reasons]
@@ -57,10 +56,6 @@ def _prepare(clip: SourceClip, options: PrepareOptions) -> list[ManifestRow]:
 
 
 @cache
-def models(landmarks: str) -> tuple[FaceLandmarker, FaceDetector]:
+def backend(landmarks: str) -> FaceLandmarker:
     """Loaded once in each process; `ValueError` where the backend is not there."""
-    if landmarks == "dlib":  # its default searches whole frames; in our windows this is 2.8 times as fast
-        from faceanim.pose.dlib_landmarker import DlibLandmarker
-
-        return DlibLandmarker(short_side=(240, 240)), FaceDetector()
-    return landmarker(landmarks), FaceDetector()
+    return landmarker(landmarks, windows=True)

@@ -18,7 +18,7 @@ from faceanim.media.video_files import utf8_name
 from scripts.prepare_celebvhq_hdtf.celebvhq import read_celebvhq
 from scripts.prepare_celebvhq_hdtf.coverage import coverage_line, write_coverage
 from scripts.prepare_celebvhq_hdtf.hdtf import read_hdtf
-from scripts.prepare_celebvhq_hdtf.one_clip import dropped_row, models, prepare_clip
+from scripts.prepare_celebvhq_hdtf.one_clip import backend, dropped_row, prepare_clip
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
 from scripts.prepare_celebvhq_hdtf.processes import TookTooLong, WorkerDied, run_in_processes
 from scripts.prepare_celebvhq_hdtf.ray_cluster import run_on_ray
@@ -40,7 +40,7 @@ def prepare(options: PrepareOptions) -> None:
         print(f"{release.terms}\n{coverage_line(release)}")
     if not release.clips:
         raise ValueError(f"raw: expected videos named {release.naming} in {options.raw}, found none")
-    models(options.landmarks)  # a backend that is not there is an error of the command, not of each clip
+    backend(options.landmarks)  # a backend that is not there is an error of the command, not of each clip
     with _locked(options.output_folder):
         rows = _rows(release, options)
         index = options.output_folder / INDEX_NAME

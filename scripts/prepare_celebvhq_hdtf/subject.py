@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from faceanim.data.face_tracking import area
+from faceanim.pose.boxes import area
 from scripts.prepare_celebvhq_hdtf.watch import SIZEABLE, Watched
 
 

@@ -11,14 +11,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from faceanim.data.face_tracking import FaceTracker, TrackedFace, area
+from faceanim.data.face_tracking import FaceTracker, TrackedFace
 from faceanim.data.quality import is_duplicate, sharpness, thumbnail
 from faceanim.data.scene_cuts import split_at_cuts
 from faceanim.media.errors import MediaError
 from faceanim.media.files import atomic_path
 from faceanim.media.frame_rate import FrameRate, constant_rate
 from faceanim.media.video import TimedFrame, iter_video
-from faceanim.pose.face_detection import FaceDetector
+from faceanim.pose.boxes import area
 from faceanim.pose.landmarks import FaceLandmarker, Landmarks
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
 from scripts.prepare_celebvhq_hdtf.sources import FaceHint, SourceClip
@@ -99,9 +99,7 @@ def source_frames(clip: SourceClip, options: PrepareOptions) -> Iterator[TimedFr
         raise Unreadable(str(error).replace(str(clip.path), clip.shown)) from error
 
 
-def watch(
-    clip: SourceClip, options: PrepareOptions, landmarker: FaceLandmarker, detector: FaceDetector
-) -> Watched:
+def watch(clip: SourceClip, options: PrepareOptions, landmarker: FaceLandmarker) -> Watched:
     """Decode once: find the cuts, follow every face, and take the landmarks of those that may be the main one.
 
     Faces are detected in the middle of each chunk of frames; landmarks are sought in a window around each of
@@ -124,7 +122,7 @@ def watch(
             small = thumbnail(image_HWC)
             duplicates.append(previous is not None and is_duplicate(small, previous))
             previous = small
-        faces = tracker.update(detector.detect(frames_THWC[len(chunk) // 2]))
+        faces = tracker.update(landmarker.boxes(frames_THWC[len(chunk) // 2]))
         chunks += [(first, first + len(chunk), face) for face in faces]
         for face in _candidates(faces, clip.face, width, height):
             found = _landmarks(frames_THWC, face.box, landmarker)

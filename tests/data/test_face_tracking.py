@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from faceanim.data.face_tracking import FaceTracker, area, overlap
+from faceanim.data.face_tracking import FaceTracker
+from faceanim.pose.boxes import area, overlap
 
 
 def boxes(*lefts: float, size: float = 100) -> np.ndarray:

@@ -101,6 +101,14 @@ def test_people_are_sought_in_bgr_and_marked_in_rgb_as_the_networks_were_trained
     assert found.confidence.tolist()[:2] == [0, 0]
 
 
+def test_the_faces_of_all_people_come_the_largest_first(dwpose_landmarker: FaceLandmarker) -> None:
+    boxes = dwpose_landmarker.boxes(frames(MAGENTA)[0])
+    found = dwpose_landmarker.detect(frames(MAGENTA))
+    assert len(boxes) == 2 and boxes.dtype == np.float32
+    np.testing.assert_array_equal(boxes[0], found.box[0])
+    assert dwpose_landmarker.boxes(frames(BLUE)[0]).shape == (0, 4)
+
+
 def test_frames_of_odd_sizes_are_no_exception(dwpose_landmarker: FaceLandmarker) -> None:
     for size in ((2, 2, 500), (1, 1, 5000), (1, 1, 1), (0, 64, 64)):
         assert len(dwpose_landmarker.detect(np.zeros((*size, 3), np.uint8))) == size[0]

@@ -86,6 +86,13 @@ def test_the_largest_face_is_found_and_no_face_is_nan_in_batches_as_alone(weight
     np.testing.assert_allclose(backend.detect(frames_THWC[2:]).points[0], found.points[2], atol=1e-3)
 
 
+def test_all_faces_of_a_picture_come_the_largest_first(fan_landmarker: FaceLandmarker) -> None:
+    large, small = fan_landmarker.boxes(picture((2, 2, RED), (7, 9, YELLOW)))
+    assert 120 < large[2] - large[0] < 140 and small[2] - small[0] == pytest.approx(64, abs=0.2)
+    assert fan_landmarker.boxes(picture()).shape == (0, 4)
+    assert fan_landmarker.boxes(np.zeros((2, 500, 3), np.uint8)).shape == (0, 4)
+
+
 def test_frames_too_small_or_too_thin_hold_no_face(fan_landmarker: FaceLandmarker) -> None:
     for size in ((2, 2, 500), (1, 1, 1), (1, 64, 64), (0, 64, 64)):
         found = fan_landmarker.detect(np.zeros((*size, 3), np.uint8))

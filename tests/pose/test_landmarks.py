@@ -1,6 +1,8 @@
 """The one interface to the backends, and what it says when something is missing."""
 
+import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,8 @@ import pytest
 
 from faceanim.pose.landmark_weights import weights_folder
 from faceanim.pose.landmarks import BACKENDS, Face, Landmarks, box_around, landmarker, largest
+from scripts.prepare_celebvhq_hdtf.one_clip import backend
+from tests.prepared import OFFLINE, ROOT
 
 PACKAGES = {"face_alignment": "face_alignment", "dlib": "dlib", "mediapipe": "mediapipe", "dwpose": "rtmlib"}
 WEIGHTS = {
@@ -63,6 +67,46 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(
         ),
     ):
         landmarker(name)
+
+
+def test_no_command_needs_the_package_of_a_backend_that_was_not_chosen() -> None:
+    """All modules but the backends' own are imported as if none of their packages were installed."""
+    backends = [*(f"faceanim.pose.{name}_landmarker" for name in BACKENDS), "faceanim.pose.face_detection"]
+    program = f"""
+import importlib, pkgutil, sys
+for package in {[*PACKAGES.values(), "rtmlib", "face_recognition_models"]}:
+    sys.modules[package] = None
+import faceanim, scripts, evaluate, infer, train
+for package in (faceanim, scripts):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if module.name not in {backends} and not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=OFFLINE, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-m", "scripts.prepare_celebvhq_hdtf", "raw=demo", "output=OUT"),
+        ("-m", "scripts.make_template", "video=demo.mp4", "name=x", "output=OUT"),
+    ],
+)
+def test_without_dlib_a_command_that_wants_it_ends_with_one_line_and_2(
+    words: tuple[str, ...], command: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in [name for name in sys.modules if name.endswith(("dlib_landmarker", "face_detection"))]:
+        monkeypatch.delitem(sys.modules, module)
+    for module in [name for name in sys.modules if name.split(".")[0] == "dlib"] + ["dlib"]:
+        monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
+    backend.cache_clear()
+    code, _, err = command(*(word.replace("OUT", str(tmp_path)) for word in words))
+    assert code == 2 and err.count("\n") == 1, err
+    assert "landmarks=dlib needs the package dlib: pip install 'faceanim[dlib]'" in err
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", WEIGHTS)
