@@ -13,6 +13,7 @@ from faceanim.cli import application
 from faceanim.data.clips import load_clip, read_index
 from faceanim.data.latents import LatentCache
 from faceanim.models.animation_model import AnimationModel
+from faceanim.models.seeding import seed_of_32_bits
 from faceanim.pipelines.conditions import to_signed
 from faceanim.pipelines.device import choose_device
 from faceanim.pipelines.origin import initialise
@@ -21,7 +22,7 @@ from faceanim.pipelines.origin import initialise
 @application(config_name="cache_latents")
 def main(cfg: DictConfig) -> None:
     device = choose_device(cfg.device)
-    torch.manual_seed(cfg.seed)
+    torch.manual_seed(seed_of_32_bits(cfg.seed))
     parts = hydra.utils.instantiate(cfg.model, _convert_="all")
     model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
     weights = hydra.utils.instantiate(cfg.weights, _convert_="all")

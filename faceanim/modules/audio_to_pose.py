@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import lightning as L
-import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
@@ -22,7 +21,7 @@ from faceanim.models.wav2vec2_features import load_wav2vec2
 from faceanim.models.weights import load_into
 from faceanim.modules.speech_objective import SpeechObjective
 from faceanim.modules.speech_scores import scores
-from faceanim.modules.step import clip_gradients
+from faceanim.modules.step import clip_gradients, seed_step
 
 
 class AudioToPoseStage(L.LightningModule):
@@ -97,10 +96,7 @@ class AudioToPoseStage(L.LightningModule):
         return self.objective.head_loss(step, real_BS6[:, 1:])
 
     def training_step(self, batch: SpeechSample, batch_idx: int) -> Tensor:
-        mixed = np.random.SeedSequence([self.seed, int(batch.number[0])]).generate_state(1, np.uint64)[0]
-        torch.manual_seed(
-            int(mixed) >> 1
-        )  # dropout, by the samples: a resumed run draws what an uninterrupted one does
+        seed_step(self.seed, batch)
         losses = self.losses(batch, self.seed, disturb=True)
         self._log("train/loss", losses["loss"], batch, prog_bar=True)
         if "head" in losses:

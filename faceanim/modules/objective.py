@@ -9,11 +9,11 @@ Shape letters: B batch, T frames, n motion frames, C latent channels, h w latent
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from faceanim.models import diffusion
+from faceanim.models.seeding import generator as generator_of
 
 
 class Draw(NamedTuple):
@@ -100,8 +100,7 @@ class Objective:
         seed: int,
         n_timesteps: int,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        mixed = np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0]
-        generator = torch.Generator().manual_seed(int(mixed) >> 1)
+        generator = generator_of(seed, number)
         keep = torch.rand(3, generator=generator) >= torch.tensor(
             [self.drop_image, self.drop_reference, self.drop_motion]
         )

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from faceanim.models.head_from_speech import LEAST_NLL, MIRRORED, N_POSE, Step, nll
+from faceanim.models.seeding import generator as generator_of
 from faceanim.pose.topology import INNER_LIP_PAIRS, LEFT_EYE, MOUTH, RIGHT_EYE
 
 _UPPER, _LOWER = (list(side) for side in zip(*INNER_LIP_PAIRS, strict=True))
@@ -51,7 +51,7 @@ class SpeechObjective:
         """The features, and which samples (B,) are heard; drawn from each sample's number alone."""
         changed, heard = [], []
         for one_CL, number in zip(features_BCL, numbers, strict=True):
-            generator = _generator(seed, number, 1)
+            generator = generator_of(seed, number, 1)
             tilt, gain = (torch.randn(2, generator=generator) * torch.tensor([self.tilt, self.gain])).tolist()
             slope_C1 = tilt * torch.linspace(-1, 1, len(one_CL))[:, None] + gain
             noise_CL = self.noise * torch.randn(one_CL.shape, generator=generator)
@@ -67,13 +67,8 @@ class SpeechObjective:
         """The poses, half of them in a mirror, and the noise (B, 1, 6) on their past; drawn as in ``disturbed``."""
         signs, noise = [], []
         for number in numbers:
-            generator = _generator(seed, number, 2)
+            generator = generator_of(seed, number, 2)
             mirrored, level = torch.rand(2, generator=generator).tolist()
             signs.append(torch.tensor(MIRRORED if mirrored < 0.5 else [1.0] * N_POSE))
             noise.append(level * self.head_noise * torch.randn(1, N_POSE, generator=generator))
         return pose_BS6 * torch.stack(signs)[:, None].to(pose_BS6), torch.stack(noise).to(pose_BS6)
-
-
-def _generator(seed: int, number: int, purpose: int) -> torch.Generator:
-    draw = np.random.SeedSequence([seed, number, purpose]).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(draw) >> 1)

@@ -5,7 +5,6 @@ L image tokens, D their width.
 """
 
 import lightning as L
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,8 +12,10 @@ from torch.optim import Optimizer
 
 import faceanim
 from faceanim.data.sample import ClipSample
+from faceanim.data.speech_clips import SpeechSample
 from faceanim.models.animation_model import AnimationModel, plain_config
 from faceanim.models.motion_frames import MotionFrames
+from faceanim.models.seeding import mixed_seed
 
 
 @torch.no_grad()
@@ -61,11 +62,10 @@ def checkpoint_card(module: L.LightningModule) -> dict:
     }
 
 
-def seed_step(seed: int, batch: ClipSample) -> None:
+def seed_step(seed: int, batch: ClipSample | SpeechSample) -> None:
     """Seeds what draws from torch's own generators, dropout above all: by the samples, so that a resumed run draws what
     an uninterrupted one does, and no two ranks the same."""
-    mixed = np.random.SeedSequence([seed, int(batch.number[0])]).generate_state(1, np.uint64)[0]
-    torch.manual_seed(int(mixed) >> 1)
+    torch.manual_seed(mixed_seed(seed, int(batch.number[0])))
 
 
 def clip_gradients(

@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
+
+from faceanim.models.seeding import mixed_seed
 
 _USES = ("frame", "motion", "sampler")
 
@@ -13,8 +14,7 @@ def generator_of(
     seed: int, frame: int, use: Literal["frame", "motion", "sampler"] = "frame"
 ) -> torch.Generator:
     """A generator on the CPU for what is drawn at this frame of this seed, so that devices agree."""
-    sequence = np.random.SeedSequence((seed, frame, _USES.index(use)))
-    return torch.Generator().manual_seed(int(sequence.generate_state(1, np.uint64)[0]))
+    return torch.Generator().manual_seed(mixed_seed(seed, frame, _USES.index(use)))
 
 
 def noise_of(seed: int, shape_Chw: tuple[int, int, int], frames: range) -> Tensor:

@@ -7,8 +7,8 @@ import torch
 
 from faceanim.models.audio_to_pose import AudioToPose
 from faceanim.models.head_from_speech import STEPS_PER_SECOND
+from faceanim.models.seeding import seed_of_32_bits
 
-_SEEDS = 2**63
 _STARTING = 1.0  # seconds in which a head begins to move
 
 
@@ -24,7 +24,7 @@ def head_from_speech(
     features_CL: torch.Tensor, model: AudioToPose, n_frames: int, fps: float, seed: int
 ) -> np.ndarray:
     """(T, 6) how the head of this model moves, from where it is at first; drawn from `seed`."""
-    generator = torch.Generator().manual_seed(seed % _SEEDS)
+    generator = torch.Generator().manual_seed(seed_of_32_bits(seed))
     heard_1SD = heard_by_head(features_CL, model, n_frames / fps)
     pose_S6 = model.head_network.roll_out(heard_1SD, generator).cpu().double().numpy()
     begun_S = np.clip(np.arange(len(pose_S6)) / (_STARTING * STEPS_PER_SECOND), 0, 1)
