@@ -146,6 +146,9 @@ def _missing(content: Any, path: str = "") -> list[str]:
 def _cause(error: Exception) -> Exception:
     cause = error
     while isinstance(cause, InstantiationException) and isinstance(cause.__cause__, Exception):
+        if str(cause).startswith("Error locating target"):
+            hint = "set env var HYDRA_FULL_ERROR=1 to see chained exception."
+            return ValueError(str(cause).replace(hint, str(cause.__cause__)))
         cause = cause.__cause__  # what went wrong inside the class that Hydra was told to build
     return cause
 

@@ -65,6 +65,19 @@ def test_errors_inside_classes_that_hydra_builds_count_as_what_they_are(
     assert "Traceback" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("target", ["faceanim.nothing.Here", "faceanim.pose.landmarks.nobody", "dlb.x"])
+def test_a_target_that_does_not_exist_is_one_line_and_2(
+    target, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def main(cfg: DictConfig) -> None:
+        instantiate({"a": {"b": {"_target_": target}}})
+
+    assert exit_code(main, monkeypatch, GIVEN) == 2
+    errors = capsys.readouterr().err
+    assert errors.startswith(f"error: Error locating target '{target}'") and errors.count("\n") == 1
+    assert "full_key: a.b" in errors and "HYDRA_FULL_ERROR" not in errors
+
+
 def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def main(cfg: DictConfig) -> None:
         raise KeyboardInterrupt

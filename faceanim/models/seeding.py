@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-_MT19937 = slice(3, 627)  # in torch's state of 64-bit words: seed, flags, next, then MT19937's 624 words, one each
+# In torch's state of 64-bit words: seed, flags, next, then MT19937's 624 words, one each.
+_MT19937 = slice(3, 627)
 
 
 def generator(seed: int, *words: int) -> torch.Generator:
