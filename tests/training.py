@@ -75,11 +75,15 @@ def equal(a, b) -> bool:
     return a == b
 
 
-def steps(stage: str, maximum: int, checkpoint_every: int = 100, sample_every: int = 100) -> list[str]:
+def steps(
+    stage: str, maximum: int, checkpoint_every: int = 100, sample_every: int | None = None
+) -> list[str]:
+    """sample_every: None: no validation."""
     return [
         f"schedule.{stage}.max_steps={maximum}",
         f"schedule.{stage}.checkpoint_every={checkpoint_every}",
-        f"schedule.{stage}.sample_every={sample_every}",
+        f"schedule.{stage}.sample_every={sample_every or 100}",
+        *(["++trainer.limit_val_batches=0"] if sample_every is None else []),
     ]
 
 

@@ -21,7 +21,7 @@ from faceanim.models.wav2vec2_features import load_wav2vec2
 from faceanim.models.weights import load_into
 from faceanim.modules.speech_objective import SpeechObjective
 from faceanim.modules.speech_scores import scores
-from faceanim.modules.step import clip_gradients, seed_step
+from faceanim.modules.step import StepMean, clip_gradients, seed_step
 
 
 class AudioToPoseStage(L.LightningModule):
@@ -45,6 +45,7 @@ class AudioToPoseStage(L.LightningModule):
         super().__init__()
         self.model, self.objective, self.seed, self.origin = model, objective, seed, origin
         self.optimizer, self.lr_schedule = optimizer, lr_schedule
+        self._step_losses = {"loss": StepMean(), "head": StepMean()}
         if model.speech_encoder is not None:
             model.speech_encoder.requires_grad_(False)
 
@@ -98,9 +99,11 @@ class AudioToPoseStage(L.LightningModule):
     def training_step(self, batch: SpeechSample, batch_idx: int) -> Tensor:
         seed_step(self.seed, batch)
         losses = self.losses(batch, self.seed, disturb=True)
-        self._log("train/loss", losses["loss"], batch, prog_bar=True)
-        if "head" in losses:
-            self._log("train/head_loss", losses["head"], batch)
+        first = batch_idx % self.trainer.accumulate_grad_batches == 0
+        means = {name: self._step_losses[name].update(loss, first) for name, loss in losses.items()}
+        self._log("train/loss", means["loss"], batch, prog_bar=True)
+        if "head" in means:
+            self._log("train/head_loss", means["head"], batch)
         return losses["loss"]
 
     def validation_step(self, batch: SpeechSample, batch_idx: int) -> None:

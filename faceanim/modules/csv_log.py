@@ -2,6 +2,8 @@
 
 import csv
 import io
+import logging
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,15 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from faceanim.media.files import atomic_path
 
+log = logging.getLogger(__name__)
+
 
 class CSVLog(Logger):
     """``<root_dir>/metrics.csv``: a row for each step, on the disk at once; a cell is empty where nothing was logged.
 
     A resumed run goes on in the same file. Its rows from the first newly logged step on came from steps that are being
-    done again, and go. Lightning's CSVLogger deletes the file at the start, and writes a row for each call.
+    done again, and go. Lightning's CSVLogger deletes the file at the start, and writes a row for each call. Of a file
+    with spoilt rows a copy stays beside it.
     """
 
     def __init__(self, root_dir: str | Path):
@@ -44,7 +49,10 @@ class CSVLog(Logger):
         same = self._row.get("step") == step
         self._row = {**(self._row if same else {}), **metrics, "step": step}
         if not self._row.keys() <= set(self._columns):
-            kept = [row for row in read_rows(self.path) if int(row["step"]) < step]
+            rows, spoilt = _read(self.path)
+            if spoilt:
+                shutil.copy(self.path, self.path.with_suffix(".spoilt.csv"))
+            kept = [row for row in rows if int(row["step"]) < step]
             self._columns = sorted({*self._row, *self._columns}.union(*kept))
             text = _lines(kept, self._columns, header=True)
             self._start = len(text.encode())
@@ -62,12 +70,39 @@ class CSVLog(Logger):
 
 
 def read_rows(path: str | Path) -> list[dict[str, str]]:
-    """The rows of a metrics.csv, oldest first; none without the file. A last row that was cut off is left out."""
-    if not Path(path).is_file():
-        return []
-    with Path(path).open(newline="", encoding="utf-8") as file:
+    """The rows of a metrics.csv, oldest first; none without the file. A last row that was cut off is left out, and rows
+    that are spoilt (another number of cells, no numbers) with a warning."""
+    return _read(Path(path))[0]
+
+
+def _read(path: Path) -> tuple[list[dict[str, str]], list[int]]:
+    """The rows, and the lines of the spoilt ones."""
+    if not path.is_file():
+        return [], []
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
         text = file.read()
-    return list(csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1], newline="")))
+    reader = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1].replace("\0", "\ufffd"), newline=""))
+    rows: list[dict[str, str]] = []
+    spoilt: list[int] = []
+    for row in reader:
+        if _is_whole(row):
+            rows.append(row)
+        else:
+            spoilt.append(reader.line_num)
+    if spoilt:
+        log.warning("%s: %d spoilt row(s) left out, line(s) %s", path, len(spoilt), str(spoilt[:5])[1:-1])
+    return rows, spoilt
+
+
+def _is_whole(row: dict[str | None, str | None]) -> bool:
+    if "step" not in row or None in row or None in row.values():
+        return False
+    try:
+        int(row["step"])
+        [float(cell) for cell in row.values() if cell]
+    except ValueError:
+        return False
+    return True
 
 
 def _lines(rows: list[dict[str, Any]], columns: list[str], header: bool = False) -> str:

@@ -1,28 +1,54 @@
 """A run folder: whose it is, and where its training stands."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import lightning as L
 import yaml
 from lightning.pytorch.utilities import rank_zero_only
 
 from faceanim.media.files import atomic_path
+from faceanim.media.lock import exclusive_lock
 from faceanim.models.weights import read_checkpoint
+from faceanim.modules.run_settings import check_same_settings
 from faceanim.pipelines.checkpoint_folder import FOLDER, newest_checkpoint
 
 log = logging.getLogger(__name__)
 
-# A resumed run may differ in these. Other weights than before are noticed by their fingerprints.
-MAY_CHANGE = ("trainer", "logger", "callbacks", "compute", "ckpt_path", "run_dir", "init_from", "weights")
-MAY_CHANGE += ("optimized_metric",)
+CONFIG = "config.yaml"
 
 
-def open_run(run_dir: str | Path, config: str, ckpt_path: str | None, write: bool = True) -> Path | None:
-    """Makes the run folder, writes config.yaml, and returns the checkpoint to go on from, or None.
+@dataclass(frozen=True)
+class Resumed:
+    """What a training goes on from. settings: those of the run, from its config.yaml."""
+
+    checkpoint: Path
+    settings: dict[str, Any]
+
+
+@contextmanager
+def lock_run(run_dir: str | Path, trainer: L.Trainer) -> Iterator[None]:
+    """The folder is this training's as long as the block runs. Of several ranks the first holds it for all. Raises
+    ValueError where another training does."""
+    if not trainer.is_global_zero:
+        yield
+        return
+    with exclusive_lock(
+        Path(run_dir) / ".lock", f"run_dir={run_dir}: another training is running in this folder"
+    ):
+        yield
+
+
+def find_run(run_dir: str | Path, config: str, ckpt_path: str | None) -> Resumed | None:
+    """The run that stands in the folder; None where there is none yet.
 
     config: the resolved configuration as YAML. ckpt_path: "last" goes on where the folder stands; None starts
     anew. Raises ValueError when the folder holds a run of another configuration, or any run and ckpt_path is
-    None. Of several processes each gets the same answer, and the first writes, if ``write``.
+    None. Of several processes each gets the same answer.
     """
     run_dir = Path(run_dir)
     if ckpt_path not in (None, "last"):
@@ -30,39 +56,25 @@ def open_run(run_dir: str | Path, config: str, ckpt_path: str | None, write: boo
             f"ckpt_path: expected last or null, got {ckpt_path!r}; other weights come by init_from="
         )
     newest = newest_checkpoint(run_dir)
-    if newest is not None:
-        if ckpt_path is None:
-            raise ValueError(
-                f"{run_dir} holds a run already: choose another run_dir, or ckpt_path=last to go on"
-            )
-        _check_same(run_dir / "config.yaml", config)
-        step = f" at step {read_checkpoint(newest)['global_step']}" if newest.is_file() else ""
-        log.info("going on from %s%s", newest, step)
-    if write:
-        _write(run_dir / "config.yaml", config)
-        _sweep(run_dir / FOLDER)
-    return newest
-
-
-@rank_zero_only
-def _sweep(folder: Path) -> None:
-    """Removes what a killed process was writing."""
-    for path in folder.glob(".*.ckpt"):
-        path.unlink(missing_ok=True)
-
-
-@rank_zero_only
-def _write(path: Path, text: str) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-def _check_same(path: Path, config: str) -> None:
-    before = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    now = yaml.safe_load(config)
-    differing = [key for key in now if key not in MAY_CHANGE and before.get(key) != now[key]]
-    if differing:
+    if newest is None:
+        return None
+    if ckpt_path is None:
+        raise ValueError(f"{run_dir} holds a run already: choose another run_dir, or ckpt_path=last to go on")
+    if not (run_dir / CONFIG).is_file():
         raise ValueError(
-            f"{path.parent} holds a run with other settings ({', '.join(differing)} differ): "
-            "choose another run_dir, or the settings in its config.yaml"
+            f"{run_dir} holds checkpoints without their {CONFIG}: init_from={newest} starts from them"
         )
+    before = yaml.safe_load((run_dir / CONFIG).read_text(encoding="utf-8"))
+    check_same_settings(before, yaml.safe_load(config), run_dir)
+    step = f" at step {read_checkpoint(newest)['global_step']}" if newest.is_file() else ""
+    log.info("going on from %s%s", newest, step)
+    return Resumed(newest, before)
+
+
+@rank_zero_only
+def begin_run(run_dir: str | Path, config: str) -> None:
+    """Writes config.yaml, and removes what a killed process was writing. Of several processes the first does."""
+    with atomic_path(Path(run_dir) / CONFIG) as temporary:
+        temporary.write_text(config, encoding="utf-8")
+    for path in (Path(run_dir) / FOLDER).glob(".*.ckpt"):
+        path.unlink(missing_ok=True)

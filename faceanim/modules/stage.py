@@ -21,6 +21,7 @@ from faceanim.models.animation_model import AnimationModel, Face
 from faceanim.models.lora import add_lora, plain_name
 from faceanim.modules.objective import Objective
 from faceanim.modules.step import (
+    StepMean,
     checkpoint_card,
     clip_gradients,
     encode_batch,
@@ -74,6 +75,7 @@ class Stage(L.LightningModule):
         self.seed, self.settings, self.origin = seed, settings or {}, origin
         self.lora_rank, self.lora_alpha = lora_rank, lora_alpha
         self.frozen: dict[str, str] = {}
+        self._step_loss = StepMean()
         self.abar = scheduler.alphas_cumprod.clone()  # no buffer: DeepSpeed would round it to bfloat16
         model.denoising_net.enable_motion(self.with_motion)
 
@@ -126,8 +128,10 @@ class Stage(L.LightningModule):
         """The loss, and what it is the mean of, for callbacks."""
         seed_step(self.seed, batch)
         losses, t = self.losses(batch, self.seed)
-        self.log("train/loss", losses.mean(), prog_bar=True, sync_dist=True, batch_size=len(batch.number))
-        return {"loss": losses.mean(), "losses": losses.detach(), "t": t}
+        loss = losses.mean()
+        mean = self._step_loss.update(loss, first=batch_idx % self.trainer.accumulate_grad_batches == 0)
+        self.log("train/loss", mean, prog_bar=True, sync_dist=True, batch_size=len(batch.number))
+        return {"loss": loss, "losses": losses.detach(), "t": t}
 
     def validation_step(self, batch: ClipSample | None, batch_idx: int) -> None:
         """The loss at fixed frames, noise and timesteps: comparable from step to step. NaN where no batch can be read:

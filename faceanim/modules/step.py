@@ -62,6 +62,19 @@ def checkpoint_card(module: L.LightningModule) -> dict:
     }
 
 
+class StepMean:
+    """Mean of a value over the batches of one optimiser step, where these are accumulated."""
+
+    def __init__(self):
+        self._values: list[Tensor] = []
+
+    def update(self, value: Tensor, first: bool) -> Tensor:
+        """The mean up to this batch. first: the step begins with it."""
+        self._values = [] if first else self._values
+        self._values.append(value.detach())
+        return torch.stack(self._values).mean()
+
+
 def seed_step(seed: int, batch: ClipSample | SpeechSample) -> None:
     """Seeds what draws from torch's own generators, dropout above all: by the samples, so that a resumed run draws what
     an uninterrupted one does, and no two ranks the same."""

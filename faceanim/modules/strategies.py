@@ -12,6 +12,8 @@ from lightning.pytorch.plugins.precision import DeepSpeedPrecision
 from lightning.pytorch.strategies import DeepSpeedStrategy, FSDPStrategy, ModelParallelStrategy
 from torch import nn
 
+from faceanim.modules.callbacks.ema import TrainedEMA
+
 SHARDED = (DeepSpeedStrategy, FSDPStrategy, ModelParallelStrategy)
 
 
@@ -69,7 +71,7 @@ def check_accelerator(accelerator: str) -> None:
         )
 
 
-def check_strategy(trainer: L.Trainer, ema_decay: float) -> None:
+def check_strategy(trainer: L.Trainer) -> None:
     """Raises ValueError for what would fail, or silently do nothing, hours later."""
     name = type(trainer.strategy).__name__
     if isinstance(trainer.strategy, FSDPStrategy):
@@ -81,7 +83,8 @@ def check_strategy(trainer: L.Trainer, ema_decay: float) -> None:
         trainer.accelerator, CUDAAccelerator
     ):
         raise ValueError("trainer.strategy: DeepSpeed trains on CUDA GPUs; on a CPU try trainer=ddp")
-    if is_sharded(trainer) and ema_decay:
+    averages = any(isinstance(callback, TrainedEMA) and callback.decay for callback in trainer.callbacks)
+    if is_sharded(trainer) and averages:
         raise ValueError(
             f"callbacks.ema: no rank has the weights to average under {name}. "
             "Switch it off: schedule.appearance.ema_decay=0 schedule.temporal.ema_decay=0"

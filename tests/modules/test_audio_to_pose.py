@@ -175,7 +175,7 @@ def test_dry_runs_and_mistakes(command, speech_data, tmp_path):
         "trainer.enable_progress_bar=false",
         "~callbacks.progress",
     )
-    code, out, err = command("train.py", *common, f"data.folder={speech_data}", "+dry_run=true")
+    code, out, err = command("train.py", *common, f"data.folder={speech_data}", "dry_run=true")
     assert code == 0 and "are well" in out, err
     assert not (tmp_path / "run").exists()
     for options, words in (

@@ -68,6 +68,5 @@ def test_two_samples_are_one_batch_however_they_are_spread(how, demo_data, one_r
         assert by_timestep
         samples, steps_done = (float(two[f"throughput/{what}_per_sec"]) for what in ("samples", "steps"))
         assert samples == pytest.approx(2 * steps_done)
-    if how != "accumulated":  # there each row is the last micro-batch
-        for (_, one), (_, two) in zip(losses(expected), losses(tmp_path), strict=True):
-            assert one == pytest.approx(two, rel=1e-5)
+    for (_, one), (_, two) in zip(losses(expected), losses(tmp_path), strict=True):
+        assert one == pytest.approx(two, rel=1e-5)

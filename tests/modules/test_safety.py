@@ -72,6 +72,10 @@ def test_the_preflight_check_changes_nothing(demo_data, tmp_path, capsys):
     [
         (["callbacks.checkpoint.keep=1000000000"], "GB free"),
         (["model.image_size=64"], "clips of 32x32 pixels, where model.image_size=64"),
+        (
+            ["data.module.num_workers=100000000"],
+            r"/dev/shm has \d+ MB free, .* --shm-size=<more> or --ipc=host, or set data.module.num_workers=\d+",
+        ),
     ],
 )
 def test_what_would_fail_later_is_said_before_the_first_step(options, word, demo_data, tmp_path):
@@ -83,7 +87,7 @@ def test_what_would_fail_later_is_said_before_the_first_step(options, word, demo
 def test_a_dry_run_tries_everything_and_leaves_nothing(demo_data, tmp_path, capsys):
     run_dir = tmp_path / "run"
     with pytest.raises(FileNotFoundError):  # of this helper: there is no checkpoint
-        fit(demo_data, run_dir, "appearance", *steps("appearance", 1000), "+dry_run=true")
+        fit(demo_data, run_dir, "appearance", *steps("appearance", 1000), "dry_run=true")
     assert "dry run: " in capsys.readouterr().out
     assert not run_dir.exists()
 

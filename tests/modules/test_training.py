@@ -138,6 +138,14 @@ def test_stage_two_refuses_to_start_without_appearance_weights(demo_data, tmp_pa
         fit(demo_data, tmp_path / "t", "temporal", *steps("temporal", 1))
 
 
+def test_seeds_that_differ_beyond_32_bits_are_different_trainings(demo_data, tmp_path):
+    curves = []
+    for seed in (1, 1 + 2**32):
+        fit(demo_data, tmp_path / str(seed), "appearance", *steps("appearance", 1), f"seed={seed}")
+        curves.append(losses(tmp_path / str(seed)))
+    assert curves[0] != curves[1]
+
+
 def test_a_run_folder_is_not_taken_over_by_other_settings(demo_data, appearance):
     with pytest.raises(ValueError, match="other settings"):
         fit(demo_data, appearance, "appearance", *steps("appearance", 2, sample_every=1), "seed=7")

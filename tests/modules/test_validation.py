@@ -157,7 +157,7 @@ def test_a_dry_run_is_not_well_with_a_held_out_clip_that_cannot_be_read(demo_dat
     (clip,) = (row for row in read_manifest(own_data) if row.split == "test")
     (own_data / clip.path).write_bytes(b"damaged")
     with pytest.raises(ValueError, match="dry run: the held-out batch gives no loss"):
-        train.main.__wrapped__(configuration(own_data, tmp_path / "run", "appearance", "+dry_run=true"))
+        train.main.__wrapped__(configuration(own_data, tmp_path / "run", "appearance", "dry_run=true"))
 
 
 def test_samples_that_cannot_be_written_cost_no_metric(demo_data, tmp_path, caplog):

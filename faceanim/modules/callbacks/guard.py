@@ -123,8 +123,11 @@ class StepGuard(L.Callback):
     def _append(self, row: dict[str, Any]) -> None:
         rows = []
         if self.path.is_file():
-            with self.path.open(newline="") as file:
-                rows = [before for before in csv.DictReader(file) if int(before["step"]) < row["step"]]
+            with self.path.open(newline="", errors="replace") as file:
+                before = [one for one in csv.DictReader(file) if (one.get("step") or "").isdigit()]
+            rows = [
+                {name: one.get(name) for name in COLUMNS} for one in before if int(one["step"]) < row["step"]
+            ]
         with atomic_path(self.path) as temporary, temporary.open("w", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()

@@ -9,41 +9,47 @@ import lightning as L
 import torch
 
 from faceanim.data.sample import ClipSample, PackedSample
+from faceanim.modules.callbacks.checkpoints import RunCheckpoints
 from faceanim.modules.footprint import adamw_bytes, trained
 from faceanim.modules.stage import Stage
 from faceanim.modules.strategies import is_sharded
 
 log = logging.getLogger(__name__)
 
+SHARED_MEMORY = Path("/dev/shm")  # where reading workers put their batches
+_PREFETCHED = 2  # batches a worker reads ahead, as torch's DataLoader has it
+
 
 class Preflight(L.Callback):
     """Before the first step: reads a batch, runs it forward and backward on every rank, and compares the memory (on
     CUDA) and the disk space that the run will take with what there is. Changes nothing that the training sees.
 
-    folder: of the run. keep: how many checkpoints it keeps to go on from, beside the best. Prints one line; raises
-    ValueError, one line too, where the run would fail. Where gradients are sharded over ranks, the
-    batch is left to the first step.
+    folder: of the run. Prints one line; raises ValueError, one line too, where the run would fail. Where gradients are
+    sharded over ranks, the batch is read, and its step is left to the first one.
     """
 
-    def __init__(self, folder: str | Path, keep: int):
-        self.folder, self.keep = Path(folder), keep
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: Stage) -> None:
-        found = [self._disk(pl_module)]
+        found = [self._disk(trainer, pl_module)]
+        started = time.perf_counter()
+        packed = self._batch(trainer)
+        read = time.perf_counter() - started
+        check_shared_memory(_bytes(packed), trainer.datamodule.num_workers, trainer.num_devices)
         if is_sharded(trainer):
             log.info(
                 "pre-flight: %s shards the model, its first step is the test", type(trainer.strategy).__name__
             )
         else:
-            found = [*self._one_batch(trainer, pl_module), *found]
+            trainer.datamodule.check(pl_module)
+            batch = trainer.strategy.batch_to_device(packed)  # which unpacks it
+            found = [*self._one_batch(trainer, pl_module, batch, read), *found]
         if trainer.is_global_zero:
             print(f"pre-flight: {'; '.join(found)}", flush=True)
 
-    def _one_batch(self, trainer: L.Trainer, stage: Stage) -> list[str]:
-        trainer.datamodule.check(stage)
+    def _one_batch(self, trainer: L.Trainer, stage: Stage, batch: ClipSample, seconds: float) -> list[str]:
         started = time.perf_counter()
-        batch = self._batch(trainer)
-        read = time.perf_counter()
         found, expected = tuple(batch.reference_3HW.shape[-2:]), (stage.settings["image_size"],) * 2
         if found != expected:
             raise ValueError(
@@ -61,7 +67,8 @@ class Preflight(L.Callback):
         except torch.OutOfMemoryError as error:
             raise ValueError(
                 f"pre-flight: the first batch does not fit into the memory of {device}: a smaller batch_size, "
-                "compute.gradient_checkpointing=true, optimizer=adamw_8bit, cached latents (README, memory)"
+                "compute.gradient_checkpointing=true, optimizer=adamw_8bit, cached latents (docs/training.md, "
+                '"Less memory")'
             ) from error
         for name, buffer in stage.named_buffers():
             buffer.copy_(buffers[name])
@@ -69,15 +76,14 @@ class Preflight(L.Callback):
             raise ValueError(f"pre-flight: the loss of samples {batch.number.tolist()} is {loss.item()}")
         found = [
             f"a batch of {len(batch.number)} from {len(trainer.datamodule.train_set.rows)} clips "
-            f"in {read - started:.1f} s, loss {loss.item():.3f} and its gradients in {time.perf_counter() - read:.1f} s"
+            f"in {seconds:.1f} s, loss {loss.item():.3f} and its gradients in {time.perf_counter() - started:.1f} s"
         ]
         return found + ([self._memory(stage, device)] if device.type == "cuda" else [])
 
-    def _batch(self, trainer: L.Trainer) -> ClipSample:
+    def _batch(self, trainer: L.Trainer) -> PackedSample:
         data, rank = trainer.datamodule, trainer.global_rank
         numbers = range(rank, data.batch_size * trainer.world_size, trainer.world_size)
-        packed = PackedSample.collate([data.train_set[number] for number in numbers])
-        return trainer.strategy.batch_to_device(packed)  # which unpacks it
+        return PackedSample.collate([data.train_set[number] for number in numbers])
 
     def _memory(self, stage: Stage, device: torch.device) -> str:
         needed = torch.cuda.max_memory_allocated(device) + adamw_bytes(trained(stage))
@@ -88,7 +94,7 @@ class Preflight(L.Callback):
             log.warning("pre-flight: %s: it will not fit but with a smaller optimiser", found)
         return found
 
-    def _disk(self, stage: Stage) -> str:
+    def _disk(self, trainer: L.Trainer, stage: Stage) -> str:
         """A checkpoint: what is carried, its average, AdamW's two moments."""
         carried = sum(tensor.nbytes for tensor in stage.state_dict().values())
         size = carried + 3 * sum(parameter.nbytes for parameter in trained(stage))
@@ -96,7 +102,8 @@ class Preflight(L.Callback):
             path for path in (self.folder.absolute(), *self.folder.absolute().parents) if path.is_dir()
         )
         free = shutil.disk_usage(folder).free
-        most = self.keep + 2  # the best one, and one that is being written
+        kept = sum(c.save_top_k for c in trainer.callbacks if isinstance(c, RunCheckpoints))
+        most = kept + 2  # the best one, and one that is being written
         needed = most * size
         if free < needed:
             raise ValueError(
@@ -104,3 +111,24 @@ class Preflight(L.Callback):
                 f"{size / 1e9:.1f} GB need {needed / 1e9:.1f} GB"
             )
         return f"{size / 1e9:.2f} GB a checkpoint, {free / 1e9:.0f} GB free"
+
+
+def check_shared_memory(batch_bytes: int, workers: int, ranks: int) -> None:
+    """Raises ValueError where what this node's workers read ahead would not fit: they die of a bus error then.
+
+    workers: of each of the node's ranks. Without workers, or on a system without /dev/shm, nothing is needed.
+    """
+    if not workers or not SHARED_MEMORY.is_dir():
+        return
+    free, needed = shutil.disk_usage(SHARED_MEMORY).free, batch_bytes * (workers * _PREFETCHED + 1) * ranks
+    if free < needed:
+        fitting = max(0, (free // (batch_bytes * ranks) - 1) // _PREFETCHED)
+        raise ValueError(
+            f"pre-flight: {SHARED_MEMORY} has {free / 1e6:.0f} MB free, {workers} worker(s) on each of {ranks} rank(s) "
+            f"read ahead up to {needed / 1e6:.0f} MB there: start the container with --shm-size=<more> or --ipc=host, "
+            f"or set data.module.num_workers={fitting}"
+        )
+
+
+def _bytes(packed: PackedSample) -> int:
+    return sum(tensor.nbytes for tensor in packed if isinstance(tensor, torch.Tensor))

@@ -1,0 +1,48 @@
+import errno
+import subprocess
+import sys
+
+import pytest
+
+from faceanim.media import lock
+from faceanim.media.lock import exclusive_lock
+from tests.prepared import ROOT
+
+HOLD = """
+import sys, time
+from faceanim.media.lock import exclusive_lock
+with exclusive_lock(sys.argv[1], "busy"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_one_process_at_a_time_and_a_dead_one_holds_nothing(tmp_path):
+    path = tmp_path / "new" / "lock"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(path)], cwd=ROOT, **pipes)
+    assert holder.stdout.readline() == "held\n"
+    with (
+        pytest.raises(ValueError, match=r"^another one writes here$"),
+        exclusive_lock(path, "another one writes here"),
+    ):
+        pass
+    holder.kill()
+    holder.wait()
+    for _ in range(2):
+        with exclusive_lock(path, "another one writes here"):
+            pass
+
+
+def test_an_error_inside_the_block_is_the_blocks(tmp_path):
+    with pytest.raises(OSError, match="inside"), exclusive_lock(tmp_path / "lock", "busy"):
+        raise OSError(errno.ENOLCK, "inside")
+
+
+def test_without_locks_it_warns_once_and_goes_on(tmp_path, monkeypatch, caplog):
+    """As on a system without flock; a file system without it answers with an error of the same kind."""
+    monkeypatch.setattr(lock, "fcntl", None)
+    for _ in range(2):
+        with exclusive_lock(tmp_path / "lock", "busy"):
+            pass
+    assert caplog.text.count("no lock") == 1 and str(tmp_path) in caplog.text
