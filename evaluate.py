@@ -2,19 +2,19 @@
 
 from omegaconf import DictConfig, OmegaConf
 
-from faceanim.cli import application
-from faceanim.metrics.candidates import candidate
-from faceanim.metrics.evaluation import evaluate
-from faceanim.metrics.extractor_weights import WeightFiles
+from faceanim.cli import application, typed
 from faceanim.metrics.protocol import Protocol
-from faceanim.metrics.ranks import ranks
-from faceanim.metrics.tools import evaluation_tools
 
 
 @application(config_name="evaluate")
 def main(cfg: DictConfig) -> None:
-    values = OmegaConf.to_container(cfg.protocol, resolve=True)
-    protocol = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Protocol), values))
+    protocol = typed(cfg.protocol, Protocol)
+    from faceanim.metrics.candidates import candidate  # these take seconds: first the options
+    from faceanim.metrics.evaluation import evaluate
+    from faceanim.metrics.extractor_weights import WeightFiles
+    from faceanim.metrics.ranks import ranks
+    from faceanim.metrics.tools import evaluation_tools
+
     files = WeightFiles(protocol.extractors, OmegaConf.to_container(cfg.weights), cfg.download)
     with ranks() as ours:
         device = ours.device(cfg.device)

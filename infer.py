@@ -1,14 +1,17 @@
 """Animate a portrait: python infer.py pipeline=<folder> reference=<image> driving=<video> output=<mp4>."""
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from faceanim.cli import application
-from faceanim.pipelines.inference import InferenceOptions, animate
+from faceanim.cli import application, typed
+from faceanim.pipelines.options import InferenceOptions
 
 
 @application(config_name="infer")
 def main(cfg: DictConfig) -> None:
-    animate(OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(InferenceOptions), cfg)))
+    options = typed(cfg, InferenceOptions)
+    from faceanim.pipelines.inference import animate  # takes seconds: first the options
+
+    animate(options)
 
 
 if __name__ == "__main__":

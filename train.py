@@ -2,30 +2,27 @@
 
 from contextlib import nullcontext
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra.utils
-import lightning as L
-import torch
-from lightning.pytorch.callbacks import Checkpoint
-from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import DictConfig, OmegaConf
 
 from faceanim.cli import application
-from faceanim.models.seeding import seed_of_32_bits
-from faceanim.modules.callbacks.resume import Resume
-from faceanim.modules.global_batch import idle_gpus, set_global_batch
-from faceanim.modules.launch import check_launcher, check_ranks
-from faceanim.modules.run import begin_run, find_run, lock_run
-from faceanim.modules.run_metrics import last_value
-from faceanim.modules.short_run import shorten_intervals
-from faceanim.modules.strategies import check_accelerator, check_strategy
+
+if TYPE_CHECKING:
+    import lightning as L
 
 build = partial(hydra.utils.instantiate, _convert_="all")  # plain lists and dicts behind the entry point
 
 
 @application(config_name="train")
 def main(cfg: DictConfig) -> float | None:
+    import torch  # this and Lightning take seconds: first the options
+
+    from faceanim.modules.launch import check_launcher, check_ranks
+    from faceanim.modules.run import lock_run
+    from faceanim.modules.strategies import check_accelerator, check_strategy
+
     torch.set_flush_denormal(True)  # denormals make CPU kernels many times slower
     check_accelerator(cfg.trainer.accelerator)
     check_launcher()
@@ -36,7 +33,16 @@ def main(cfg: DictConfig) -> float | None:
         return train(cfg, trainer)
 
 
-def train(cfg: DictConfig, trainer: L.Trainer) -> float | None:
+def train(cfg: DictConfig, trainer: "L.Trainer") -> float | None:
+    import lightning as L
+    from lightning.pytorch.utilities.exceptions import SIGTERMException
+
+    from faceanim.models.seeding import seed_of_32_bits
+    from faceanim.modules.global_batch import idle_gpus, set_global_batch
+    from faceanim.modules.run import begin_run, find_run
+    from faceanim.modules.run_metrics import last_value
+    from faceanim.modules.short_run import shorten_intervals
+
     say = print if trainer.is_global_zero else lambda text: None
     run = find_run(cfg.run_dir, OmegaConf.to_yaml(cfg, resolve=True), cfg.ckpt_path)
     if not cfg.dry_run:
@@ -77,6 +83,10 @@ def train(cfg: DictConfig, trainer: L.Trainer) -> float | None:
 
 def tools(cfg: DictConfig) -> dict[str, Any]:
     """What the trainer works with; a dry run tries one step, and leaves nothing behind."""
+    from lightning.pytorch.callbacks import Checkpoint
+
+    from faceanim.modules.callbacks.resume import Resume
+
     if not cfg.dry_run:
         callbacks = [build(one) for one in cfg.callbacks.values() if "_target_" in one]
         saves = any(isinstance(callback, Checkpoint) for callback in callbacks)

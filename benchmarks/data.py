@@ -3,6 +3,11 @@
 CPU seconds of one process with one thread. The two ways take turns on the same work; medians are printed.
 """
 
+from faceanim.cli import run_command
+
+if __name__ == "__main__":  # above what takes seconds to import: a mistake is answered at once
+    run_command("benchmark_data", "benchmarks.data")
+
 import time
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
@@ -16,7 +21,6 @@ from torch import Tensor
 from torch.utils.data import default_collate
 from tqdm import tqdm
 
-from faceanim.cli import application
 from faceanim.data.clips import read_index, read_poses
 from faceanim.data.cropping import Crop, apply_crop
 from faceanim.data.dataset import FaceClipDataset
@@ -32,7 +36,6 @@ from faceanim.pose.topology import PARTS
 WINDOW = 24
 
 
-@application(config_name="benchmark_data")
 def main(cfg: DictConfig) -> None:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
@@ -165,7 +168,3 @@ def draw_by_distance(points_T68x2: Tensor, height: int, width: int) -> Tensor:
         cover = (half + 0.5 - nearest).clamp(0, 1)[..., None]
         image_THW3 = image_THW3 * (1 - cover) + torch.tensor(part.colour) / 255 * cover
     return image_THW3
-
-
-if __name__ == "__main__":
-    main()

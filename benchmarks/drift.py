@@ -1,5 +1,10 @@
 """Does the person stay the person over minutes? python -m benchmarks.drift pipeline=... reference=... poses=..."""
 
+from faceanim.cli import run_command
+
+if __name__ == "__main__":  # above what takes seconds to import: a mistake is answered at once
+    run_command("benchmark_drift", "benchmarks.drift")
+
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +14,6 @@ import matplotlib
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
-from faceanim.cli import application
 from faceanim.markdown import table
 from faceanim.media.files import atomic_path, write_json
 from faceanim.media.image import write_image
@@ -38,7 +42,6 @@ class Curve:
     wall_seconds: float = 0.0
 
 
-@application(config_name="benchmark_drift")
 def main(cfg: DictConfig) -> None:
     pipe = AnimationPipeline.from_pretrained(cfg.pipeline).to(choose_device(cfg.device))
     pipe.set_progress_bar_config(disable=True)
@@ -131,7 +134,3 @@ def plot(curves: dict[str, Curve], path: Path) -> None:
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110)
     plt.close(figure)
-
-
-if __name__ == "__main__":
-    main()

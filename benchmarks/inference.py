@@ -3,6 +3,11 @@
 Shape letters: T frames, t frames of one window, C latent channels, h w latent size.
 """
 
+from faceanim.cli import run_command
+
+if __name__ == "__main__":  # above what takes seconds to import: a mistake is answered at once
+    run_command("benchmark_inference", "benchmarks.inference")
+
 import resource
 import tempfile
 import time
@@ -17,7 +22,6 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
-from faceanim.cli import application
 from faceanim.markdown import table
 from faceanim.media.files import write_json
 from faceanim.media.video_writer import VideoWriter
@@ -33,7 +37,6 @@ from faceanim.pipelines.schedulers import build_sampler
 from faceanim.pose.sequence import PoseSequence
 
 
-@application(config_name="benchmark_inference")
 def main(cfg: DictConfig) -> None:
     bench = Bench(cfg)
     results = {
@@ -281,7 +284,3 @@ def _plain(row: dict) -> str:
         f"{row['ratio']:.2f}",
     )
     return table(header, [cells])
-
-
-if __name__ == "__main__":
-    main()

@@ -4,6 +4,11 @@ Networks and steps run on tensors without memory or arithmetic; counted are the 
 With ``measure`` the pipeline itself also runs, on this CPU, and its tensors and the process are measured.
 """
 
+from faceanim.cli import run_command
+
+if __name__ == "__main__":  # above what takes seconds to import: a mistake is answered at once
+    run_command("benchmark_inference_memory", "benchmarks.inference_memory")
+
 import resource
 from collections.abc import Callable
 from functools import partial
@@ -14,7 +19,6 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from benchmarks.inference import random_picture, random_pipeline, random_poses
-from faceanim.cli import application
 from faceanim.markdown import table
 from faceanim.models.animation_model import AnimationModel
 from faceanim.modules.footprint import StepMeter, fake_tensors
@@ -31,7 +35,6 @@ MEASURED = {
 }
 
 
-@application(config_name="benchmark_inference_memory")
 def main(cfg: DictConfig) -> None:
     if cfg.precision not in PRECISIONS:
         raise ValueError(f"precision: expected one of {', '.join(PRECISIONS)}, got {cfg.precision!r}")
@@ -121,7 +124,3 @@ def _bytes(network: nn.Module) -> int:
 
 def _gb(size: int) -> str:
     return f"{size / 1e9:.2f}"
-
-
-if __name__ == "__main__":
-    main()

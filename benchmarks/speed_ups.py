@@ -1,5 +1,10 @@
 """What the exact short cuts of the networks are worth: python -m benchmarks.speed_ups (--help explains)."""
 
+from faceanim.cli import run_command
+
+if __name__ == "__main__":  # above what takes seconds to import: a mistake is answered at once
+    run_command("benchmark_speed_ups", "benchmarks.speed_ups")
+
 import statistics
 import time
 from collections.abc import Callable
@@ -13,7 +18,6 @@ from omegaconf import DictConfig
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from faceanim.cli import application
 from faceanim.media.files import write_json
 from faceanim.models.animation_model import AnimationModel
 from faceanim.models.reference_attention import SpeedUps
@@ -25,7 +29,6 @@ VARIANTS = {
 }
 
 
-@application(config_name="benchmark_speed_ups")
 def main(cfg: DictConfig) -> None:
     torch.manual_seed(0)
     bench = Step(cfg)
@@ -177,7 +180,3 @@ def measure(runs: dict[str, Callable[[], Tensor]], cfg: DictConfig) -> tuple[dic
             if turn:
                 times[name].append(run.func.__self__.seconds)
     return times, outputs, memory
-
-
-if __name__ == "__main__":
-    main()

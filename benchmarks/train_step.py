@@ -1,5 +1,10 @@
 """How fast a training step is: python -m benchmarks.train_step model=... stage=... (--help explains)."""
 
+from faceanim.cli import run_command
+
+if __name__ == "__main__":  # above what takes seconds to import: a mistake is answered at once
+    run_command("benchmark_train_step", "benchmarks.train_step")
+
 import json
 import resource
 import statistics
@@ -15,7 +20,6 @@ import torch
 from omegaconf import DictConfig
 from torch.utils.data import DataLoader
 
-from faceanim.cli import application
 from faceanim.data.sample import ClipSample
 from faceanim.markdown import table
 from faceanim.media.files import atomic_path
@@ -66,7 +70,6 @@ class StepTimer(L.Callback):
         return time.perf_counter()
 
 
-@application(config_name="benchmark_train_step")
 def main(cfg: DictConfig) -> None:
     if cfg.steps < 1 or cfg.warmup < 0:
         raise ValueError(
@@ -150,7 +153,3 @@ def cells(record: dict) -> list[str]:
         "-" if record["mfu"] is None else f"{record['mfu']:.1%}",
         record["device"],
     ]
-
-
-if __name__ == "__main__":
-    main()

@@ -1,5 +1,10 @@
 """Latents and image embeddings of prepared clips, computed once: python -m scripts.cache_latents (--help explains)."""
 
+from faceanim.cli import run_command
+
+if __name__ == "__main__":  # above what takes seconds to import: a mistake is answered at once
+    run_command("cache_latents", "scripts.cache_latents")
+
 from collections.abc import Iterator
 
 import hydra.utils
@@ -9,7 +14,6 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from faceanim.cli import application
 from faceanim.data.clips import load_clip, read_index
 from faceanim.data.latents import LatentCache
 from faceanim.models.animation_model import AnimationModel
@@ -19,7 +23,6 @@ from faceanim.pipelines.device import choose_device
 from faceanim.pipelines.origin import initialise
 
 
-@application(config_name="cache_latents")
 def main(cfg: DictConfig) -> None:
     device = choose_device(cfg.device)
     torch.manual_seed(seed_of_32_bits(cfg.seed))
@@ -54,7 +57,3 @@ def encode(
     for start in range(0, len(frames_NHW3), batch_size):
         images_N3HW = to_signed(frames_NHW3[start : start + batch_size], device)
         yield codec.encode(images_N3HW), None if image_encoder is None else image_encoder(images_N3HW)
-
-
-if __name__ == "__main__":
-    main()

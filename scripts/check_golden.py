@@ -1,16 +1,19 @@
 """Are our networks a public implementation's? python -m scripts.check_golden folder=<folder> (--help explains)."""
 
+from faceanim.cli import run_command
+
+if __name__ == "__main__":  # above what takes seconds to import: a mistake is answered at once
+    run_command("check_golden", "scripts.check_golden")
+
 import torch
 from omegaconf import DictConfig
 from tqdm import tqdm
 
-from faceanim.cli import application
 from faceanim.pipelines.golden import Comparison, GoldenFolder
 
 COLUMNS = (torch.float64, torch.float32)
 
 
-@application(config_name="check_golden")
 def main(cfg: DictConfig) -> None:
     golden = GoldenFolder(cfg.folder, cfg.motion_frames)
     print(*golden.reports, "", sep="\n")
@@ -34,7 +37,3 @@ def _cells(c: Comparison | None) -> str:
 
 def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
-
-
-if __name__ == "__main__":
-    main()

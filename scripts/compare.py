@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hydra import compose
 from hydra.errors import HydraException
@@ -9,20 +10,20 @@ from omegaconf import DictConfig, OmegaConf
 
 from faceanim.cli import application
 from faceanim.markdown import table as markdown
-from faceanim.modules.comparison import (
-    Run,
-    default_run,
-    find_runs,
-    options_of,
-    read_runs,
-    seed_groups,
-    shared_overrides,
-)
-from faceanim.modules.comparison_report import table, write_comparison
+
+if TYPE_CHECKING:
+    from faceanim.modules.comparison import Run
 
 
 @application(config_name="compare")
 def main(cfg: DictConfig) -> None:
+    from faceanim.modules.comparison import (  # takes seconds: first the options
+        find_runs,
+        read_runs,
+        seed_groups,
+    )
+    from faceanim.modules.comparison_report import table, write_comparison
+
     given = OmegaConf.to_container(cfg)["runs"]
     if not isinstance(given, list):
         given = str(given)
@@ -45,8 +46,10 @@ def main(cfg: DictConfig) -> None:
     print(f"baseline: {baseline or 'none'} ({reason})", *paths, sep="\n")
 
 
-def default_baseline(runs: Sequence[Run]) -> tuple[str | None, str]:
+def default_baseline(runs: Sequence["Run"]) -> tuple[str | None, str]:
     """The run of the default configuration, else the first finished one, by name; and why it is this one."""
+    from faceanim.modules.comparison import default_run, options_of, shared_overrides
+
     finished = next((run.name for run in runs if run.state == "finished"), None)
     if finished is None:
         return None, "no run is finished"

@@ -3,11 +3,12 @@
 from omegaconf import DictConfig, OmegaConf
 
 from faceanim.cli import application
-from faceanim.pipelines.export import export_pipeline
 
 
 @application(config_name="export")
 def main(cfg: DictConfig) -> None:
+    from faceanim.pipelines.export import export_pipeline  # takes seconds: first the options
+
     folder = export_pipeline(**OmegaConf.to_container(cfg, resolve=True))
     print(f"pipeline folder: {folder}")
 

@@ -1,15 +1,17 @@
 """The networks of a run as one small file to start from: python -m scripts.export_weights run=... output=..."""
 
-import safetensors.torch
 from omegaconf import DictConfig
 
 from faceanim.cli import application
 from faceanim.media.files import atomic_path
-from faceanim.pipelines.origin import read_source
 
 
 @application(config_name="export_weights")
 def main(cfg: DictConfig) -> None:
+    import safetensors.torch  # these take seconds: first the options
+
+    from faceanim.pipelines.origin import read_source
+
     networks, _ = read_source(cfg.run)
     state = {k: v.half().contiguous() for k, v in networks.items() if "motion_modules" not in k}
     with atomic_path(cfg.output) as temporary:

@@ -1,11 +1,15 @@
 """What a model costs to train and to sample: python -m scripts.model_card model=... stage=... (--help explains)."""
 
+from faceanim.cli import run_command
+
+if __name__ == "__main__":  # above what takes seconds to import: a mistake is answered at once
+    run_command("model_card", "scripts.model_card")
+
 from functools import partial
 
 import hydra.utils
 from omegaconf import DictConfig
 
-from faceanim.cli import application
 from faceanim.markdown import table
 from faceanim.models.animation_model import AnimationModel
 from faceanim.modules.callbacks.frozen_weights import DTYPES, cast_frozen
@@ -27,7 +31,6 @@ from faceanim.modules.stage import Stage
 build = partial(hydra.utils.instantiate, _convert_="all")
 
 
-@application(config_name="model_card")
 def main(cfg: DictConfig) -> None:
     B, T, size = cfg.batch, cfg.frames, cfg.model.image_size
     with fake_tensors():
@@ -98,7 +101,3 @@ def memory_table(stage: Stage, training: TrainingCost) -> str:
 
 def megabytes(size: int) -> str:
     return f"{size / 1e6:,.1f}"
-
-
-if __name__ == "__main__":
-    main()

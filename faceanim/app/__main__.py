@@ -1,10 +1,12 @@
 """The platform: python -m faceanim.app pipeline=<folder> port=7860."""
 
+from dataclasses import replace
+
 from hydra import compose
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from faceanim.app.settings import STANDARD, AppSettings
-from faceanim.cli import application
+from faceanim.cli import application, as_typed, quote, typed
 from faceanim.pipelines.options import InferenceOptions
 
 _GIVEN = ["output=animation.mp4", "reference=photo.png", "audio=speech.wav"]  # every video's own
@@ -12,12 +14,15 @@ _GIVEN = ["output=animation.mp4", "reference=photo.png", "audio=speech.wav"]  # 
 
 @application(config_name="app")
 def main(cfg: DictConfig) -> None:
-    settings = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(AppSettings), cfg))
+    settings = typed(cfg, AppSettings)
+    settings = replace(settings, options=as_typed(settings.options, "infer"))
     presets = {}
     for name in settings.presets:
         chosen = [] if name == STANDARD else [f"preset={name}"]
-        options = compose("infer", [f"pipeline={settings.pipeline}", *_GIVEN, *chosen, *settings.options])
-        presets[name] = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(InferenceOptions), options))
+        pipeline = f"pipeline={quote(settings.pipeline)}"
+        presets[name] = typed(
+            compose("infer", [pipeline, *_GIVEN, *chosen, *settings.options]), InferenceOptions
+        )
     from faceanim.app.server import serve  # needs the web framework, which not everybody installs
 
     serve(settings, presets)

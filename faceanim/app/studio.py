@@ -1,8 +1,6 @@
 """From what a visitor hands over to their video: looks, warnings, the waiting, the result. No web in here."""
 
 import asyncio
-import re
-import shlex
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +11,7 @@ from faceanim.app.jobs import Busy, Job, Line
 from faceanim.app.log import event
 from faceanim.app.looks import MotionLook, PhotoLook
 from faceanim.app.reading import Reader, Told
+from faceanim.app.reproduction import infer_command
 from faceanim.app.settings import STANDARD, AppSettings
 from faceanim.app.visitors import Files
 from faceanim.data.demo_clip import demo_clip_path
@@ -38,7 +37,6 @@ _NEEDED = {
     "sheet": None,
     "dry_run": False,
 }
-_PLAIN = re.compile(r"[\w./-]+")  # what Hydra takes without quotes
 
 
 @dataclass(frozen=True)
@@ -232,20 +230,20 @@ class Studio:
         about = f", about {advice.clock(seconds)}" if seconds else ""
         return f"Waiting: {before} video{'s' * (before != 1)} before yours{about}."
 
-    def _options(self, wish: Wish, max_frames: int | None) -> tuple[InferenceOptions, dict[str, str]]:
+    def _options(self, wish: Wish, max_frames: int | None) -> tuple[InferenceOptions, dict[str, str | int]]:
         """What infer.py is to do, and the options in which it differs from the preset."""
         options = self.presets[wish.preset]
         changed = {} if wish.preset == STANDARD else {"preset": wish.preset}
         if wish.steps is not None and wish.steps != options.steps:
-            options, changed = replace(options, steps=wish.steps), changed | {"steps": str(wish.steps)}
+            options, changed = replace(options, steps=wish.steps), changed | {"steps": wish.steps}
         if wish.label:
             options, changed = replace(options, label=LABEL), changed | {"label": LABEL}
-        changed["seed"] = str(wish.seed)
+        changed["seed"] = wish.seed
         if max_frames is not None:
-            changed["max_frames"] = str(max_frames)
+            changed["max_frames"] = max_frames
         return replace(options, seed=wish.seed), changed
 
-    def _command(self, photo: PhotoLook, motion: MotionLook, changed: dict[str, str]) -> str:
+    def _command(self, photo: PhotoLook, motion: MotionLook, changed: dict[str, str | int]) -> str:
         """The infer.py command that makes the same video from the same files."""
         given = {
             "pipeline": self.settings.pipeline,
@@ -253,20 +251,9 @@ class Studio:
             {"template": "template", "video": "driving", "speech": "audio"}[motion.source]: motion.name,
             **changed,
         }
-        words = [f"{key}={_hydra(value)}" for key, value in given.items()]
-        shared = [
-            option for option in self.settings.options if motion.speech or not option.startswith("speech=")
-        ]
-        words += [*shared, "output=animation.mp4"]
-        return shlex.join(["python", "infer.py", *words])
+        shared = [word for word in self.settings.options if motion.speech or not word.startswith("speech=")]
+        return infer_command(given, shared)
 
     def _clear(self, job: Job) -> None:
         for path in (job.video, job.columns):
             self.files.forget(path)
-
-
-def _hydra(value: str) -> str:
-    """As an option's value on a command line of Hydra's."""
-    if _PLAIN.fullmatch(value):
-        return value
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

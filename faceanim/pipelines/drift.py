@@ -3,10 +3,14 @@
 Shape letters: t frames, n motion frames, C latent channels, h w latent size.
 """
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-import torch
-from torch import Tensor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # options are checked without the seconds that torch takes to import
+    import torch
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class Drift:
     def noised(self, motion_nChw: Tensor, generator: torch.Generator) -> Tensor:
         if not self.motion_noise:
             return motion_nChw
+        import torch
+
         noise = torch.randn(motion_nChw.shape, generator=generator).to(motion_nChw)
         return motion_nChw + self.motion_noise * noise
 
@@ -39,6 +45,8 @@ class Drift:
 def match_statistics(latents_tChw: Tensor, like_1Chw: Tensor) -> Tensor:
     """Per channel the mean and standard deviation of ``like``, as AdaIN (Huang & Belongie, 2017, arXiv:1703.06868,
     eq. 8), over all frames at once."""
+    import torch
+
     dims = (0, 2, 3)
     std, mean = torch.std_mean(latents_tChw, dims, keepdim=True)
     std_like, mean_like = torch.std_mean(like_1Chw, dims, keepdim=True)

@@ -2,17 +2,18 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from faceanim.media.frame_writers import check_name
 from faceanim.media.label_fonts import runs_of
-from faceanim.pipelines.compute import PRECISIONS
+from faceanim.pipelines.choices import Precision, Sampler
 from faceanim.pipelines.drift import Drift
 from faceanim.pipelines.driving import check_one
-from faceanim.pipelines.guidance import Guidance
 from faceanim.pipelines.long_video import LongVideo
-from faceanim.pipelines.schedulers import SAMPLERS
 from faceanim.pose.retarget import Mode
+
+if TYPE_CHECKING:
+    from faceanim.pipelines.guidance import Guidance
 
 DRIVEN_BY = ("driving", "poses", "template", "audio")
 
@@ -90,10 +91,14 @@ class InferenceOptions:
                 raise ValueError(f"{name}: expected 1 or more, got {getattr(self, name)}")
         if self.seed < 0:
             raise ValueError(f"seed: expected 0 or more, got {self.seed}")
-        if self.scheduler is not None and self.scheduler not in SAMPLERS:
-            raise ValueError(f"scheduler: expected one of {', '.join(SAMPLERS)}, got {self.scheduler!r}")
-        if self.precision not in ("auto", *PRECISIONS):
-            raise ValueError(f"precision: expected auto, {', '.join(PRECISIONS)}, got {self.precision!r}")
+        if self.scheduler is not None and self.scheduler not in get_args(Sampler):
+            raise ValueError(
+                f"scheduler: expected one of {', '.join(get_args(Sampler))}, got {self.scheduler!r}"
+            )
+        if self.precision not in ("auto", *get_args(Precision)):
+            raise ValueError(
+                f"precision: expected auto, {', '.join(get_args(Precision))}, got {self.precision!r}"
+            )
         if self.cuda_graphs and not self.compile:
             raise ValueError("cuda_graphs=true: expected compile=true with it, got compile=false")
         if self.paste_back and self.side_by_side:
@@ -136,5 +141,7 @@ class InferenceOptions:
             "overlap_decoding": self.overlap_decoding,
         }
 
-    def guidance(self) -> Guidance:
+    def guidance(self) -> "Guidance":
+        from faceanim.pipelines.guidance import Guidance  # imports torch
+
         return Guidance(self.guidance_scale, self.pose_guidance_scale, self.sequential_guidance)

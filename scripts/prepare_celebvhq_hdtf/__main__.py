@@ -1,15 +1,17 @@
 """`python -m scripts.prepare_celebvhq_hdtf`: see --help and conf/prepare.yaml."""
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from faceanim.cli import application
+from faceanim.cli import application, typed
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
-from scripts.prepare_celebvhq_hdtf.run import prepare
 
 
 @application(config_name="prepare")
 def main(cfg: DictConfig) -> None:
-    prepare(OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(PrepareOptions), cfg)))
+    options = typed(cfg, PrepareOptions)
+    from scripts.prepare_celebvhq_hdtf.run import prepare  # takes seconds: first the options
+
+    prepare(options)
 
 
 if __name__ == "__main__":

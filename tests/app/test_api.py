@@ -47,7 +47,9 @@ def test_a_driving_video_gives_the_video_that_the_printed_command_gives(
     for path in (uploads.photo, uploads.video):
         # the upload's name is the file's, as far as a file system of any kind takes it
         name = (
-            next(option for option in options if path.stem.split()[-1] in option).split("=", 1)[1].strip("'")
+            next(option for option in options if path.stem.split()[-1] in option)
+            .split("=", 1)[1]
+            .strip("'\"")
         )
         (beside / name).write_bytes(path.read_bytes())
     monkeypatch.chdir(beside)

@@ -1,15 +1,17 @@
-"""What all command lines share: composing the configuration, exit codes and one-line errors."""
+"""A command line: the configuration is composed, main runs, mistakes are one line and an exit code."""
 
 import functools
 import hashlib
+import importlib
+import io
 import logging
 import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -19,11 +21,15 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from faceanim.cli.extras import install_command, with_our_extras
+from faceanim.cli.text_options import is_text, read_as_text, text_options, typed_form
+from faceanim.cli.unknown_names import explain
 from faceanim.media.files import NO_SPACE_OR_RIGHTS, atomic_path
 
-CONF_FOLDER = Path(__file__).resolve().parent.parent / "conf"
+CONF_FOLDER = Path(__file__).resolve().parents[2] / "conf"
 DONE, FAILED, CALLERS_MISTAKE, INTERRUPTED = 0, 1, 2, 130
 ERROR_FILE = "error.txt"  # in the folder of a sweep's job that failed: why
+_SWEEP = {"-m", "--multirun"}
 _LONGEST_NAME = 180  # characters of a folder's name; file systems take 255 bytes
 
 # diffusers imports bitsandbytes where it is installed, which then warns of kernels that nothing here uses
@@ -37,6 +43,10 @@ class JobFailed(Exception):
 
 def application(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
     """Make `main(cfg)` a Hydra application that is configured by `conf/<config_name>.yaml`.
+
+    Names and mandatory options are checked before `main` runs. What takes seconds to import is imported inside it, or
+    by ``run_command``, so that a mistake and --help are answered at once. Options that the file declares as text are
+    taken as they are typed (see ``text_options``).
 
     It ends with 0 when done; with 2 and one line on stderr for the caller's mistakes, which are `ValueError`,
     an output without space or rights, and whatever Hydra finds wrong in the options, a missing mandatory one
@@ -58,8 +68,28 @@ def application(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Cal
     return decorate
 
 
+def run_command(config_name: str, module: str) -> None:
+    """Run `main(cfg)` of `module` as an ``application``; the module is imported once the options are right."""
+    application(config_name)(lambda cfg: importlib.import_module(module).main(cfg))()
+
+
+def as_typed(words: Sequence[str], config_name: str) -> list[str]:
+    """Words of the command that `conf/<config_name>.yaml` configures, for ``hydra.compose``: see ``read_as_text``."""
+    return read_as_text(words, text_options(CONF_FOLDER / f"{config_name}.yaml"), sweep=False)
+
+
+Schema = TypeVar("Schema")
+
+
+def typed(cfg: DictConfig, schema: type[Schema]) -> Schema:
+    """`cfg` as an object of the dataclass `schema`; wrong names, types and values are errors of the caller's."""
+    return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), cfg))
+
+
 def _run(main: Callable[[DictConfig], Any], config_name: str) -> int:
     failures: list[Exception] = []
+    config = CONF_FOLDER / f"{config_name}.yaml"
+    text, given = text_options(config), sys.argv[1:]
 
     def task(cfg: DictConfig) -> Any:
         sweeping = HydraConfig.get().mode == RunMode.MULTIRUN
@@ -72,19 +102,27 @@ def _run(main: Callable[[DictConfig], Any], config_name: str) -> int:
                 examples = " ".join(f"{key}=..." for key in missing)
                 raise ValueError(f"missing option{'s' * (len(missing) > 1)}: {examples} (--help explains)")
             return main(cfg)
+        except OmegaConfBaseException as error:
+            failures.append(_with_typed_form(error, given, text))
         except Exception as error:
-            if sweeping:  # maybe in another process, on another machine
-                code = _report(error, of=f" ({error_file.parent.name})")
-                with atomic_path(error_file) as temporary:
-                    temporary.write_text(f"{_line(error)}\n", encoding="utf-8")
-                raise JobFailed(code, f"{_line(error)} ({error_file.parent.name})") from None
-            failures.append(error)  # carried past Hydra, which would print lines of its own
-            return None
+            failures.append(error)
+        if not sweeping:
+            return None  # carried past Hydra, which would print lines of its own
+        error = failures.pop()  # maybe in another process, on another machine
+        code = _report(error, of=f" ({error_file.parent.name})")
+        with atomic_path(error_file) as temporary:
+            temporary.write_text(f"{_line(error)}\n", encoding="utf-8", errors="backslashreplace")
+        raise JobFailed(code, f"{_line(error)} ({error_file.parent.name})") from None
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise its errors instead of printing them
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # names of files that are not UTF-8, as they are
     try:
-        if {"-m", "--multirun"} & set(sys.argv):
-            sys.argv = [*sys.argv, _named_by_what_differs(sys.argv[1:])]
+        sweeping = not _SWEEP.isdisjoint(given)
+        sys.argv[1:] = read_as_text(given, text, sweeping)
+        if sweeping:  # -m in front: Hydra takes no options on both sides of it
+            options = [word for word in sys.argv[1:] if word not in _SWEEP]
+            sys.argv[1:] = ["-m", *options, _named_by_what_differs(options)]
         hydra.main(version_base="1.3", config_path=str(CONF_FOLDER), config_name=config_name)(task)()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -93,9 +131,21 @@ def _run(main: Callable[[DictConfig], Any], config_name: str) -> int:
         code, line = failure.args
         print(f"error: the sweep is not whole, the same command goes on; first: {line}", file=sys.stderr)
         return code
+    except HydraException as error:
+        explained = explain(error, sys.argv[1:], config)
+        failures.insert(0, ValueError(explained) if explained else error)
     except Exception as error:
         failures.insert(0, error)
     return _report(failures[0]) if failures else DONE
+
+
+def _with_typed_form(error: OmegaConfBaseException, words: list[str], text: list[str]) -> Exception:
+    """The error; of an option that is text but was meant for Hydra, with what to type in case it was not."""
+    for word in words:
+        option, _, value = word.partition("=")
+        if option == error.full_key and is_text(option, text) and value[:1] not in ("", '"', "'"):
+            return ValueError(f"{_line(error)} (if this is text, type {typed_form(option, value)})")
+    return error
 
 
 def folder_name(text: str) -> str:
@@ -155,7 +205,9 @@ def _cause(error: Exception) -> Exception:
 
 def _line(error: Exception) -> str:
     cause = _cause(error)
-    return " ".join(str(cause).split()) or type(cause).__name__
+    if isinstance(cause, ModuleNotFoundError) and install_command(cause.name):
+        return f"{cause.name} is not installed: {install_command(cause.name)}"
+    return with_our_extras(" ".join(str(cause).split())) or type(cause).__name__
 
 
 def _report(error: Exception, of: str = "") -> int:
@@ -165,6 +217,7 @@ def _report(error: Exception, of: str = "") -> int:
         type(cause).__name__ == "MisconfigurationException"
     )  # Lightning's, which takes long to import
     callers_mistake |= isinstance(cause, OSError) and cause.errno in NO_SPACE_OR_RIGHTS
+    callers_mistake |= isinstance(cause, ModuleNotFoundError) and install_command(cause.name) is not None
     if not callers_mistake or os.environ.get("FACEANIM_TRACEBACK") == "1":
         traceback.print_exception(error)
     if not callers_mistake:

@@ -1,0 +1,80 @@
+"""An unknown option or choice is answered with the nearest names that there are."""
+
+import sys
+
+import pytest
+
+from faceanim.cli import application
+from faceanim.cli.unknown_names import nearest
+
+
+@pytest.fixture
+def mistake(monkeypatch, capsys):
+    def run(*words: str, config: str = "train") -> str:
+        monkeypatch.setattr(sys, "argv", [config, *words])
+        with pytest.raises(SystemExit) as stop:
+            application(config)(lambda cfg: None)()
+        assert stop.value.code == 2
+        err = capsys.readouterr().err
+        assert err.startswith("error: ") and err.count("\n") == 1
+        return err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        (
+            "learning_rate=1e-4",
+            "did you mean schedule.appearance.learning_rate, schedule.temporal.learning_rate",
+        ),
+        ("schedule.apearance.learning_rate=1e-4", "did you mean schedule.appearance.learning_rate?"),
+        ("model.motion_farmes=2", "did you mean model.motion_frames?"),
+        ("motion_farmes=2", "model.motion_frames"),
+        ("max_step=3", "did you mean schedule.appearance.max_steps, schedule.temporal.max_steps"),
+        ("data.foldr=x", "did you mean data.folder?"),
+        ("expriment=paper", "did you mean experiment?"),
+        ("~callbacks.emma", "did you mean callbacks.ema?"),
+        ("hydra.sweep.dirr=x", "did you mean hydra.sweep.dir?"),
+        ("trainer.limit_train_batches=3", "(+trainer.limit_train_batches=3 would add it)"),
+        ("xylophone=3", "unknown option xylophone (--help explains)"),
+    ],
+)
+def test_an_unknown_option_is_answered_with_the_nearest(mistake, word, meant):
+    err = mistake(word, "data.folder=x")
+    assert f"unknown option {word.lstrip('~').partition('=')[0]}" in err and meant in err
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("experiment=papper", "experiment: expected one of ablation, demo,"),
+        ("experiment=papper", "got papper; did you mean experiment=paper?"),
+        ("logger=[csv,wandbb]", "got wandbb; did you mean logger=wandb?"),
+        ("model/codec=tny", "model/codec: expected one of dct, sd,"),
+    ],
+)
+def test_an_unknown_choice_is_answered_with_those_there_are(mistake, word, meant):
+    assert meant in mistake(word)
+
+
+def test_an_option_of_the_chosen_experiment_is_known(mistake):
+    err = mistake("stage=audio_to_pose", "max_steps=3")
+    assert "did you mean schedule.audio_to_pose.max_steps, trainer.max_steps?" in err
+
+
+def test_a_sweep_is_answered_before_its_first_job(mistake):
+    assert "did you mean stage=temporal?" in mistake("-m", "stage=appearance,temporl")
+    assert "did you mean model.motion_frames?" in mistake(
+        "-m", "stage=appearance,temporal", "model.motion_frame=0,2"
+    )
+
+
+def test_a_word_that_is_no_option_is_told(mistake):
+    assert "expected option=value, got reference" in mistake("reference", config="infer")
+
+
+def test_what_holds_a_value_comes_before_what_holds_options():
+    assert nearest("rate", ["a.rate", "b.rate", "rate.x"]) == ["a.rate", "b.rate"]
+    assert nearest("nothing", ["a.rate"]) == []
