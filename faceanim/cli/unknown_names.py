@@ -1,6 +1,8 @@
 """What is wrong with the names on a command line, in one line, with the names that come nearest."""
 
+import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from difflib import SequenceMatcher, get_close_matches
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, OverrideParseException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from faceanim.cli.extras import install_command
 from faceanim.cli.text_options import typed_form
@@ -40,10 +42,9 @@ def explain(error: HydraException, words: Sequence[str], config: Path) -> str | 
             if line:
                 return line
         try:
-            first = [word for o in of_groups for word in _first_of_a_sweep(o)]
-            known = compose(config.stem, first, return_hydra_config=True)
-        except HydraException:
-            return None
+            known = _compose(config, of_groups)
+        except HydraException as conflict:
+            return _clash(conflict, config, of_groups)
         values, others = _names(OmegaConf.to_container(known))
         names = [*values, *others, *loader.list_groups("")]
     changing = [o for o in overrides if o not in of_groups and not (o.is_add() or o.is_force_add())]
@@ -76,6 +77,22 @@ def _values(override: Override) -> Iterator[Any]:
         return
     for value in override.sweep_iterator() if override.is_sweep_override() else [override.value()]:
         yield from value if isinstance(value, list) else [value]
+
+
+def _compose(config: Path, overrides: Sequence[Override]) -> DictConfig:
+    words = [word for override in overrides for word in _first_of_a_sweep(override)]
+    return compose(config.stem, words, return_hydra_config=True)
+
+
+def _clash(error: HydraException, config: Path, overrides: Sequence[Override]) -> str | None:
+    """The choices that cannot be made together, since each brings another choice of one more group."""
+    group = re.search(r"Multiple values for ([\w/]+)", str(error))
+    clashing = []
+    for override in overrides if group else ():
+        with suppress(HydraException):
+            _compose(config, [other for other in overrides if other is not override])
+            clashing.append(override.input_line)
+    return f"{' and '.join(clashing)} each bring {group[1]}: leave one of them out" if clashing else None
 
 
 def _first_of_a_sweep(override: Override) -> list[str]:

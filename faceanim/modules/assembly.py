@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from faceanim.models.animation_model import AnimationModel
+from faceanim.models.codec import Codec
+from faceanim.models.pose_guider import PoseGuider
 from faceanim.modules.stage import Stage
 from faceanim.pipelines.origin import initialise
 
@@ -20,7 +22,25 @@ def assemble(
     """module: the stage but for its networks. parts: what conf/model builds. The rest: see ``initialise`` and
     ``Stage.compute``."""
     model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
+    check_codec(model, parts["codec"])
     origin = initialise(model, parts["codec"], weights, init_from, stage, train_image_encoder)
     ready = module(model=model, codec=parts["codec"], scheduler=parts["scheduler"], origin=origin)
     ready.compute(**compute)
     return ready
+
+
+def check_codec(model: AnimationModel, codec: Codec) -> None:
+    """Raise ValueError unless the networks are built for the latents of this codec."""
+    name, expected = type(codec).__name__, model.reference_net.config.latent_channels
+    if codec.latent_channels != expected:
+        raise ValueError(
+            f"model.codec: expected latents of {expected} channels (model.reference_net.latent_channels), "
+            f"got {codec.latent_channels} of {name}"
+        )
+    if isinstance(model.pose_guider, PoseGuider):
+        widths = model.pose_guider.config.block_out_channels
+        if 2 ** (len(widths) - 1) != codec.downscale:
+            raise ValueError(
+                f"model.codec: expected latents at 1/{2 ** (len(widths) - 1)} of the picture, as the {len(widths)} "
+                f"widths of model.pose_guider.block_out_channels make it, got 1/{codec.downscale} of {name}"
+            )

@@ -64,6 +64,13 @@ def test_an_option_of_the_chosen_experiment_is_known(mistake):
     assert "did you mean schedule.audio_to_pose.max_steps, trainer.max_steps?" in err
 
 
+@pytest.mark.parametrize("experiment", ["paper", "demo"])
+def test_choices_that_exclude_each_other_are_named(mistake, experiment):
+    words = ["stage=audio_to_pose", f"experiment={experiment}"]
+    for given in (words, words[::-1]):
+        assert f"{given[0]} and {given[1]} each bring " in mistake(*given, "model.network.bands=20")
+
+
 def test_a_sweep_is_answered_before_its_first_job(mistake):
     assert "did you mean stage=temporal?" in mistake("-m", "stage=appearance,temporl")
     assert "did you mean model.motion_frames?" in mistake(
