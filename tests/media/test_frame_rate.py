@@ -99,9 +99,7 @@ def test_a_variable_rate_drives_and_is_prepared_in_step_with_its_sound(tmp_path:
     assert len(shown) == len(expected)
     for image_HWC, k in zip(shown, expected, strict=True):
         np.testing.assert_array_equal(image_HWC, own[k])
-    from scripts.prepare_celebvhq_hdtf.one_clip import models
-
-    watched = watch(clip, options, *models("dlib"))
+    watched = watch(clip, options, finder)
     assert watched.fps == poses.fps and len(watched) == len(expected)
 
 
