@@ -1,7 +1,7 @@
 """Damaged media: valid little files of many kinds, damaged by seed, through every door of the media room.
 
-python -m tests.media.damaged <folder> <first> <stop>: for each number, one line of JSON when it begins and one with
-what went wrong; a process of its own, because decoders may hang or crash.
+python -m tests.media.damaged <folder> <first> <stop> [<module>]: for each number, one line of JSON when it begins and
+one with what went wrong; a process of its own, because decoders may hang or crash. module: whose `doors` are meant.
 """
 
 import io
@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
@@ -83,14 +84,21 @@ IMAGES = {
 }
 
 
-def originals() -> dict[str, bytes]:
-    """Name: content of each kind of file that this FFmpeg can write."""
+def shades() -> np.ndarray:
+    """25 frames that move."""
+    t, x = np.arange(25)[:, None, None, None], np.arange(64)[None, None, :, None]
+    return np.broadcast_to((3 * x + 9 * t + np.array([0, 50, 120])) % 256, (25, 48, 64, 3)).astype(np.uint8)
+
+
+def originals(frames_THWC: np.ndarray | None = None) -> dict[str, bytes]:
+    """Name: content of each kind of file that this FFmpeg can write. frames_THWC: what they show."""
     made = {}
+    frames_THWC = shades() if frames_THWC is None else frames_THWC
     for name, (picture, sound, options) in VIDEOS.items():
-        made[name] = _video(name, picture, sound, options)
+        made[name] = _video(name, picture, sound, options, frames_THWC)
     for name, codec in SOUNDS.items():
-        made[name] = _video(name, None, codec, {})
-    rgb = (np.random.default_rng(0).integers(0, 256, (8, 8, 3)).repeat(6, 0).repeat(6, 1)).astype(np.uint8)
+        made[name] = _video(name, None, codec, {}, frames_THWC)
+    rgb = frames_THWC[0]
     for name, (mode, options) in IMAGES.items():
         picture = Image.fromarray(rgb[..., 0].astype(np.uint16) * 250 if mode == "I;16" else rgb)
         exif = Image.Exif()
@@ -110,8 +118,10 @@ def prepared_clip(folder: Path) -> bytes:
     return (folder / "clip.mp4").read_bytes()
 
 
-def _video(name: str, picture: str | None, sound: str | None, options: dict[str, str]) -> bytes:
-    """A second of moving shades and of a tone; empty where a codec is not there."""
+def _video(
+    name: str, picture: str | None, sound: str | None, options: dict[str, str], frames_THWC: np.ndarray
+) -> bytes:
+    """A second of these frames and of a tone; empty where a codec is not there."""
     content = io.BytesIO()
     rate = 48_000
     try:
@@ -120,14 +130,13 @@ def _video(name: str, picture: str | None, sound: str | None, options: dict[str,
         ) as file:
             video = file.add_stream(picture, rate=25, options=options) if picture else None
             if video:
-                video.width, video.height = 64, 48
+                video.height, video.width = frames_THWC.shape[1:3]
                 video.pix_fmt = {"gif": "rgb8", "mjpeg": "yuvj420p"}.get(picture, "yuv420p")
                 video.codec_context.time_base, video.codec_context.thread_count = Fraction(1, 25), 1
             audio = file.add_stream(sound, rate=rate, layout="mono") if sound else None
-            x = np.arange(64)[None, :, None] + np.zeros((48, 1, 3))
-            for k in range(25 if video else 0):
-                shades = ((x * 3 + 9 * k + np.array([0, 50, 120])) % 256).astype(np.uint8)
-                frame = av.VideoFrame.from_ndarray(shades, format="rgb24").reformat(format=video.pix_fmt)
+            for k, image_HWC in enumerate(frames_THWC if video else ()):
+                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image_HWC), format="rgb24")
+                frame = frame.reformat(format=video.pix_fmt)
                 frame.pts, frame.time_base = k, Fraction(1, 25)
                 file.mux(video.encode(frame))
             for k in range(40 if audio else 0):
@@ -211,16 +220,17 @@ def _read_clip(path: Path) -> None:
     reader.read([0, n // 2, n - 1])
 
 
-def faults(path: Path) -> Iterator[str]:
+def faults(path: Path, doors: Callable[[Path], Iterator[tuple[str, Callable[[], object]]]]) -> Iterator[str]:
     """What is wrong with how the doors take this file: an exception of another kind, a message without the name or of
     several lines, too long a time."""
+    errors = MediaError if doors.__module__ == __name__ else ValueError
     for name, door in doors(path):
         begin = perf_counter()
         try:
             door()
-        except MediaError as error:
-            if str(path) not in str(error) or "\n" in str(error):
-                yield f"{name}: {error!s}"
+        except errors as error:
+            if path.name not in str(error) or "\n" in str(error):
+                yield f"{name}: {type(error).__name__}: {error!s}"
         except Exception as error:
             yield f"{name}: {type(error).__name__}: {error}"
         if perf_counter() - begin > MOST_SECONDS:
@@ -230,13 +240,17 @@ def faults(path: Path) -> Iterator[str]:
 def main() -> None:
     av.logging.set_level(None)
     folder, first, stop = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    files = originals() | {"z_clip.mp4": prepared_clip(folder)}
+    through, frames_THWC = doors, None
+    if len(sys.argv) > 4:
+        module = import_module(sys.argv[4])
+        through, frames_THWC = module.doors, module.frames()
+    files = originals(frames_THWC) | {"z_clip.mp4": prepared_clip(folder)}
     for number in range(first, stop):
         name, content = damaged(number, files)
         path = folder / name
         path.write_bytes(content)
         print(json.dumps({"begin": number, "name": name}), flush=True)
-        print(json.dumps({"end": number, "faults": list(faults(path))}), flush=True)
+        print(json.dumps({"end": number, "faults": list(faults(path, through))}), flush=True)
         path.unlink()
 
 

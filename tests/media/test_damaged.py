@@ -17,11 +17,12 @@ from tests.prepared import ROOT
 _SECONDS_A_FILE = 30  # on average, before a process is taken to hang
 
 
-def run(folder: Path, first: int, stop: int) -> list[str]:
-    """The faults of these numbers; a process that crashes or hangs is one, and the next goes on behind it."""
+def run(folder: Path, first: int, stop: int, *module: str) -> list[str]:
+    """The faults of these numbers at the doors of a module; a process that crashes or hangs is one, and the next goes
+    on behind it."""
     found = []
     while first < stop:
-        command = [sys.executable, "-m", "tests.media.damaged", str(folder), str(first), str(stop)]
+        command = [sys.executable, "-m", "tests.media.damaged", str(folder), str(first), str(stop), *module]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
         with open(folder / "log.txt", "w+") as log:
             try:
@@ -51,7 +52,7 @@ def test_the_undamaged_files_are_read(tmp_path: Path) -> None:
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
         if name in IMAGES:
-            assert read_image(tmp_path / name).shape == (48, 48, 3)
+            assert read_image(tmp_path / name).shape in ((48, 64, 3), (64, 48, 3))
         elif name in VIDEOS:
             assert len(read_video(tmp_path / name).frames_THWC) in range(24, 27), name
         if name in SOUNDS:

@@ -1,0 +1,91 @@
+"""What infer.py, evaluate.py and the platform do with a file that they are given, for tests.media.damaged."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from faceanim.app import untrusted
+from faceanim.data.demo_clip import demo_clip_path
+from faceanim.media.video import read_video
+from faceanim.metrics.candidates import PredictedVideos
+from faceanim.metrics.protocol import Protocol
+from faceanim.pipelines.driving import read_motion, read_reference
+from faceanim.pose.landmarks import FaceLandmarker, landmarker
+
+_SIZE = (64, 64)
+
+
+@cache
+def frames() -> np.ndarray:
+    """A second of the demo clip's face."""
+    return read_video(demo_clip_path()).frames_THWC[:25, :, :192]
+
+
+@cache
+def finder() -> FaceLandmarker:
+    return landmarker("dlib")
+
+
+def doors(path: Path) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Every use that the commands have for an image, a video or a sound, with a name."""
+    out = path.parent / "out"
+    out.mkdir(exist_ok=True)
+    limits = {"size": list(_SIZE), "megapixels": 4.0}
+    yield "infer reference", lambda: read_reference(path, finder(), _SIZE, crop=True)
+    yield "infer driving", lambda: _motion(path, fps=24, max_frames=48)
+    yield "infer driving at its own rate", lambda: _motion(path, fps=None, max_frames=6)
+    yield "evaluate prediction", lambda: _evaluate(path, "made")
+    yield "evaluate reference", lambda: _evaluate(path, "real")
+    yield "upload photo", lambda: _upload(path, out, face=None, **limits)
+    yield (
+        "upload video",
+        lambda: untrusted.look_at_video(
+            path, out, finder(), fps=24, seconds=2.0, max_frames=24, longest_gap=1.0, smoothing=0.3, **limits
+        ),
+    )
+    yield "upload speech", lambda: untrusted.look_at_speech(path, out, finder(), seconds=20.0)
+
+
+def _motion(path: Path, fps: float | None, max_frames: int) -> None:
+    motion = read_motion(finder(), _SIZE, driving=path, fps=fps, max_frames=max_frames)
+    if motion.sound is not None:
+        blocks = motion.sound.blocks()
+        for _ in range(100):
+            next(blocks)
+    assert len(motion.poses) >= 1
+
+
+def _upload(path: Path, out: Path, **task) -> None:
+    try:
+        untrusted.look_at_photo(path, out, finder(), **task)
+    except ValueError as error:  # the visitor knows which photo it is
+        raise ValueError(str(error).replace("the photo", f"the photo {path.name}")) from error
+
+
+def _evaluate(path: Path, side: str) -> None:
+    """The file against itself, whole on the other side where it is a video."""
+    folders = {name: path.parent / name for name in ("made", "real")}
+    for folder in folders.values():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+    name = path.with_suffix(".mp4").name  # videos are known by their suffix
+    os.link(path, folders[side] / name)
+    shutil.copy(_whole(path.parent), folders["made" if side == "real" else "real"] / name)
+    videos = PredictedVideos(folders["made"], folders["real"], Protocol(name="any", version=1).for_videos())
+    try:
+        videos.produce(videos.clips[0], sound=True)
+    except ValueError as error:
+        raise ValueError(str(error).replace(name, path.name)) from error
+
+
+def _whole(folder: Path) -> Path:
+    path = folder / "whole.mp4"
+    if not path.exists():
+        from faceanim.media.video import write_video
+
+        write_video(path, frames(), 25)
+    return path
