@@ -114,11 +114,12 @@ def sound_scores(samples_N: np.ndarray, rate: int, points_T68x2: np.ndarray, fps
 def _best_lag(mouth_T: np.ndarray, envelope_T: np.ndarray, largest: int) -> tuple[int, float]:
     """The lag in frames, and the correlation there; NaN in either is left out."""
     best = (0, 0.0)
-    for lag in sorted(range(-largest, largest + 1), key=abs):
+    most = min(largest, len(mouth_T) - 1)
+    for lag in sorted(range(-most, most + 1), key=abs):
         a = mouth_T[max(0, -lag) : len(mouth_T) - max(0, lag)]
         b = envelope_T[max(0, lag) : len(envelope_T) - max(0, -lag)]
         both = np.isfinite(a) & np.isfinite(b)
-        if both.sum() < 2 * largest or a[both].std() == 0 or b[both].std() == 0:
+        if both.sum() < max(2, 2 * largest) or a[both].std() == 0 or b[both].std() == 0:
             continue
         correlation = float(np.corrcoef(a[both], b[both])[0, 1])
         if correlation > best[1]:

@@ -98,3 +98,10 @@ def test_loudness_is_relative_to_full_scale_and_silence_has_no_correlation() -> 
     square = np.where(np.arange(2 * RATE) % 100 < 50, 0.1, -0.1).astype(np.float32)
     assert sound_scores(square, RATE, points, FPS)["loudness"] == pytest.approx(-20, abs=1e-4)
     assert sound_scores(0 * square, RATE, points, FPS) == {"loudness": QUIETEST}
+
+
+@pytest.mark.parametrize("n_frames", [1, 2, 7])
+def test_clips_shorter_than_the_largest_lag_have_none(n_frames: int) -> None:
+    points, samples_N = speaking(120, seed=0)
+    scores = sound_scores(samples_N[: round(n_frames * RATE / FPS)], RATE, points[:n_frames], FPS)
+    assert scores["mouth_audio_lag"] == scores["mouth_audio_correlation"] == 0 > scores["loudness"]
