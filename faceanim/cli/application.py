@@ -83,7 +83,9 @@ Schema = TypeVar("Schema")
 
 def typed(cfg: DictConfig, schema: type[Schema]) -> Schema:
     """`cfg` as an object of the dataclass `schema`; wrong names, types and values are errors of the caller's."""
-    values = OmegaConf.to_container(cfg, resolve=True)  # what a part of a configuration copies stands elsewhere in it
+    values = OmegaConf.to_container(
+        cfg, resolve=True
+    )  # what a part of a configuration copies stands elsewhere in it
     return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), values))
 
 

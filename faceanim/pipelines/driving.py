@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from faceanim.media.colour import UntaggedColour
 from faceanim.media.frame_rate import constant_rate
 from faceanim.media.image import read_image
 from faceanim.media.sound import Soundtrack, has_sound
@@ -72,10 +73,11 @@ def read_motion(
     pipeline: str | Path = "",
     speech: str | Path | None = None,
     seed: int = 0,
+    colour: UntaggedColour = "auto",
 ) -> Motion:
     """The motion that one of driving, poses, template and audio gives: the one place where they become poses.
 
-    size: (height, width) of the video. crop, smoothing: of driving, longest_gap: of driving and poses, see
+    size: (height, width) of the video. crop, smoothing, colour: of driving, longest_gap: of driving and poses, see
     ``motion_from_video``. reference_points: (68, 2 or 3) of the reference at this size; only driving and poses under
     mode="absolute" do without. With audio, template moves the head; speech, pipeline, seed: see
     ``speech_poses``. Raises ValueError for none or several of the four, and for what cannot drive.
@@ -91,7 +93,9 @@ def read_motion(
     if template is not None:
         return Motion(template_poses(template, reference_points, size, fps, max_frames))
     if driving is not None:
-        motion = motion_from_video(driving, landmarker, fps, max_frames, crop, size, longest_gap, smoothing)
+        motion = motion_from_video(
+            driving, landmarker, fps, max_frames, crop, size, longest_gap, smoothing, colour
+        )
     else:
         motion = motion_from_poses(poses, max_frames, size, longest_gap)
     return retargeted(motion, reference_points, size, mode)
@@ -155,22 +159,23 @@ def motion_from_video(
     size: tuple[int, int] = (512, 512),
     longest_gap: float = _LONGEST_GAP,
     smoothing: float = _SMOOTHING,
+    colour: UntaggedColour = "auto",
 ) -> Motion:
     """The motion of one person in a video, resampled to `fps` (None: its own rate), its first frames at most.
 
     Of several people the one who is seen longest (see `find_person`). crop: one rectangle around the head for the whole
     video; else it has to have the shape of `size` already. longest_gap: seconds without that face that are filled from
     the neighbours, with a warning; ValueError for longer ones (see `fill_short_gaps`). smoothing: seconds over which
-    all but lips and lids are smoothed (see `smooth`); 0: none.
+    all but lips and lids are smoothed (see `smooth`); 0: none. colour: of a video without colour tags.
     """
     name = f"video {path}"
-    seen = find_person(path, landmarker, fps, max_frames, longest_gap)
+    seen = find_person(path, landmarker, fps, max_frames, longest_gap, colour)
     framing = frame_head(name, seen.points, seen.width, seen.height, size, crop)
     poses = smooth(fill_short_gaps(seen, longest_gap, name), smoothing)
 
     def real_frames() -> Iterator[np.ndarray]:
         rate = constant_rate(path, fps, max_frames)
-        for frame in islice(iter_video(path, rate.resampled), max_frames):
+        for frame in islice(iter_video(path, rate.resampled, colour=colour), max_frames):
             yield framing.cut(frame.image_HWC)
 
     return Motion(framing.poses(poses), real_frames, Soundtrack(Path(path)) if has_sound(path) else None)

@@ -17,7 +17,7 @@ from faceanim.pipelines.dry_run import describe
 from faceanim.pipelines.options import DRIVEN_BY, InferenceOptions
 from faceanim.pose.landmarks import landmarker
 
-_OF_MOTION = ("fps", "max_frames", "crop", "longest_gap", "smoothing", "pipeline", "speech", "seed")
+_OF_MOTION = ("fps", "colour", "max_frames", "crop", "longest_gap", "smoothing", "pipeline", "speech", "seed")
 
 
 class Animator:

@@ -172,6 +172,8 @@ def _job(row: dict[str, str], options: InferenceOptions, folder: Path, common: s
         options, jobs=None, sheet=None, reference=row["reference"], output=str(folder / name), **changes
     )
     hashed = {key: value for key, value in asdict(one).items() if key not in _NOT_HASHED}
+    if hashed["colour"] == "auto":
+        del hashed["colour"]  # jobs that were done before this option was there stay done
     files = {key: _content(getattr(one, key)) for key in ("reference", "driving", "poses", "audio")}
     text = json.dumps([hashed, files, common], sort_keys=True)
     return Job(name, one, hashlib.sha256(text.encode()).hexdigest())

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from faceanim.media.colour import check_untagged
 from faceanim.media.frame_writers import check_name
 from faceanim.media.label_fonts import runs_of
 from faceanim.pipelines.choices import Precision, Sampler
@@ -38,6 +39,7 @@ class InferenceOptions:
     height: int | None
     width: int | None
     fps: float | None
+    colour: str
     max_frames: int | None
     steps: int
     guidance_scale: float
@@ -81,6 +83,7 @@ class InferenceOptions:
                 raise ValueError(f"{name}: expected more than 0, or null, got {value}")
         if self.fps is not None and self.fps > 1000:
             raise ValueError(f"fps: expected a rate above 0 and at most 1000, or null, got {self.fps}")
+        check_untagged(self.colour)
         if (self.height is None) != (self.width is None):
             raise ValueError(f"height, width: expected both or none, got {self.height} and {self.width}")
         for name in ("longest_gap", "smoothing"):

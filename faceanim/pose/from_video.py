@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from faceanim.media.colour import UntaggedColour
 from faceanim.media.frame_rate import constant_rate
 from faceanim.media.video import TimedFrame, iter_video
 from faceanim.pose.gaps import fill_short_gaps
@@ -43,17 +44,18 @@ def find_person(
     fps: float | None = None,
     max_frames: int | None = None,
     longest_gap: float = 0.0,
+    colour: UntaggedColour = "auto",
 ) -> PoseSequence:
     """The main person's landmarks in every frame of a video, at most `max_frames` of them, in its pixels as displayed;
     NaN where they are not seen. fps: the video is read at that rate, None: its own (see `constant_rate`).
 
     Of several people the one who is seen longest; what is found somewhere else in between is somebody else and left
-    out. longest_gap: seconds for which somebody may be away and still be the same, if more than one. ValueError where
-    no frame has a face.
+    out. longest_gap: seconds for which somebody may be away and still be the same, if more than one. colour: of a video
+    without colour tags. ValueError where no frame has a face.
     """
     rate = constant_rate(path, fps, max_frames)
     pieces, height, width = [], 0, 0
-    for chunk in _chunks(islice(iter_video(path, rate.resampled), max_frames)):
+    for chunk in _chunks(islice(iter_video(path, rate.resampled, colour=colour), max_frames)):
         pieces.append(landmarker.detect(np.stack([frame.image_HWC for frame in chunk])))
         height, width = chunk[-1].image_HWC.shape[:2]
     found = Landmarks.concatenate(pieces)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceanim import __version__
+from faceanim.media.colour import check_untagged
 
-_WATCHING = ("landmarks", "fps", "max_frames")  # what the first pass over a video depends on
 _VAL = 0.05  # share for val, unless it is chosen
+_WATCHING = ("landmarks", "fps", "max_frames", "colour")  # what the first pass over a video depends on
 _ELSEWHERE = ("raw", "meta", "output", "workers", "backend", "address")  # what no clip depends on
 
 
@@ -24,6 +25,7 @@ class PrepareOptions:
     landmarks: str
     size: int
     fps: float | None
+    colour: str
     crf: float
     margin: float
     split_by: str
@@ -55,6 +57,7 @@ class PrepareOptions:
             raise ValueError(f"size: expected an even number of pixels from 16 on, got {self.size}")
         if self.fps is not None and not 0 < self.fps <= 1000:
             raise ValueError(f"fps: expected a rate above 0 and at most 1000, or null, got {self.fps}")
+        check_untagged(self.colour)
         if not 0 <= self.crf <= 51:
             raise ValueError(f"crf: expected 0 to 51, got {self.crf}")
         if self.split_by not in ("clip", "time"):
@@ -94,11 +97,18 @@ class PrepareOptions:
     def fingerprint(self) -> str:
         """A hash of all that shapes a clip, this tool's version included."""
         no_matter = (*_ELSEWHERE, "val") if self.split_by == "clip" else _ELSEWHERE
-        return _hash({k: v for k, v in dataclasses.asdict(self).items() if k not in no_matter})
+        return _hash({k: v for k, v in self._values().items() if k not in no_matter})
 
     def watch_fingerprint(self) -> str:
         """A hash of what the first pass depends on, so that other thresholds need no other pass."""
-        return _hash({name: getattr(self, name) for name in _WATCHING})
+        return _hash({k: v for k, v in self._values().items() if k in _WATCHING})
+
+    def _values(self) -> dict:
+        """All options; without the colour's default, which older folders do not know."""
+        values = dataclasses.asdict(self)
+        if self.colour == "auto":
+            del values["colour"]
+        return values
 
 
 def _hash(shaping: dict) -> str:

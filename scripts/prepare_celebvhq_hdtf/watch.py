@@ -94,7 +94,14 @@ def source_frames(clip: SourceClip, options: PrepareOptions) -> Iterator[TimedFr
     """The source clip's frames at `source_rate`; `Unreadable` instead of every error of reading."""
     rate = source_rate(clip, options)
     try:
-        yield from iter_video(clip.path, rate.resampled, options.max_frames, start=clip.start, stop=clip.stop)
+        yield from iter_video(
+            clip.path,
+            rate.resampled,
+            options.max_frames,
+            start=clip.start,
+            stop=clip.stop,
+            colour=options.colour,
+        )
     except MediaError as error:
         raise Unreadable(str(error).replace(str(clip.path), clip.shown)) from error
 

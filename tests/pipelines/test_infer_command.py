@@ -151,6 +151,7 @@ def chosen(**changes) -> InferenceOptions:
         ({"fps": 0.0}, "fps: expected more than 0"),
         ({"fps": 2000.0}, "fps: expected a rate above 0 and at most 1000"),
         ({"longest_gap": -1.0}, "longest_gap: expected seconds of 0 or more, got -1"),
+        ({"colour": "601"}, "colour: expected auto, bt601, bt709, got 601"),
         ({"smoothing": -0.1}, "smoothing: expected seconds of 0 or more, got -0.1"),
         ({"steps": 0}, "steps: expected 1 or more, got 0"),
         ({"decode_batch": 0}, "decode_batch: expected 1 or more, got 0"),
