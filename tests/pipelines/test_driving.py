@@ -1,10 +1,13 @@
 """What the user hands over becomes one person's motion."""
 
+from fractions import Fraction
+
+import av
 import numpy as np
 
 from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.video import read_video, write_video
-from faceanim.pipelines.driving import motion_from_video
+from faceanim.pipelines.driving import motion_from_video, read_motion
 from faceanim.pose.landmarks import landmarker
 from faceanim.pose.measures import lip_aperture
 
@@ -31,3 +34,24 @@ def test_smoothing_takes_the_head_s_jitter_and_leaves_the_lips(tmp_path):
     roughness = [np.abs(np.diff(poses.points[:, 17:36], 3, axis=0)).mean() for poses in (plain, smoothed)]
     assert roughness[1] < 0.6 * roughness[0]
     assert np.corrcoef(lip_aperture(plain.points), lip_aperture(smoothed.points))[0, 1] > 0.99
+
+
+def test_the_colour_option_decides_for_a_driving_video_without_tags(tmp_path):
+    frames = read_video(demo_clip_path()).frames_THWC[:4, :, :192]
+    with av.open(str(tmp_path / "untagged.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=12, options={"qp": "0"})
+        context = stream.codec_context
+        context.height, context.width, context.pix_fmt = *frames.shape[1:3], "yuv420p"
+        for number, image_HWC in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(image_HWC, format="rgb24").reformat(format="yuv420p")
+            frame.colorspace, frame.color_range, frame.pts = 2, 0, number
+            frame.time_base = Fraction(1, 12)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    given = {"driving": tmp_path / "untagged.mp4", "smoothing": 0}
+    finder, real = landmarker("dlib"), {}
+    for colour in ("auto", "bt601", "bt709"):
+        motion = read_motion(finder, (64, 64), **given, colour=colour)
+        real[colour] = np.stack(list(motion.real_frames())).astype(int)
+    np.testing.assert_array_equal(real["auto"], real["bt601"])
+    assert np.abs(real["auto"] - real["bt709"]).mean() > 0.5
