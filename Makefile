@@ -5,7 +5,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 PY := $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help demo app test test-all lint format clean-demo
+.PHONY: help demo app bench test test-all lint format clean-demo
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,20 @@ $(APP)/pipeline: | $(READY)
 
 app: $(READY) $(if $(wildcard outputs/demo/pipeline),,$(APP)/pipeline)  ## the platform on http://127.0.0.1:7860, with the demo's model
 	$(PY) -m faceanim.app pipeline=$(APP_PIPELINE) photo=demo
+
+# What a CPU can time in minutes, each figure beside the plain way; the others need a GPU, a pipeline or extras.
+BENCH := outputs/benchmarks
+$(BENCH)/data/index.parquet: | $(READY)
+	$(PY) -m scripts.prepare_celebvhq_hdtf raw=demo output=$(BENCH)/data size=256 fps=null split_by=time holdout=0.2
+
+bench: $(READY) $(BENCH)/data/index.parquet  ## speed and memory on this CPU, each figure as a ratio: benchmarks/README.md
+	$(PY) -m benchmarks.prepare raw=demo size=256
+	$(PY) -m benchmarks.data prepared=$(BENCH)/data raw=demo
+	$(PY) -m benchmarks.train_step steps=5
+	$(PY) -m benchmarks.train_step stage=temporal steps=5
+	$(PY) -m benchmarks.speed_ups repeats=3
+	$(PY) -m benchmarks.inference presets={} plain.frames=24 plain.repeats=1
+	$(PY) -m benchmarks.inference_memory
 
 test: $(READY)  ## the test suite
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not slow and not gpu"

@@ -24,6 +24,7 @@ from tqdm import tqdm
 from faceanim.data.clips import read_index, read_poses
 from faceanim.data.cropping import Crop, apply_crop
 from faceanim.data.dataset import FaceClipDataset
+from faceanim.data.demo_clip import demo_clip_path
 from faceanim.data.manifest import ManifestRow
 from faceanim.data.sample import PackedSample
 from faceanim.data.sampling import SamplingRules
@@ -40,6 +41,7 @@ def main(cfg: DictConfig) -> None:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     prepared = Path(cfg.prepared)
+    raw = demo_clip_path().parent if cfg.raw == "demo" else Path(cfg.raw)
     rows = [row for row in read_index(prepared) if row.keep]
     windows = _windows(rows, cfg.repeats)
     print(f"{'':44}{'ours':>10}{'plain':>10}{'ratio':>8}")
@@ -50,7 +52,7 @@ def main(cfg: DictConfig) -> None:
 
     def read_original(k: int) -> None:
         row, start = windows[k]
-        _original_window(Path(cfg.raw), row, start)
+        _original_window(raw, row, start)
 
     _row("24-frame windows/s, prepared | original", 1, cfg.repeats, read_prepared, read_original)
     for name in ("decord", "torchcodec"):

@@ -1,23 +1,24 @@
-"""How long each stage of the preparation takes: python -m benchmarks.prepare <folder of videos>.
+"""How long each stage of the preparation takes, beside a bare decode (python -m benchmarks.prepare --help).
 
 One process, one thread. Seconds of processor time, so that a busy machine changes little.
 """
 
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
 
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
+import cv2
+import torch
+from hydra import compose
+from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from faceanim.cli import CONF_FOLDER
+from faceanim.cli import application
 from faceanim.data.scene_cuts import split_at_cuts
 from scripts.prepare_celebvhq_hdtf.judge import judge
-from scripts.prepare_celebvhq_hdtf.one_clip import models
+from scripts.prepare_celebvhq_hdtf.one_clip import backend
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
 from scripts.prepare_celebvhq_hdtf.sources import read_folder
 from scripts.prepare_celebvhq_hdtf.watch import source_frames, watch
@@ -26,11 +27,14 @@ from scripts.prepare_celebvhq_hdtf.write import write_clips, write_sound
 _CLIP_SECONDS = 8.2  # of a mean clip: 82 hours are 36,000 clips
 
 
-def main(raw: str) -> None:
+@application(config_name="benchmark_prepare")
+def main(cfg: DictConfig) -> None:
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as output:
-        options = _options(raw, output)
-        clips = read_folder(raw).clips
-        landmarker, detector = _timed("load the models", models, options.landmarks)
+        options = _options(cfg, output)
+        clips = read_folder(options.raw).clips
+        landmarker = _timed("load the models", backend, options.landmarks)
         seconds = dict.fromkeys(
             ("decode", "find cuts", "faces and landmarks", "judge", "write", "sound"), 0.0
         )
@@ -50,7 +54,7 @@ def main(raw: str) -> None:
                 for _ in split_at_cuts(source_frames(clip, options), 8):
                     pass
             with stage("faces and landmarks"):
-                watched = watch(clip, options, landmarker, detector)
+                watched = watch(clip, options, landmarker)
             with stage("judge"):
                 kept = [part for part in judge(clip, watched, options) if not part.reasons]
             with stage("write"):
@@ -63,13 +67,13 @@ def main(raw: str) -> None:
     whole = seconds["faces and landmarks"] + seconds["judge"] + seconds["write"] + seconds["sound"]
     seconds["faces and landmarks"] -= seconds["find cuts"]
     seconds["find cuts"] -= seconds["decode"]
-    _table(seconds, whole, n_frames, options.fps)
+    _table(seconds, whole, n_frames, options.fps or watched.fps)
 
 
-def _options(raw: str, output: str) -> PrepareOptions:
-    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
-        cfg = compose("prepare", [f"raw={raw}", f"output={output}"])
-    return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(PrepareOptions), cfg))
+def _options(cfg: DictConfig, output: str) -> PrepareOptions:
+    defaults = compose("prepare")  # this process has its folder of configurations already
+    own = {"output": output, "split_by": "clip"}
+    return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(PrepareOptions), defaults, cfg, own))
 
 
 def _timed(name: str, call: Callable, *arguments: object):
@@ -81,16 +85,16 @@ def _timed(name: str, call: Callable, *arguments: object):
 
 def _table(seconds: dict[str, float], whole: float, n_frames: int, fps: float) -> None:
     print(f"{n_frames} frames at {fps:g} frames/s, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    print(f"{'stage':22}{'ms/frame':>10}{'frames/s':>10}{'clips/hour/core':>18}")
+    print(f"{'stage':22}{'ms/frame':>10}{'frames/s':>10}{'of decode':>11}{'clips/hour/core':>18}")
     for name, value in (*seconds.items(), ("all, decoding twice", whole)):
         per_frame = value / n_frames
         clips = 3600 / (per_frame * fps * _CLIP_SECONDS)
-        print(f"{name:22}{1000 * per_frame:10.2f}{1 / per_frame:10.0f}{clips:18.0f}")
+        print(
+            f"{name:22}{1000 * per_frame:10.2f}{1 / per_frame:10.0f}{value / seconds['decode']:11.2f}{clips:18.0f}"
+        )
     hours = whole / n_frames * fps * _CLIP_SECONDS * 36_000 / 3600
     print(f"36,000 clips of {_CLIP_SECONDS} s: {hours:.0f} core-hours")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m benchmarks.prepare <folder of videos>")
-    main(sys.argv[1])
+    main()

@@ -21,7 +21,7 @@ def prepare_speech(folder: Path, names: Sequence[str] = (*TRAINED_ON, HELD_OUT))
     raw.mkdir(parents=True)
     for name in names:
         (raw / f"{name}.mp4").symlink_to(CLIPS / f"{name}.mp4")
-    options = (f"raw={raw}", f"output={data}", "size=32", "workers=0", "max_padding=0.5")
+    options = (f"raw={raw}", f"output={data}", "size=32", "workers=0", "max_padding=0.5", "split_by=clip")
     done = run("-m", "scripts.prepare_celebvhq_hdtf", *options)
     assert done.returncode == 0, done.stderr
     hold_out(data, HELD_OUT)

@@ -10,6 +10,7 @@ from scripts.prepare_celebvhq_hdtf.sources import (
     FaceHint,
     Release,
     SourceClip,
+    both_there,
     files_by_stem,
     read_text,
 )
@@ -27,7 +28,7 @@ def read_celebvhq(raw: str, meta: str) -> Release:
     A whole video is cut by the annotated times, and its face is the one in the annotated box; a file named
     after the clip is taken as it is. Identities are not published, so the split goes by source video.
     """
-    files, clips, absent = files_by_stem(raw), [], []
+    files, clips, absent, both = files_by_stem(raw), [], [], []
     for name, entry in sorted(_entries(Path(meta)).items()):
         try:
             source_id, start, stop = _source(entry)
@@ -37,6 +38,8 @@ def read_celebvhq(raw: str, meta: str) -> Release:
             continue
         if source_id in files:
             path, interval, face_hint = files[source_id], (start, stop), face
+            if name in files:
+                both.append((name, path, files[name]))
         elif name in files:
             path, interval, face_hint = files[name], (0.0, None), None
         else:
@@ -44,7 +47,7 @@ def read_celebvhq(raw: str, meta: str) -> Release:
             continue
         shown = utf8_name(path.relative_to(raw))
         clips.append(SourceClip(name, path, shown, source_id, source_id, *interval, face_hint))
-    return Release(clips, absent, _NAMING, _TERMS)
+    return Release(clips, absent, _NAMING, _TERMS, both_there(both))
 
 
 def _entries(meta: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from faceanim.data.manifest import ManifestRow
 from faceanim.media.files import atomic_path
 from scripts.prepare_celebvhq_hdtf.sources import Release
 
+COVERAGE_NAME = "coverage.csv"
 _SHOWN = 5
 
 
@@ -31,7 +32,12 @@ def write_coverage(folder: Path, release: Release, rows: Sequence[ManifestRow]) 
     for absent in release.absent:
         status, _, reason = absent.reason.partition(": ")
         lines.append((absent.name, absent.source_id, status, reason))
-    path = folder / "coverage.csv"
+    return write_lines(folder, lines)
+
+
+def write_lines(folder: Path, lines: Sequence[tuple[str, ...]]) -> Path:
+    """Write the lines (clip_id, source_id, status, reason), sorted."""
+    path = folder / COVERAGE_NAME
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["clip_id", "source_id", "status", "reason"])

@@ -10,6 +10,7 @@ from scripts.prepare_celebvhq_hdtf.sources import (
     FaceHint,
     Release,
     SourceClip,
+    both_there,
     files_by_stem,
     read_text,
 )
@@ -41,7 +42,7 @@ def read_hdtf(raw: str, meta: str) -> Release:
     """
     videos = [video for subset in SUBSETS for video in _read_subset(Path(meta), subset)]
     identities = _identities(videos)
-    files, clips, absent = files_by_stem(raw), [], []
+    files, clips, absent, both = files_by_stem(raw), [], [], []
     for video in videos:
         full = f"{video.subset}_{video.name}"
         if not video.intervals:
@@ -50,6 +51,8 @@ def read_hdtf(raw: str, meta: str) -> Release:
         for k, (start, stop) in enumerate(video.intervals):
             name = f"{full}_{k:03d}"
             cut = next((files[n] for n in (name, f"{video.name}_{k}") if n in files), None)
+            if whole and cut:
+                both.append((name, whole, cut))
             path = whole or cut
             if path is None:
                 absent.append(Absent(name, video.source_id, "missing"))
@@ -57,7 +60,7 @@ def read_hdtf(raw: str, meta: str) -> Release:
             part = (start, stop, video.faces[k]) if whole else (0.0, None, None)
             shown = utf8_name(path.relative_to(raw))
             clips.append(SourceClip(name, path, shown, video.source_id, identities[full], *part))
-    return Release(sorted(clips, key=lambda clip: clip.name), absent, _NAMING, _TERMS)
+    return Release(sorted(clips, key=lambda clip: clip.name), absent, _NAMING, _TERMS, both_there(both))
 
 
 def _read_subset(meta: Path, subset: str) -> list[_Video]:

@@ -36,7 +36,7 @@ def judge(clip: SourceClip, watched: Watched, options: PrepareOptions) -> list[P
     """
     subject = choose_subject(watched)
     if subject is None:
-        return [unusable(clip, options, "no face found")]
+        return [unusable(clip, options, f"no face found{' in the annotated box' if clip.face else ''}")]
     seconds = (subject.stop - subject.start) / watched.fps
     if seconds < options.min_seconds - 1e-6:
         reason = f"too short: expected {options.min_seconds:g} s or more of one face, got {seconds:.2f} s"

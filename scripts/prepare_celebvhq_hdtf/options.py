@@ -5,13 +5,23 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from faceanim import __version__
 from faceanim.media.colour import check_untagged
 
 _VAL = 0.05  # share for val, unless it is chosen
-_WATCHING = ("landmarks", "fps", "max_frames", "colour")  # what the first pass over a video depends on
-_ELSEWHERE = ("raw", "meta", "output", "workers", "backend", "address")  # what no clip depends on
+_WATCHING = ("landmarks", "fps", "max_frames")  # what the first pass over a video depends on
+_ELSEWHERE = (
+    "raw",
+    "meta",
+    "output",
+    "workers",
+    "backend",
+    "address",
+    "identity",
+    "shard",
+)  # what no clip depends on
 
 
 @dataclass(frozen=True)
@@ -28,7 +38,7 @@ class PrepareOptions:
     colour: str
     crf: float
     margin: float
-    split_by: str
+    split_by: str | None
     holdout: float
     min_seconds: float
     min_face_rate: float
@@ -43,6 +53,8 @@ class PrepareOptions:
     backend: str
     address: str | None
     val: float | None = None  # the latest ones have defaults
+    identity: str | None = None
+    shard: str | None = None
 
     def __post_init__(self) -> None:
         if self.source not in ("folder", "celebvhq", "hdtf"):
@@ -60,10 +72,17 @@ class PrepareOptions:
         check_untagged(self.colour)
         if not 0 <= self.crf <= 51:
             raise ValueError(f"crf: expected 0 to 51, got {self.crf}")
-        if self.split_by not in ("clip", "time"):
+        if self.split_by not in (None, "clip", "time"):
             raise ValueError(f"split_by: expected clip or time, got {self.split_by}")
         if self.split_by == "time" and self.source != "folder":
             raise ValueError(f"split_by: expected clip with source={self.source}, got time")
+        if self.identity is not None and self.source != "folder":
+            raise ValueError(f"identity: expected null with source={self.source}, got {self.identity}")
+        if self.identity not in (None, "folder") and not self.identity.lower().endswith(".csv"):
+            raise ValueError(f"identity: expected folder, a .csv file or null, got {self.identity}")
+        k, _, n = (self.shard or "1/1").partition("/")
+        if not (k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n)):
+            raise ValueError(f"shard: expected <number>/<how many> such as 3/16, or null, got {self.shard}")
         if not 0 <= self.holdout < 1 or (self.split_by == "time" and self.holdout == 0):
             raise ValueError(f"holdout: expected from 0 (time: above 0) to below 1, got {self.holdout}")
         if self.val is not None and not 0 <= self.val < 1 - self.holdout:
@@ -94,21 +113,20 @@ class PrepareOptions:
     def output_folder(self) -> Path:
         return Path(self.output)
 
+    def shaping(self) -> dict[str, Any]:
+        """The options that clips and their splits depend on, by name."""
+        return {k: v for k, v in dataclasses.asdict(self).items() if k not in _ELSEWHERE}
+
     def fingerprint(self) -> str:
         """A hash of all that shapes a clip, this tool's version included."""
-        no_matter = (*_ELSEWHERE, "val") if self.split_by == "clip" else _ELSEWHERE
-        return _hash({k: v for k, v in self._values().items() if k not in no_matter})
+        no_matter = ("val",) if self.split_by == "clip" else ()
+        no_matter += ("colour",) if self.colour == "auto" else ()  # older folders do not know it
+        return _hash({k: v for k, v in self.shaping().items() if k not in no_matter})
 
     def watch_fingerprint(self) -> str:
         """A hash of what the first pass depends on, so that other thresholds need no other pass."""
-        return _hash({k: v for k, v in self._values().items() if k in _WATCHING})
-
-    def _values(self) -> dict:
-        """All options; without the colour's default, which older folders do not know."""
-        values = dataclasses.asdict(self)
-        if self.colour == "auto":
-            del values["colour"]
-        return values
+        names = _WATCHING if self.colour == "auto" else (*_WATCHING, "colour")
+        return _hash({name: getattr(self, name) for name in names})
 
 
 def _hash(shaping: dict) -> str:

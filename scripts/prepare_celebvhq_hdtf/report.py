@@ -5,6 +5,7 @@ import html
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,15 @@ table { border-collapse: collapse; margin: 1em 0 } td, th { padding: .2em .8em; 
 text-align: left } td.n { text-align: right } img { max-width: 100% }
 figure { display: inline-block; margin: .5em 1em } svg { border-bottom: 1px solid #888 }"""
 _BINS, _BAR_HEIGHT = 20, 60
+_DROPPED_BY = {  # the option of each limit: how its reason begins
+    "min_seconds": "too short",
+    "min_face_rate": "face found in",
+    "min_face_size": "face too small",
+    "min_sharpness": "face not sharp",
+    "max_second_face_rate": "second face in",
+    "max_duplicate_rate": "frozen or repeated in",
+    "max_padding": "crop over the border",
+}
 
 
 def write_report(
@@ -42,6 +52,7 @@ def write_report(
     parts += [
         f"<p>{html.escape(coverage_line(release))}; {len(kept)} clips kept, {len(dropped)} dropped.</p>"
     ]
+    parts += [f"<p>{html.escape(note)}</p>" for note in release.notes]
     parts += [
         _table(("split", "clips", "people or videos", "frames", "minutes", "with sound"), _splits(kept))
     ]
@@ -57,7 +68,12 @@ def write_report(
             continue
         write_image(folder / name, sheet)
         parts += [f"<h2>{title}</h2>", _image((folder / name).read_bytes())]
-    parts += [f"<p>faceanim {__version__}</p>"]
+    parts += [
+        "<h2>Settings</h2>",
+        _table(("option", "value", "clips dropped by it"), _settings(options, dropped)),
+    ]
+    written = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    parts += [f"<p>faceanim {__version__}, {written}</p>"]
     page = f"<!DOCTYPE html><meta charset=utf-8><title>Preparation</title><style>{_STYLE}</style>"
     path = folder / "report.html"
     with atomic_path(path) as temporary:
@@ -88,6 +104,18 @@ def _reasons(dropped: list[ManifestRow]) -> list[tuple]:
     return [(head, n, examples[head]) for head, n in counted.most_common()]
 
 
+def _settings(options: PrepareOptions, dropped: list[ManifestRow]) -> list[tuple]:
+    """Every option that shapes the clips; no place of this machine."""
+    reasons = [row.drop_reasons.split("; ") for row in dropped]
+    lines = []
+    for name, value in options.shaping().items():
+        value = options.val_share if name == "val" else value
+        head = _DROPPED_BY.get(name)
+        count = sum(any(one.startswith(head) for one in some) for some in reasons) if head else ""
+        lines.append((name, "null" if value is None else str(value), count))
+    return lines
+
+
 def _table(head: tuple[str, ...], lines: list[tuple]) -> str:
     rows = ["".join(f"<th>{html.escape(name)}" for name in head)]
     rows += [
@@ -100,15 +128,22 @@ def _table(head: tuple[str, ...], lines: list[tuple]) -> str:
 def _histograms(kept: list[ManifestRow], dropped: list[ManifestRow]) -> str:
     """One small drawing a score, kept below and dropped on top; only clips that got as far as a crop."""
     measured = [row for row in dropped if row.crop_size]
-    drawn = []
+    drawn, constant = [], []
     for name in (field.name for field in fields(Scores)):
         values = [np.array([getattr(row, name) for row in some]) for some in (kept, measured)]
-        edges = np.histogram_bin_edges(np.concatenate(values), _BINS)
+        together = np.concatenate(values)
+        if not len(together):
+            continue
+        if np.ptp(together) == 0:
+            constant.append(f"{name} {together[0]:.3g}")
+            continue
+        edges = np.histogram_bin_edges(together, _BINS)
         counts = np.stack([np.histogram(some, edges)[0] for some in values])
         drawn.append(
             f"<figure>{_bars(counts)}<figcaption>{name}: {edges[0]:.3g} to {edges[-1]:.3g}</figcaption></figure>"
         )
-    return "<p>Green: kept. Red: dropped.</p>" + "".join(drawn)
+    alike = f"<p>The same for all: {', '.join(constant)}.</p>" if constant else ""
+    return "<p>Green: kept. Red: dropped.</p>" + "".join(drawn) + alike
 
 
 def _bars(counts_2B: np.ndarray) -> str:

@@ -18,6 +18,7 @@ from faceanim.media.video_files import utf8_name
 from scripts.prepare_celebvhq_hdtf.celebvhq import read_celebvhq
 from scripts.prepare_celebvhq_hdtf.coverage import coverage_line, write_coverage
 from scripts.prepare_celebvhq_hdtf.hdtf import read_hdtf
+from scripts.prepare_celebvhq_hdtf.identities import with_identities
 from scripts.prepare_celebvhq_hdtf.one_clip import backend, dropped_row, prepare_clip
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
 from scripts.prepare_celebvhq_hdtf.processes import TookTooLong, WorkerDied, run_in_processes
@@ -25,6 +26,8 @@ from scripts.prepare_celebvhq_hdtf.ray_cluster import run_on_ray
 from scripts.prepare_celebvhq_hdtf.records import WORK, finished_rows, save_record
 from scripts.prepare_celebvhq_hdtf.report import reason_head, write_report
 from scripts.prepare_celebvhq_hdtf.sources import Release, SourceClip, read_folder
+from scripts.prepare_celebvhq_hdtf.splitting import empty_splits, shard_of, with_split_by
+from scripts.prepare_celebvhq_hdtf.stale import PLACES, remove_stale
 
 _SHOWN_DROPS = 20
 _WHOLE = 36_000  # clips: the size of CelebV-HQ and HDTF together
@@ -35,24 +38,31 @@ def prepare(options: PrepareOptions) -> None:
 
     The index lists dropped clips too; if no clip at all was kept, `ValueError` says so after it is written.
     """
-    release = _release(options)
+    release = with_identities(_release(options), options.identity, options.raw)
     if release.terms:
-        print(f"{release.terms}\n{coverage_line(release)}")
+        print("\n".join((release.terms, coverage_line(release), *release.notes)))
     if not release.clips:
         raise ValueError(f"raw: expected videos named {release.naming} in {options.raw}, found none")
     backend(options.landmarks)  # a backend that is not there is an error of the command, not of each clip
+    options = with_split_by(options, release)
+    if options.shard:
+        whole, release = len(release.clips), shard_of(release, options.shard)
+        print(f"shard {options.shard}: {len(release.clips)} of {whole} clips")
     with _locked(options.output_folder):
         rows = _rows(release, options)
         index = options.output_folder / INDEX_NAME
         write_manifest(index, rows)
+        remove_stale(options.output_folder, release, rows)
         coverage = write_coverage(options.output_folder, release, rows)
         report = write_report(options.output_folder, release, rows, options)
     kept = [row for row in rows if row.keep]
-    if not kept:
+    if not kept and not options.shard:  # of a shard, others may have some
         raise ValueError(
             f"no clip kept of {len(release.clips)} video(s) in {options.raw}; {_why(rows)} (see {index})"
         )
     print(_summary(rows))
+    if not options.shard:
+        print("".join(f"{line}\n" for line in empty_splits(rows, options)), end="")
     print(f"index: {utf8_name(index)}\ncoverage: {utf8_name(coverage)}\nreport: {utf8_name(report)}")
     print(f"contact sheet: {utf8_name(options.output_folder / 'contact_sheet.png')}")
 
@@ -134,7 +144,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _sweep(folder: Path) -> None:
     """Delete temporary files, see `faceanim.media.files.atomic_path`; our workers have ended."""
-    for place in ("clips", "landmarks", "audio"):
+    for place in PLACES:
         for path in (folder / place).glob(".*"):
             path.unlink(missing_ok=True)
 

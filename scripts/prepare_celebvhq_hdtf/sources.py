@@ -60,12 +60,13 @@ class Absent:
 
 @dataclass(frozen=True)
 class Release:
-    """What the data set lists. naming: how the command expects the videos to be called. terms: to be shown."""
+    """What the data set lists. naming: how the command expects the videos to be called. terms, notes: to be shown."""
 
     clips: list[SourceClip]
     absent: list[Absent]
     naming: str = ""
     terms: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def read_folder(raw: str) -> Release:
@@ -99,6 +100,17 @@ def video_files(raw: str) -> list[Path]:
 def files_by_stem(raw: str) -> dict[str, Path]:
     """The videos below the folder by their name without suffix; of several, the first in order."""
     return {path.stem: path for path in reversed(video_files(raw))}
+
+
+def both_there(found: list[tuple[str, Path, Path]]) -> tuple[str, ...]:
+    """A line about clips (name, whole video, cut one) of which both files are there; of these the whole is taken."""
+    if not found:
+        return ()
+    name, whole, cut = found[0]
+    return (
+        f"{len(found)} clip(s) are there as whole video and cut: the whole one is taken, such as for {name} "
+        f"{utf8_name(whole.name)}, not {utf8_name(cut.name)}",
+    )
 
 
 def read_text(path: Path) -> str:

@@ -135,7 +135,13 @@ def test_the_sheets_have_a_strip_for_each_clip_and_the_page_needs_no_other_file(
     assert rejected.shape == (5 * (192 + 22) + 2 * 22, 6 * 192, 3)  # two were not readable
     page = (options.output_folder / "report.html").read_text()
     assert page.count('<img src="data:image/png;base64,') == 2 and page.count("src=") == 2
-    assert page.count("<svg") == 14 and "unreadable" in page and "2 clips kept, 7 dropped" in page
+    assert "unreadable" in page and "2 clips kept, 7 dropped" in page
+    alike = re.search("The same for all: (.*?)[.]</p>", page)[1].split(", ")  # these have no bars
+    assert {"loudness -120", "mouth_audio_correlation 0", "mouth_audio_lag 0"} <= set(alike)
+    assert page.count("<svg") == 14 - len(alike) and "-0.5 to 0.5" not in page
+    assert "<tr><td>min_seconds<td>0.25<td class=n>2" in page and "<td>crf<td>10<td>" in page
+    assert re.search(r"faceanim [\d.]+, 20\d\d-\d\d-\d\d \d\d:\d\d UTC", page)
+    assert str(options.raw) not in page and str(options.output) not in page
 
 
 def test_coverage_lists_every_clip(rows: dict[str, ManifestRow], options: PrepareOptions) -> None:
@@ -438,6 +444,12 @@ def test_the_split_is_stable_and_about_as_large_as_asked() -> None:
         ({"max_padding": -0.1}, "max_padding: expected a share"),
         ({"time_limit": 0}, "time_limit: expected seconds above 0"),
         ({"workers": -1}, "workers: expected 0 or more"),
+        ({"source": "hdtf", "meta": "m", "identity": "folder"}, "identity: expected null with source=hdtf"),
+        ({"identity": "people.txt"}, r"identity: expected folder, a \.csv file or null, got people.txt"),
+        ({"shard": "0/4"}, "shard: expected <number>/<how many> such as 3/16, or null, got 0/4"),
+        ({"shard": "5/4"}, "shard: expected"),
+        ({"shard": "3"}, "shard: expected"),
+        ({"shard": "a/b"}, "shard: expected"),
         ({"backend": "slurm"}, "backend: expected processes or ray, got slurm"),
         ({"address": "auto"}, "address: expected null with backend=processes"),
     ],

@@ -52,7 +52,7 @@ def celebvhq(tmp_path: Path) -> Path:
         "eeeeeeeeeee_0": entry("eeeeeeeeeee", bbox={"top": 0.5, "bottom": 0.5, "left": 0, "right": 1}),
     }
     path = tmp_path / "meta" / "celebvhq_info.json"
-    path.parent.mkdir()
+    path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"\xef\xbb\xbf" + json.dumps({"meta_info": {}, "clips": clips}).encode())
     return path
 
@@ -90,6 +90,21 @@ def test_splits_survive_partial_downloads(celebvhq: Path, tmp_path: Path) -> Non
     assert [clip.identity for clip in few.clips] == [identity["aaaaaaaaaaa_0"]]
 
 
+def test_a_whole_video_beside_a_cut_one_is_taken_and_said(celebvhq: Path, hdtf: Path, tmp_path: Path) -> None:
+    names = ("aaaaaaaaaaa.mp4", "aaaaaaaaaaa_0.mp4", "WDA_Anna0.mp4", "sub/WDA_Anna0_001.mp4", "Anna0_0.mp4")
+    raw = str(videos(tmp_path / "raw", *names))
+    release = read_celebvhq(raw, str(celebvhq))
+    assert release.notes == (
+        "1 clip(s) are there as whole video and cut: the whole one is taken, such as for aaaaaaaaaaa_0 "
+        "aaaaaaaaaaa.mp4, not aaaaaaaaaaa_0.mp4",
+    )
+    release = read_hdtf(raw, str(hdtf))
+    assert [clip.shown for clip in release.clips] == ["WDA_Anna0.mp4"] * 2
+    (note,) = release.notes
+    assert note.startswith("2 clip(s) are there") and "WDA_Anna0_000 WDA_Anna0.mp4, not Anna0_0.mp4" in note
+    assert read_hdtf(str(videos(tmp_path / "one", "WDA_Anna0.mp4")), str(hdtf)).notes == ()
+
+
 @pytest.mark.parametrize("content", ["no json", "[]", "{}", '{"clips": []}'])
 def test_what_is_no_celebvhq_annotation_is_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / "celebvhq_info.json").write_text(content)
@@ -105,7 +120,7 @@ def test_what_is_no_celebvhq_annotation_is_refused(content: str, tmp_path: Path)
 def hdtf(tmp_path: Path) -> Path:
     """Two subsets with what the official files hold: a byte-order mark, blanks, no times, no crop, height 0."""
     folder = tmp_path / "meta"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     watch = "https://www.youtube.com/watch?v="
     files = {
         "WDA_video_url": f"\ufeffAnna0 {watch}aaaaaaaaaa-&t=138s\nAnna1 {watch}-bbbbbbbbbb \n\n"
@@ -246,9 +261,6 @@ def test_an_annotated_interval_is_cut_and_the_annotated_face_followed(
         )
         for k, side in enumerate(sides)
     }
-    (tmp_path / "info.json").write_text(
-        json.dumps({"clips": clips | {"bbbbbbbbbbb_0": entry("bbbbbbbbbbb")}})
-    )
     options = replace(
         OPTIONS,
         source="celebvhq",
@@ -257,12 +269,19 @@ def test_an_annotated_interval_is_cut_and_the_annotated_face_followed(
         output=str(tmp_path / "out"),
         max_second_face_rate=1,
     )
+    clips["aaaaaaaaaaa_2"] = entry(
+        "aaaaaaaaaaa", 1, 2, bbox={"top": 0, "bottom": 0.1, "left": 0, "right": 0.1}
+    )
+    (tmp_path / "info.json").write_text(
+        json.dumps({"clips": clips | {"bbbbbbbbbbb_0": entry("bbbbbbbbbbb")}})
+    )
     prepare(options)
-    left, right = read_manifest(tmp_path / "out", verify=True)
+    left, right, nowhere = read_manifest(tmp_path / "out", verify=True)
+    assert nowhere.drop_reasons == "no face found in the annotated box"
     assert left.keep and right.keep and left.n_frames == right.n_frames == 24
     assert left.source_start_frame == 24 and left.identity == right.identity == "aaaaaaaaaaa"
     assert left.split == right.split and left.source == "celebvhq"
     assert left.crop_x + left.crop_size / 2 < 192 < right.crop_x + right.crop_size / 2
     printed = capsys.readouterr().out
-    assert "non-commercial research only" in printed and "3 clips listed: 2 found, 1 missing" in printed
+    assert "non-commercial research only" in printed and "4 clips listed: 3 found, 1 missing" in printed
     assert "bbbbbbbbbbb_0,bbbbbbbbbbb,missing," in (tmp_path / "out" / "coverage.csv").read_text()
