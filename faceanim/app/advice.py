@@ -97,13 +97,19 @@ def of_photo(points_68x2: np.ndarray, crop_pixels: int, size: int, n_faces: int)
 
 
 def of_notes(notes: list[str]) -> list[str]:
-    """What reading a video warned of."""
+    """What reading a file warned of."""
     words = []
     for note in notes:
         if "no face" in note:
             words.append(
                 "The face is hidden for moments in this video; these are filled in from before and after."
             )
+        elif "cannot read sound" in note:
+            words.append("The sound of this video cannot be read, so that the result will be silent.")
+        elif "is damaged" in note:
+            words.append("The sound of this file is damaged; there is silence where it cannot be read.")
+        elif "first track is silent" in note:
+            words.append("This file has several sound tracks; the first that is not silent is used.")
     return list(dict.fromkeys(words))
 
 

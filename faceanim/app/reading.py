@@ -134,8 +134,12 @@ class Reader:
             if heard is None or track is None:
                 raise RuntimeError("expected speech.wav and sound.wav")
             seconds = n_samples(heard, 1) / speech.RATE
-            quiet = ("There is nothing to hear in this file.",) if answer["loudest"] < _SILENT else ()
-            look = MotionLook(source, path.name, seconds, None, heard, sound.Soundtrack(track), quiet)
+            warnings = advice.of_notes(answer["notes"])
+            if answer["loudest"] < _SILENT:
+                warnings.append("There is nothing to hear in this file.")
+            look = MotionLook(
+                source, path.name, seconds, None, heard, sound.Soundtrack(track), tuple(warnings)
+            )
         self._kept.put(key, look)
         return look
 

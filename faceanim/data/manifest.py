@@ -29,7 +29,8 @@ class ManifestRow(Scores):
     pixels. source_path: the raw video. source_start_frame: the clip's first frame in it, counted at the clip's
     rate. source_id: the raw video's name in its data set. identity: what the split goes by; clips of one person
     or video share it. face_found_rate: share of frames with a face, 0 to 1. drop_reasons: empty where kept.
-    content_hash: sha256 of the clip file.
+    content_hash: sha256 of the clip file. audio_fault: why a clip has no audio whose source has sound that cannot be
+    read.
     """
 
     clip_id: str
@@ -54,6 +55,7 @@ class ManifestRow(Scores):
     source_id: str = ""
     identity: str = ""
     audio_path: str = ""
+    audio_fault: str = ""
 
 
 _SCORES = {field.name for field in dataclasses.fields(Scores)}

@@ -3,14 +3,17 @@
 T: frames; H, W: pixels.
 """
 
+import logging
 from pathlib import Path
 from typing import Literal, NamedTuple
 from typing import Protocol as Interface
 
+import numpy as np
 import torch
 
 from faceanim.media.audio import read_soundtrack
 from faceanim.media.colour import UntaggedColour, check_untagged
+from faceanim.media.errors import MediaError
 from faceanim.media.video import read_video, video_info
 from faceanim.media.video_files import VIDEO_SUFFIXES, videos_of
 from faceanim.metrics.comparison import ClipFrames
@@ -21,6 +24,8 @@ from faceanim.pipelines.device import choose_device
 from faceanim.pose.retarget import retarget
 
 _SAME_RATE = 0.02  # of the rate: containers round
+
+log = logging.getLogger(__name__)
 
 
 class EvaluationClip(NamedTuple):
@@ -185,7 +190,7 @@ class PredictedVideos:
             raise ValueError(
                 f"{self._made[name]}: expected {real.fps:.2f} frames/s as {self._real[name]}, got {made.fps:.2f}"
             )
-        sound_N = read_soundtrack(self._real[name], seconds=expected[0] / real.fps) if sound else None
+        sound_N = _read_sound(self._real[name], expected[0] / real.fps) if sound else None
         return ClipFrames(
             real.frames_THWC[0], real.frames_THWC, made.frames_THWC, None, real.fps, sound_N=sound_N
         )
@@ -198,6 +203,14 @@ def _videos(folder: str | Path, option: str) -> dict[str, Path]:
     if not paths:
         raise ValueError(f"{option}={folder}: expected videos ({', '.join(VIDEO_SUFFIXES)}), got none")
     return {path.name: path for path in paths}
+
+
+def _read_sound(path: Path, seconds: float) -> np.ndarray | None:
+    try:
+        return read_soundtrack(path, seconds=seconds)
+    except MediaError as error:
+        log.warning("%s; the video is measured without its sound", error)
+        return None
 
 
 def _described(shape: tuple[int, ...]) -> str:

@@ -79,7 +79,7 @@ class PreparedClips:
     def read_sound(self, name: str, seconds: float) -> np.ndarray | None:
         """The driving clip's sound from its start on, mono at 16 kHz, where it has any."""
         row = self.jobs[name].driving
-        return read_soundtrack(self.folder / row.path, seconds=seconds) if row.audio_path else None
+        return read_soundtrack(self.folder / row.audio_path, seconds=seconds) if row.audio_path else None
 
     def _chosen(
         self, protocol: Protocol, rows: dict[str, ManifestRow], kept: list[ManifestRow]

@@ -49,9 +49,10 @@ def poses_from_speech(
 ) -> PoseSequence:
     """The person of a reference picture of width x height, whose face has these (68, 2) points, saying what is heard.
 
-    round(duration * fps) frames, the first at the sound's first sample. Lips, jaw and brows are the model's; the head
-    moves, and the eyes blink, as in `head`, a template or a video's poses, which is gone through there and back as
-    often as it takes; without one, as the model has learnt it or, if it has not, by themselves, drawn from `seed`.
+    round(duration * fps) frames, the first where the sound's clock begins (see ``sound_pieces``). Lips, jaw and brows
+    are the model's; the head moves, and the eyes blink, as in `head`, a template or a video's poses, which is gone
+    through there and back as often as it takes; without one, as the model has learnt it or, if it has not, by
+    themselves, drawn from `seed`.
     """
     motion = motion_from_speech(path, model, fps, seed, max_seconds)
     return show_speech(path, motion, reference_points, width, height, head)

@@ -17,7 +17,8 @@ _MIN_SHARE_INSIDE = 0.98  # of the landmarks: a chin may reach over the border i
 
 @dataclass(frozen=True)
 class Part:
-    """What becomes one clip, or would without its reasons. crop: None where there is no face to crop by."""
+    """What becomes one clip, or would without its reasons. crop: None where there is no face to crop by. audio_fault:
+    why the source's sound cannot be read."""
 
     clip_id: str
     split: str
@@ -25,6 +26,7 @@ class Part:
     crop: Crop | None = None
     scores: Scores = field(default_factory=Scores)
     reasons: tuple[str, ...] = ()
+    audio_fault: str = ""
 
 
 def judge(clip: SourceClip, watched: Watched, options: PrepareOptions) -> list[Part]:

@@ -56,6 +56,12 @@ def write_report(
     parts += [
         _table(("split", "clips", "people or videos", "frames", "minutes", "with sound"), _splits(kept))
     ]
+    faulty = [row for row in kept if row.audio_fault]
+    if faulty:
+        example = f"{faulty[0].clip_id}: {faulty[0].audio_fault}"
+        parts += [
+            f"<p>Kept without their sound, which cannot be read: {len(faulty)}; {html.escape(example)}</p>"
+        ]
     if dropped:
         parts += [
             "<h2>Why clips were dropped</h2>",

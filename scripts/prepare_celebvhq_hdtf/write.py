@@ -15,7 +15,7 @@ from scripts.prepare_celebvhq_hdtf.judge import Part
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
 from scripts.prepare_celebvhq_hdtf.records import file_hash
 from scripts.prepare_celebvhq_hdtf.sources import SourceClip
-from scripts.prepare_celebvhq_hdtf.watch import Unreadable, Watched, source_frames
+from scripts.prepare_celebvhq_hdtf.watch import Watched, source_frames
 
 AUDIO_RATE = 16_000
 GOP = 12  # the fastest for random windows of 24 frames, at little more space than longer ones
@@ -54,14 +54,15 @@ def write_clips(clip: SourceClip, parts: list[Part], watched: Watched, options: 
 
 
 def write_sound(clip: SourceClip, part: Part, watched: Watched, options: PrepareOptions) -> Part:
-    """Save the sound of a kept part, if the source has any; the part with its scores completed."""
+    """Save the sound of a kept part, if the source has any; the part with its scores completed, or with what is wrong
+    with the sound, which never costs the clip."""
     subject = part.subject
     start = clip.start + subject.start / watched.fps
     seconds = (subject.stop - subject.start) / watched.fps
     try:
         samples_N = read_soundtrack(clip.path, AUDIO_RATE, start, seconds)
     except MediaError as error:
-        raise Unreadable(str(error).replace(str(clip.path), clip.shown)) from error
+        return replace(part, audio_fault=str(error).replace(str(clip.path), clip.shown))
     if samples_N is None:
         return part
     write_wav(options.output_folder / audio_path(part), samples_N, AUDIO_RATE)
@@ -80,7 +81,8 @@ def row_of(clip: SourceClip, part: Part, options: PrepareOptions, watched: Watch
         split=part.split,
         path=clip_path(part) if keep else "",
         landmarks_path=landmarks_path(part) if keep else "",
-        audio_path=audio_path(part) if keep and sound.is_file() else "",
+        audio_path=audio_path(part) if keep and not part.audio_fault and sound.is_file() else "",
+        audio_fault=part.audio_fault,
         n_frames=subject.stop - subject.start if subject else len(watched) if watched else 0,
         fps=fps,
         width=options.size if keep else 0,

@@ -16,8 +16,12 @@ from faceanim.app.reading import Reader, Told
 from faceanim.app.settings import AppSettings, Limits
 from faceanim.app.visitors import Files
 from faceanim.cli import CONF_FOLDER
+from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.image import read_image, write_image
 from faceanim.media.speech import read_speech
+from faceanim.media.video import read_video
+from tests.media.sounds import tone, with_damaged_packets, write_video_with_tracks
+from tests.media.test_audio import onsets, write_with_sound
 
 
 def limits(**changes) -> Limits:
@@ -70,6 +74,22 @@ def test_of_two_faces_the_larger_is_taken_until_the_other_is_chosen(looking, upl
     assert files.owned(second.face_file, "ann") and second.face_file.name == "two_face_2.png"
     assert read_image(second.face_file).shape[1] < small.shape[1]
     assert np.abs(first.image.astype(int) - second.image).mean() > 10
+
+
+def test_sound_that_cannot_be_read_costs_a_video_its_sound_alone(looking, tmp_path):
+    frames = read_video(demo_clip_path()).frames_THWC[60:75, :, :192]
+    path = write_video_with_tracks(tmp_path / "v.mkv", [tone(0.6, 48_000)], "ac3", frames_THWC=frames)
+    with_damaged_packets(path)
+    look, _ = looking(lambda reader, place: reader.motion("ann", "video", place), path)
+    assert len(look.poses) >= 14 and look.sound is None
+    assert look.warnings == ("The sound of this video cannot be read, so that the result will be silent.",)
+
+
+def test_lips_and_sound_of_a_video_as_speech_have_one_origin(looking, tmp_path):
+    write_with_sound(tmp_path / "v.mkv", [1.0, 2.5], video_start=0.5, sound_start=0.2)
+    look, _ = looking(lambda reader, place: reader.motion("ann", "speech", place), tmp_path / "v.mkv")
+    for path in (look.speech, look.sound.path):
+        np.testing.assert_allclose(onsets(read_speech(path)), [1.0, 2.5], atol=0.002)
 
 
 @pytest.mark.parametrize(

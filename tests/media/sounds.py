@@ -12,6 +12,8 @@ import numpy as np
 from faceanim.media import sound
 from faceanim.media.sound import Soundtrack
 
+GREY = np.full((75, 32, 32, 3), 127, np.uint8)
+
 Segment = tuple[np.ndarray, float]  # samples (C, N) and the second at which they begin
 
 
@@ -49,17 +51,21 @@ def write_sound(
 
 
 def write_video_with_tracks(
-    path: Path, tracks: list[np.ndarray], codec: str = "aac", seconds: float = 3.0, rate: int = 48_000
+    path: Path,
+    tracks: list[np.ndarray],
+    codec: str = "aac",
+    rate: int = 48_000,
+    frames_THWC: np.ndarray = GREY,
 ) -> Path:
-    """A grey video of 25 frames/s with tracks, each (C, N)."""
+    """A video of 25 frames/s with sound tracks, each (C, N)."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=25)
-        video.width, video.height, video.pix_fmt = 32, 32, "yuv420p"
+        (video.height, video.width), video.pix_fmt = frames_THWC.shape[1:3], "yuv420p"
         layouts = {1: "mono", 2: "stereo"}
         streams = [container.add_stream(codec, rate=rate, layout=layouts[len(track)]) for track in tracks]
         sources = [_frames(stream, [(track, 0.0)]) for stream, track in zip(streams, tracks, strict=True)]
-        for k in range(round(25 * seconds)):
-            frame = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 127, np.uint8), format="rgb24")
+        for k, image_HWC in enumerate(frames_THWC):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image_HWC), format="rgb24")
             frame.pts, frame.time_base = k, Fraction(1, 25)
             container.mux(video.encode(frame))
             for stream, source in zip(streams, sources, strict=True):

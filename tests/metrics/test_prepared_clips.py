@@ -4,9 +4,12 @@ import dataclasses
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from faceanim.data.manifest import ManifestRow, write_manifest
+from faceanim.media.audio import write_wav
+from faceanim.media.video import write_video
 from faceanim.metrics.prepared_clips import PreparedClips, paired
 from faceanim.metrics.protocol import Protocol
 from scripts.prepare_celebvhq_hdtf.hdtf import SUBSETS, _identities, _read_subset
@@ -19,7 +22,9 @@ FROZEN = Protocol("frozen", 1, clips=["b", "v1", "c", "gone"])
 
 def row(clip_id: str, person: str, split: str = "test", drop_reasons: str = "", **changes) -> ManifestRow:
     values = {field.name: 0 for field in dataclasses.fields(ManifestRow)}
-    text = dict.fromkeys(("source", "source_path", "tool_version", "content_hash", "audio_path"), "")
+    text = dict.fromkeys(
+        ("source", "source_path", "tool_version", "content_hash", "audio_path", "audio_fault"), ""
+    )
     files = {"path": f"{clip_id}.mp4", "landmarks_path": f"{clip_id}.npz"}
     values |= text | files | {"fps": 24.0, "width": 64, "height": 64, "face_found_rate": 1.0}
     values |= {"clip_id": clip_id, "identity": person, "source_id": "", "split": split}
@@ -104,3 +109,15 @@ def test_the_frozen_lists_follow_from_the_releases_as_their_files_say():
     order = sorted(videos, key=lambda name: hashlib.sha256(f"0:{name}".encode()).hexdigest())
     expected = sorted([name for name in order if split_of(name, 0.1, 0.05) == "test"][:100])
     assert named("celebvhq_self").clips == expected == sorted(a for a, _ in named("celebvhq_cross").pairs)
+
+
+def test_the_sound_of_a_prepared_clip_is_that_of_its_audio_file(tmp_path):
+    clips = [row("a", "p1", audio_path="a.wav"), row("b", "p2")]
+    write_wav(tmp_path / "a.wav", np.full(16_000, 0.5, np.float32))
+    for one in clips:
+        write_video(tmp_path / one.path, np.zeros((12, 16, 16, 3), np.uint8), 24)
+        (tmp_path / one.landmarks_path).write_bytes(b"")
+    write_manifest(tmp_path / "index.parquet", clips)
+    prepared = PreparedClips(tmp_path, dataclasses.replace(FROZEN, clips=["a", "b"]))
+    np.testing.assert_allclose(prepared.read_sound("a", 0.5), np.full(8000, 0.5), atol=1e-3)
+    assert prepared.read_sound("b", 0.5) is None

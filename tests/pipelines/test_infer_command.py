@@ -18,6 +18,7 @@ from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.audio import write_wav
 from faceanim.media.image import read_image, write_image
 from faceanim.media.sound import Soundtrack, has_sound
+from faceanim.media.speech import read_speech
 from faceanim.media.video import read_video
 from faceanim.media.video_writer import VideoWriter, write_video
 from faceanim.models.audio_to_pose import AudioToPose
@@ -26,6 +27,8 @@ from faceanim.pipelines.driving import motion_from_poses, motion_from_video
 from faceanim.pipelines.options import InferenceOptions
 from faceanim.pose.landmarks import landmarker
 from faceanim.pose.sequence import PoseSequence
+from tests.media.sounds import GREY, tone, with_cover, with_damaged_packets, write_video_with_tracks
+from tests.media.test_audio import onsets, write_with_sound
 
 
 @pytest.fixture(scope="session")
@@ -193,6 +196,7 @@ def test_a_wrong_input_is_one_line_and_leaves_no_file(infer, driving, tmp_path):
         "poses=x.npz": "expected exactly one of driving, poses, template and audio, got driving and poses",
         "colour=red": "colour",
         "steps=many": "steps",
+        "label='\U0010fffd'": "label: no font here has U+10FFFD",
         "pipeline=nowhere": "nowhere",
         f"reference={tmp_path / 'grey.png'}": "no face found in the reference image",
     }
@@ -222,6 +226,23 @@ def test_a_whole_photograph_with_sound_and_label(infer, photograph, demo_frames,
     np.testing.assert_allclose(loud[np.diff(loud, prepend=-9999) > 999] / 48_000, [0, 0.25], atol=3e-3)
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert "AI-generated" in container.metadata["comment"]
+
+
+def test_a_driving_videos_sound_that_cannot_be_read_costs_the_sound_alone(infer, demo_frames, tmp_path):
+    path = tmp_path / "d.mkv"
+    write_video_with_tracks(path, [tone(0.5, 48_000)], "ac3", frames_THWC=demo_frames[:12])
+    with_damaged_packets(path)
+    code, out, err = infer(f"driving={path}", "max_frames=3")
+    assert code == 0 and "3 frames of 64x64" in out
+    assert f"cannot read sound {path}: corrupt, nothing of it can be decoded" in err + out
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert not container.streams.audio
+
+
+def test_a_cover_drives_nothing(infer, tmp_path):
+    code, _, err = infer(f"driving={with_cover(tmp_path / 'a.m4a', 'aac')}")
+    assert code == 2 and len(err.strip().splitlines()) == 1
+    assert "a.m4a: it has no video stream, only a cover picture" in err
 
 
 def test_marks_and_sound_can_be_left_out_and_frames_written_as_files(infer, driving, tmp_path):
@@ -288,3 +309,12 @@ def test_speech_drives_and_is_heard(infer, tmp_path):
     code, out, err = infer(*options, "fps=10")
     assert code == 0 and "5 frames of 64x64 at 10 fps" in out, err
     assert has_sound(tmp_path / "out.mp4")
+
+
+def test_the_sound_of_a_video_as_speech_is_written_where_its_lips_hear_it(infer, tmp_path):
+    write_with_sound(tmp_path / "v.mkv", [0.6, 1.4], video_start=0.5, sound_start=0.8, frames_THWC=GREY[:50])
+    AudioToPose(width=8).save_pretrained(tmp_path / "speech")
+    options = (f"audio={tmp_path / 'v.mkv'}", f"speech={tmp_path / 'speech'}", "fps=10")
+    code, out, err = infer(*options)
+    assert code == 0 and "20 frames of 64x64 at 10 fps" in out, err  # the pictures' two seconds
+    np.testing.assert_allclose(onsets(read_speech(tmp_path / "out.mp4")), [0.6, 1.4], atol=0.003)

@@ -27,6 +27,7 @@ from scripts.prepare_celebvhq_hdtf import one_clip
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
 from scripts.prepare_celebvhq_hdtf.run import prepare
 from scripts.prepare_celebvhq_hdtf.sources import read_folder, split_of
+from tests.media.sounds import tone, with_damaged_packets, write_video_with_tracks
 from tests.media.test_audio import write_with_sound
 
 OPTIONS = PrepareOptions(
@@ -227,6 +228,19 @@ def test_sound_is_cut_with_the_picture(tmp_path: Path) -> None:
             samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
         assert np.argmax(np.abs(samples.astype(int)) > 5000) / 16_000 == pytest.approx(click, abs=0.01)
         assert -60 < row.loudness < 0
+
+
+def test_sound_that_cannot_be_read_costs_the_audio_and_not_the_clip(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    write_video_with_tracks(
+        tmp_path / "raw" / "v.mkv", [tone(0.8, 48_000)], "ac3", frames_THWC=demo_frames()[:20]
+    )
+    with_damaged_packets(tmp_path / "raw" / "v.mkv")
+    prepare(replace(OPTIONS, raw=str(tmp_path / "raw"), output=str(tmp_path / "out")))
+    (row,) = read_manifest(tmp_path / "out", verify=True)
+    assert row.keep and row.audio_path == "" and row.drop_reasons == ""
+    assert row.audio_fault == "cannot read sound v.mkv: corrupt, nothing of it can be decoded"
+    assert row.audio_fault in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
 def test_splitting_by_time_holds_out_the_last_block_with_the_training_blocks_crop(tmp_path: Path) -> None:
