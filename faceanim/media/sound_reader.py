@@ -51,10 +51,10 @@ def sound_pieces(path: str | Path, rate: int, layout: Layout, start: float = 0.0
 
     Raises NoStreamError where there is no sound, MediaError where none of it can be decoded.
     """
-    origin, index = first_picture(path), _track(path)
+    origin, track = first_picture(path), _track(path)
     # Opened anew: after a seek to the beginning, AAC's first samples would be lost.
     with opened(path, "sound") as (container, _):
-        stream = container.streams[index]
+        stream = container.streams.audio[track]
         seek = origin is not None and start > _SEEK_SECONDS
         if seek:
             container.seek(int((origin + start - _PREROLL_SECONDS) * av.time_base))
@@ -193,15 +193,17 @@ class _Clock:
 
 
 def _track(path: str | Path) -> int:
-    """The stream number of the first track that is not silent in its first minute; of the first that can be decoded
-    where all are silent."""
+    """The place among the audio streams of the first that is not silent in its first minute; of the first that can be
+    decoded where all are silent."""
     with opened(path, "sound") as (container, _):
-        tracks = [stream.index for stream in container.streams.audio if stream.codec_context is not None]
+        streams = {s.index: s for s in container.streams.audio if s.codec_context is not None}
+        places = {s.index: place for place, s in enumerate(container.streams.audio)}
+        tracks = list(streams)
         if len(tracks) == 1:
-            return tracks[0]
+            return places[tracks[0]]
         peaks: dict[int, float] = {}
         seconds = dict.fromkeys(tracks, 0.0)  # decoded of each
-        for stream, frame in _decoded(container, *(container.streams[index] for index in tracks)):
+        for stream, frame in _decoded(container, *streams.values()):
             if frame is None or not _is_whole(frame):
                 continue
             peaks[stream.index] = max(_peak(frame), peaks.get(stream.index, 0.0))
@@ -214,8 +216,8 @@ def _track(path: str | Path) -> int:
         if peaks.get(index, 0.0) > _SILENT:
             if number > 1:
                 _warn(f"sound {path}: its first track is silent, number {number} of {len(tracks)} is taken")
-            return index
-    return next(iter(sorted(peaks)), tracks[0])
+            return places[index]
+    return places[min(peaks, default=tracks[0])]
 
 
 def _decoded(
@@ -234,7 +236,10 @@ def _decoded(
                 for frame in frames or [None] * (packet.size > 0):  # not every decoder says that it could not
                     yield packet.stream, frame
             return
-        except av.FFmpegError:
+        except (
+            av.FFmpegError,
+            IndexError,
+        ):  # IndexError: PyAV's, where the file's list of streams is damaged
             errors += 1
             yield streams[0], None
 
