@@ -11,6 +11,7 @@ from faceanim.app import asks, pictures
 from faceanim.app.door import VISITOR
 from faceanim.app.reading import NO_SPEECH, Told
 from faceanim.app.studio import Made, Studio
+from faceanim.pose.draw import Drawing
 from faceanim.pose.templates import template_names
 
 TEMPLATES = template_names()
@@ -18,10 +19,10 @@ _SHORTEST = 0.2  # seconds that the page's slider ends at, at least
 
 
 class Answers:
-    """mask: options of ``face_mask`` that the pipeline was trained with."""
+    """mask, drawing: options of ``face_mask`` and ``draw_pose`` that the pipeline was trained with."""
 
-    def __init__(self, studio: Studio, mask: dict) -> None:
-        self.studio, self.mask = studio, mask
+    def __init__(self, studio: Studio, mask: dict, drawing: Drawing) -> None:
+        self.studio, self.mask, self.drawing = studio, mask, drawing
 
     async def show_state(self) -> tuple[Any, Any]:
         words = {
@@ -74,7 +75,7 @@ class Answers:
                     warnings = self.studio.suits(seen, look)
                     poses = await self.studio.fitted(seen, look, seed=0)
             most = max(_SHORTEST, round(min(look.seconds, self.studio.settings.limits.result_seconds), 1))
-            view = await asyncio.to_thread(pictures.motion_view, look, poses, warnings)
+            view = await asyncio.to_thread(pictures.motion_view, look, poses, self.drawing, warnings)
             return view, gr.Slider(maximum=most, value=most)
 
         return look_at_motion

@@ -135,7 +135,8 @@ def animate(pipe: WatchedPipeline, job: Job) -> None:
     ):
         for piece_THWC in pieces:
             job.check()
-            drawn_THWC = job.poses[job.frames_done : job.frames_done + len(piece_THWC)].draw(height, width)
+            poses = job.poses[job.frames_done : job.frames_done + len(piece_THWC)]
+            drawn_THWC = poses.draw(height, width, drawing=pipe.config["drawing"])
             for pose_HWC, frame_HWC in zip(drawn_THWC, piece_THWC, strict=True):
                 frame_HWC = label.over(frame_HWC) if label else frame_HWC
                 video.write(frame_HWC)

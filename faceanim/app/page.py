@@ -9,6 +9,7 @@ from faceanim.app import pictures
 from faceanim.app.answers import TEMPLATES, Answers
 from faceanim.app.reading import NO_SPEECH
 from faceanim.app.studio import Studio
+from faceanim.pose.draw import Drawing
 
 TITLE = "Animate a face"
 _CSS = Path(__file__).with_name("page.css")
@@ -35,10 +36,10 @@ def css() -> str:
     return _CSS.read_text(encoding="utf-8")
 
 
-def build(studio: Studio, mask: dict) -> gr.Blocks:
-    """mask: options of ``face_mask`` that the pipeline was trained with."""
+def build(studio: Studio, mask: dict, drawing: Drawing) -> gr.Blocks:
+    """mask, drawing: options of ``face_mask`` and ``draw_pose`` that the pipeline was trained with."""
     limits, presets = studio.settings.limits, list(studio.presets)
-    answers = Answers(studio, mask)
+    answers = Answers(studio, mask, drawing)
 
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         gr.HTML(f'<div class="fa-head"><h1>{TITLE}</h1><p>One photo and a motion in, a video out.</p></div>')

@@ -15,6 +15,7 @@ from faceanim.app.advice import clock
 from faceanim.app.jobs import Job
 from faceanim.app.looks import MotionLook, PhotoLook
 from faceanim.app.studio import Made
+from faceanim.pose.draw import Drawing
 from faceanim.pose.face_mask import face_mask
 from faceanim.pose.preview import write_preview
 from faceanim.pose.sequence import PoseSequence
@@ -47,21 +48,24 @@ def photo_view(look: PhotoLook, mask: dict) -> str:
     return f'<div class="fa-row">{row}</div>{notes(look.warnings)}'
 
 
-def motion_view(look: MotionLook, poses: PoseSequence | None, warnings: Sequence[str] = ()) -> str:
-    """The poses as a small video; of speech without a photograph, which has none yet, only how long it is."""
+def motion_view(
+    look: MotionLook, poses: PoseSequence | None, drawing: Drawing, warnings: Sequence[str] = ()
+) -> str:
+    """The poses as a small video, drawn as the pipeline was trained on them; of speech without a photograph, which has
+    none yet, only how long it is."""
     name = look.name.replace("_", " ").capitalize() if look.source == "template" else look.name
     words = f"{escape(name)}: {look.seconds:.1f} seconds"
     if look.sound is not None:
         words += ", with sound"
-    film = pose_video(poses) if poses is not None else ""
+    film = pose_video(poses, drawing) if poses is not None else ""
     caption = f"<figcaption>{words}</figcaption>"
     return f'<figure class="fa-poses">{film}{caption}</figure>{notes([*look.warnings, *warnings])}'
 
 
-def pose_video(poses: PoseSequence) -> str:
+def pose_video(poses: PoseSequence, drawing: Drawing) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "poses.mp4"
-        write_preview(path, poses, _PREVIEW)
+        write_preview(path, poses, _PREVIEW, drawing)
         data = base64.b64encode(path.read_bytes()).decode()
     return (
         '<video controls loop muted playsinline autoplay aria-label="The motion, drawn as lines" '

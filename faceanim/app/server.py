@@ -95,8 +95,8 @@ def application(
         }
         return JSONResponse(content, status_code=200 if state == "ready" else 503)
 
-    mask = read_json(Path(settings.pipeline) / INDEX).get("mask") or {}
-    blocks = page.build(studio, mask)
+    trained = read_json(Path(settings.pipeline) / INDEX)
+    blocks = page.build(studio, trained.get("mask") or {}, trained.get("drawing", "full"))
     blocks.queue(default_concurrency_limit=None, api_open=False)
     gr.mount_gradio_app(
         app,

@@ -2,13 +2,15 @@
 
 import dataclasses
 import time
+from typing import get_args
 
 import numpy as np
 import pytest
 
-from faceanim.app.devices import Devices
+from faceanim.app.devices import Devices, WatchedPipeline, animate
 from faceanim.app.jobs import Job, Line
 from faceanim.media.video import read_video
+from faceanim.pose.draw import Drawing
 from faceanim.pose.drive import template_poses
 from tests.app.test_server import settings_of
 from tests.pipelines.conftest import pipeline_folder  # noqa: F401
@@ -62,6 +64,19 @@ def test_two_devices_make_two_videos_at_once_and_a_stopped_one_leaves_nothing(op
     )
     assert sorted(path.stem for path in tmp_path.iterdir()) == ["ben", "ben_columns", "cem", "cem_columns"]
     devices.close()
+
+
+@pytest.mark.parametrize("drawing", ["full", "points", "no_face_contour"])
+def test_the_middle_column_shows_the_poses_as_the_model_saw_them(pipeline_folder, job, drawing):  # noqa: F811
+    pipe, one = WatchedPipeline.from_pretrained(pipeline_folder), job("ann", 3, steps=1)
+    pipe.register_to_config(drawing=drawing)
+    animate(pipe, one)
+    shown = read_video(one.columns).frames_THWC[:, :, 64:128]
+    errors = {
+        name: np.abs(shown.astype(float) - one.poses.draw(64, 64, drawing=name)).mean()
+        for name in get_args(Drawing)
+    }
+    assert min(errors, key=errors.get) == drawing, errors  # H.264 blurs it a little
 
 
 def test_a_pipeline_that_does_not_load_is_a_state_not_a_crash(options, tmp_path):
