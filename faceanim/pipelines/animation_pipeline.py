@@ -229,11 +229,14 @@ class AnimationPipeline(DiffusionPipeline):
     ) -> Iterator[Tensor]:
         """A segment's latents (t, C, h, w), block after block where its windows come in order."""
         frames, windows = segment.frames, segment.windows
+
+        def generators(frames: range) -> list[torch.Generator]:
+            return [generator_of(seed, frame, "sampler") for frame in frames]
+
         if len(windows) == 1 or windows[-1][-1] < windows[-1][0]:  # one window, or a closed loop
             sampler = build_sampler(name, self.scheduler)
             start = noise(frames).to(self.where)
-            generator = generator_of(seed, frames.start, "sampler")
-            for latents in sample(predict, sampler, start, steps, windows, generator):  # noqa: B007
+            for latents in sample(predict, sampler, start, steps, windows, generators(frames)):  # noqa: B007
                 pass
             yield latents[0]
             return
@@ -243,8 +246,7 @@ class AnimationPipeline(DiffusionPipeline):
                 sampler = build_sampler(name, self.scheduler)
                 sampler.set_timesteps(steps, device=self.where)
                 there = range(frames.start + inside.start, frames.start + inside.stop)
-                generator = generator_of(seed, there.start, "sampler")
-                yield Block(inside, noise(there).to(self.where), sampler, generator)
+                yield Block(inside, noise(there).to(self.where), sampler, generators(there))
 
         for block in sample_in_blocks(predict, blocks(), steps, windows):
             yield block.latents_BtChw[0]

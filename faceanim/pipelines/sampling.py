@@ -22,13 +22,14 @@ def sample(
     noise_BTChw: Tensor,
     steps: int,
     windows: Sequence[Sequence[int]] | None = None,
-    generator: torch.Generator | None = None,
+    generators: list[torch.Generator] | None = None,
 ) -> Iterator[Tensor]:
     """Yields the latents (B, T, C, h, w) after each of the scheduler's steps.
 
     predict: (latents of a window (B, t, C, h, w), timestep (1,), frame numbers) -> prediction of the same shape.
     windows: frame numbers of each; where they overlap the predictions are averaged (MultiDiffusion, Bar-Tal et al.,
-    2023, arXiv:2302.08113). None: one window over all frames. generator: for samplers that add noise.
+    2023, arXiv:2302.08113). None: one window over all frames. generators: one a frame, for samplers that add noise at
+    every step; then B is 1.
     Raises ValueError for a frame in no window.
     """
     T = noise_BTChw.shape[1]
@@ -46,7 +47,7 @@ def sample(
         total = torch.zeros_like(latents)
         for window in windows:
             total[:, window] += predict(latents[:, window], t[None], window)
-        latents = _step(scheduler, total / count[:, None, None, None], t, latents, generator)
+        latents = _step(scheduler, total / count[:, None, None, None], t, latents, generators)
         yield latents
 
 
@@ -55,13 +56,14 @@ class Block:
     """Neighbouring frames that lie in the same windows: they take every step together.
 
     frames: their numbers. latents_BtChw: where they stand. scheduler: their own, for some samplers remember the step
-    before. total_BtChw, count: sum and number of the predictions at the step that is being taken.
+    before. generators: see ``sample``. total_BtChw, count: sum and number of the predictions at the step that is being
+    taken.
     """
 
     frames: range
     latents_BtChw: Tensor
     scheduler: SchedulerMixin
-    generator: torch.Generator | None = None
+    generators: list[torch.Generator] | None = None
     total_BtChw: Tensor | None = None
     count: int = 0
 
@@ -109,7 +111,7 @@ def _one_step(
         while held and held[0].frames.stop <= next_start:
             block = held.pop(0)
             mean = block.total_BtChw / block.count
-            block.latents_BtChw = _step(block.scheduler, mean, t, block.latents_BtChw, block.generator)
+            block.latents_BtChw = _step(block.scheduler, mean, t, block.latents_BtChw, block.generators)
             yield block
 
 
@@ -118,7 +120,9 @@ def _step(
     prediction: Tensor,
     t: Tensor,
     latents: Tensor,
-    generator: torch.Generator | None,
+    generators: list[torch.Generator] | None,
 ) -> Tensor:
-    noise = {"generator": generator} if "generator" in inspect.signature(scheduler.step).parameters else {}
-    return scheduler.step(prediction, t, latents, **noise).prev_sample
+    if generators is None or "generator" not in inspect.signature(scheduler.step).parameters:
+        return scheduler.step(prediction, t, latents).prev_sample
+    # frames in the batch's place: diffusers draws noise with a generator for each of it
+    return scheduler.step(prediction[0], t, latents[0], generator=generators).prev_sample[None]

@@ -94,6 +94,19 @@ def test_streamed_and_denoised_ahead_the_video_is_the_same(strategy, scheduler):
     assert not np.array_equal(animate(pipe, seed=1, **options), whole)
 
 
+@pytest.mark.parametrize("scheduler", ["ddim", "dpm++", "unipc", "lcm"])
+def test_frames_that_do_not_see_one_another_are_the_same_however_the_video_is_cut(scheduler):
+    """All noise, lcm's of every step too, is the frame's own."""
+    pipe = pipeline(motion_frames=0, motion=False)
+    plans = [LongVideo("context_window", window=n, overlap=k) for n, k in ((8, 0), (3, 0), (5, 0), (4, 2))]
+    first, *others = (
+        animate(pipe, scheduler=scheduler, steps=4, long_video=plan).astype(int) for plan in plans
+    )
+    for other in others:
+        assert np.abs(other - first).max() <= 1
+    assert np.abs(first[0] - first[1]).max() > 50  # and no two frames share it
+
+
 def test_decoding_more_frames_at_once_changes_rounding_alone():
     pipe = pipeline(codec=VAECodec((8, 8, 8), 8, 1, 4))
     one, three, all_ = (animate(pipe, decode_batch=n).astype(int) for n in (1, 3, 100))

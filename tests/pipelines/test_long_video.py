@@ -9,6 +9,7 @@ import torch
 
 from faceanim.pipelines.drift import Drift, match_statistics
 from faceanim.pipelines.long_video import LongVideo, balanced, context_windows
+from faceanim.pipelines.noise import generator_of
 from faceanim.pipelines.sampling import Block, block_frames, sample, sample_in_blocks
 from faceanim.pipelines.schedulers import build_sampler
 from tests.conftest import tiny_scheduler
@@ -48,20 +49,27 @@ def predict(latents, t, frames):
     return 0.5 * latents.roll(1, dims=1) + 0.1 * torch.tensor(frames)[:, None, None, None] + 1e-3 * t
 
 
-@pytest.mark.parametrize("name", ["ddim", "dpm++", "unipc"])
+def generators(frames: range) -> list[torch.Generator]:
+    """Each frame's own."""
+    return [generator_of(0, frame, "sampler") for frame in frames]
+
+
+@pytest.mark.parametrize("name", ["ddim", "dpm++", "unipc", "lcm"])
 @pytest.mark.parametrize(
     ("T", "window", "overlap"), [(23, 6, 2), (24, 6, 4), (9, 8, 1), (8, 8, 4), (11, 4, 0)]
 )
 def test_windows_that_stream_give_the_whole_loops_latents_bit_for_bit(name, T, window, overlap):
     noise = torch.randn((1, T, 2, 3, 3), generator=torch.Generator().manual_seed(0))
     windows = context_windows(T, window, overlap)
-    *_, whole = sample(predict, build_sampler(name, tiny_scheduler()), noise, 5, windows)
+    *_, whole = sample(
+        predict, build_sampler(name, tiny_scheduler()), noise, 5, windows, generators(range(T))
+    )
 
     def blocks():
         for frames in block_frames(windows):
             scheduler = build_sampler(name, tiny_scheduler())
             scheduler.set_timesteps(5)
-            yield Block(frames, noise[:, frames.start : frames.stop], scheduler)
+            yield Block(frames, noise[:, frames.start : frames.stop], scheduler, generators(frames))
 
     finished = list(sample_in_blocks(predict, blocks(), 5, windows))
     assert [k for block in finished for k in block.frames] == list(range(T))

@@ -25,7 +25,8 @@ def solved(name: str, steps: int, prediction_type: str) -> torch.Tensor:
         return x0 if prediction_type == "sample" else a.sqrt() * noise - (1 - a).sqrt() * x0
 
     start = torch.randn((1, 6, 1, 8, 8), generator=torch.Generator().manual_seed(0)).double()
-    *_, latents = sample(predict, build_sampler(name, trained), start, steps, generator=torch.Generator())
+    generators = [torch.Generator() for _ in range(6)]
+    *_, latents = sample(predict, build_sampler(name, trained), start, steps, generators=generators)
     return latents
 
 
