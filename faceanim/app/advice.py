@@ -5,6 +5,7 @@ import re
 import numpy as np
 
 from faceanim.app.settings import Limits
+from faceanim.pipelines.step_counts import UnevenSteps
 from faceanim.pose.head_pose import head_angles
 
 _TURNED = (30.0, 25.0, 25.0)  # degrees of yaw, pitch and roll from which on a photo is warned of
@@ -111,6 +112,14 @@ def of_notes(notes: list[str]) -> list[str]:
         elif "first track is silent" in note:
             words.append("This file has several sound tracks; the first that is not silent is used.")
     return list(dict.fromkeys(words))
+
+
+def of_steps(uneven: UnevenSteps) -> str:
+    """A number of steps that the sampler takes unevenly."""
+    better = " or ".join(map(str, uneven.better))
+    return f"{uneven.steps} steps do not divide this model's schedule evenly, which costs quality" + (
+        f": {better} are better." if better else "."
+    )
 
 
 def _seconds(look: str, limits: Limits) -> float:

@@ -18,7 +18,9 @@ from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.image import write_image
 from faceanim.media.video import iter_video
 from faceanim.pipelines.driving import Motion, read_motion, retargeted
+from faceanim.pipelines.folder import read_scheduler
 from faceanim.pipelines.options import InferenceOptions
+from faceanim.pipelines.step_counts import UnevenSteps, uneven_steps
 from faceanim.pose.scaling import rescale_points
 from faceanim.pose.sequence import PoseSequence
 from faceanim.pose.suitability import suitability
@@ -67,11 +69,13 @@ class Made:
     fps: float
     seconds: float
     face_file: Path | None
+    uneven: UnevenSteps | None = None
 
     @property
     def words(self) -> str:
         length = self.n_frames / self.fps
-        return f"Done: {self.n_frames} frames, {length:.1f} s of video, made in {advice.clock(self.seconds)}."
+        done = f"Done: {self.n_frames} frames, {length:.1f} s of video, made in {advice.clock(self.seconds)}."
+        return f"{done} {advice.of_steps(self.uneven)}" if self.uneven else done
 
 
 class Studio:
@@ -174,6 +178,11 @@ class Studio:
             motion = await self.reader.motion(visitor, wish.source, wish.value, n_frames)
             poses = await self.fitted(photo, motion, wish.seed)
         options, changed = self._options(wish, n_frames if shortened else None)
+        try:
+            uneven = uneven_steps(options.scheduler, read_scheduler(options.pipeline), options.steps)
+        except ValueError as error:
+            event("bad_steps", visitor, why=str(error))
+            raise Told(f"This model cannot take {options.steps} steps. Choose another number.") from error
         job = Job(
             visitor,
             photo.image,
@@ -213,7 +222,7 @@ class Studio:
         results.insert(0, job.video)
         del results[_MOST_RESULTS:]
         command = self._command(photo, motion, changed)
-        yield Made(job.video, job.columns, command, n_frames, self.fps, job.seconds, photo.face_file)
+        yield Made(job.video, job.columns, command, n_frames, self.fps, job.seconds, photo.face_file, uneven)
 
     def stop(self, visitor: str) -> bool:
         """Stops this visitor's job; False where there is none."""

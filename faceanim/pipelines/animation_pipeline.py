@@ -38,6 +38,7 @@ from faceanim.pipelines.noise import generator_of, noise_of
 from faceanim.pipelines.residence import Residence
 from faceanim.pipelines.sampling import Block, Predict, block_frames, sample, sample_in_blocks
 from faceanim.pipelines.schedulers import build_sampler
+from faceanim.pipelines.step_counts import check_steps
 from faceanim.pose.draw import Drawing
 from faceanim.pose.sequence import PoseSequence
 
@@ -139,16 +140,16 @@ class AnimationPipeline(DiffusionPipeline):
         reference_image: uint8 (H, W, 3), cropped to the video's size. reference_points: its 68 landmarks, pixels.
         poses: any frame size of the video's shape, scaled to it; every frame needs a face (``faceanim.pose.gaps``).
         size: (height, width) of the video, multiples of the codec's downscale; None: the trained square.
+        steps, scheduler: ddim, dpm++, unipc or lcm, None: the one that the folder holds; see ``check_steps``.
         guidance_scale, pose_guidance_scale, sequential_guidance: see ``Guidance``; scales of 1 switch it off. seed: the
-        noise of frame k depends on it and k alone. scheduler: ddim, dpm++, unipc or lcm; None: the one that the folder
-        holds. long_video, drift:
-        see there. decode_batch: frames decoded at once; more is faster, takes more memory, and may round a few values
-        to the next of 256.
+        noise of frame k depends on it and k alone. long_video, drift: see there. decode_batch: frames decoded at once;
+        more is faster, takes more memory, and may round a few values to the next of 256.
         overlap_decoding: frames are denoised in a thread of their own while the caller decodes those before.
-        Raises ValueError on sizes that do not fit, before anything is computed.
+        Raises ValueError on sizes and steps that do not fit, before anything is computed.
         """
         height, width = size or (self.config["image_size"],) * 2
-        self._check(height, width, steps, decode_batch)
+        self._check(height, width, decode_batch)
+        check_steps(scheduler, self.scheduler, steps)
         check_inputs(reference_image, reference_points, poses, height, width)
         plan = self.plan(len(poses), long_video)
         guidance = Guidance(guidance_scale, pose_guidance_scale, sequential_guidance)
@@ -274,11 +275,9 @@ class AnimationPipeline(DiffusionPipeline):
         """(C, h, w) of a frame of this size."""
         return self.codec.latent_channels, height // self.codec.downscale, width // self.codec.downscale
 
-    def _check(self, height: int, width: int, steps: int, decode_batch: int) -> None:
+    def _check(self, height: int, width: int, decode_batch: int) -> None:
         multiple = self.codec.downscale
         if min(height, width) < multiple or height % multiple or width % multiple:
             raise ValueError(f"size: expected multiples of {multiple} pixels, got {width}x{height}")
-        if steps < 1:
-            raise ValueError(f"steps: expected 1 or more, got {steps}")
         if decode_batch < 1:
             raise ValueError(f"decode_batch: expected 1 frame or more, got {decode_batch}")

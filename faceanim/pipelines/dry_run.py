@@ -12,6 +12,7 @@ from faceanim.pipelines.driving import Motion, Reference
 from faceanim.pipelines.long_video import Segment
 from faceanim.pipelines.noise import noise_of
 from faceanim.pipelines.options import InferenceOptions
+from faceanim.pipelines.step_counts import check_steps
 
 
 def describe(
@@ -23,6 +24,7 @@ def describe(
 ) -> str:
     """The plan, for people. Nothing is written. Time and memory are measured on one window of this very video: its
     steps and a batch of decoding, each once to warm up."""
+    check_steps(options.scheduler, pipe.scheduler, options.steps)
     poses = motion.poses
     plan = pipe.plan(len(poses), options.sampling()["long_video"])
     windows = [window for segment in plan for window in segment.windows]

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TypeVar
 
-from diffusers import ModelMixin
+from diffusers import ModelMixin, SchedulerMixin
 
 from faceanim.models.animation_model import AnimationModel
 from faceanim.models.codec import CODECS
@@ -33,10 +33,15 @@ def read_pipeline(cls: type[P], folder: str | Path) -> P:
         kinds = {kind.__name__: kind for kind in AnimationModel.components[name]}
         networks[name] = read_network(_named(kinds, components[name][1], folder), folder / name)
     codec = read_network(_named(CODECS, components["codec"][1], folder), folder / "codec")
+    return cls(**networks, codec=codec, scheduler=read_scheduler(folder), **settings)
+
+
+def read_scheduler(folder: str | Path) -> SchedulerMixin:
+    """The scheduler that a pipeline folder was trained with."""
+    folder = Path(folder)
     schedulers = {kind.__name__: kind for kind in SAMPLERS.values()}
-    scheduler_class = _named(schedulers, components["scheduler"][1], folder)
-    scheduler = scheduler_class.from_config(read_json(folder / "scheduler" / "scheduler_config.json"))
-    return cls(**networks, codec=codec, scheduler=scheduler, **settings)
+    kind = _named(schedulers, read_json(folder / INDEX)["scheduler"][1], folder)
+    return kind.from_config(read_json(folder / "scheduler" / "scheduler_config.json"))
 
 
 def read_state(folder: str | Path) -> dict:

@@ -1,7 +1,6 @@
 """Samplers: how the denoising steps are taken. All of them on the one noise schedule that was trained with."""
 
 import inspect
-import logging
 
 from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, LCMScheduler, SchedulerMixin
 from diffusers import UniPCMultistepScheduler as UniPCScheduler
@@ -13,19 +12,15 @@ SAMPLERS: dict[str, type[SchedulerMixin]] = {
     "lcm": LCMScheduler,  # Luo et al., 2023, arXiv:2310.04378: for weights distilled for it
 }
 
-log = logging.getLogger(__name__)
-
 
 def build_sampler(name: str | None, trained: SchedulerMixin) -> SchedulerMixin:
     """A sampler of this name with the schedule of ``trained``; None: of its own class.
 
     Always a new object: a scheduler keeps the state of the video that it samples. Raises ValueError for an unknown
-    name. lcm asks for weights distilled for it, which nothing here can check: others give blurred frames.
+    name.
     """
     if name is not None and name not in SAMPLERS:
         raise ValueError(f"scheduler: expected one of {', '.join(SAMPLERS)}, got {name!r}")
     kind = type(trained) if name is None else SAMPLERS[name]
-    if kind is LCMScheduler and not isinstance(trained, LCMScheduler):
-        log.warning("scheduler=lcm needs weights distilled for it; with others the frames are blurred")
     known = inspect.signature(kind.__init__).parameters
     return kind(**{key: value for key, value in trained.config.items() if key in known})

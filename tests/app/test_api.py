@@ -73,6 +73,23 @@ def test_a_template_and_speech_give_videos_of_the_right_length_and_sound(client,
     assert len(read_video(video).frames_THWC) == 24 and has_sound(video)
 
 
+def test_steps_that_the_model_takes_unevenly_are_told_with_those_that_are_better(client, uploads):
+    asked = {
+        "photo": handle_file(uploads.photo),
+        "template": "nodding",
+        "seconds": 0.05,
+        "api_name": "/animate",
+    }
+    *_, words, _ = client().predict(**asked, steps=30)
+    assert words.startswith("Done: 1 frames") and words.endswith(
+        "30 steps do not divide this model's schedule evenly, which costs quality: 25 or 40 are better."
+    )
+    *_, words, _ = client().predict(**asked, steps=25)
+    assert words.startswith("Done: 1 frames") and "schedule" not in words
+    with pytest.raises(AppError, match=r"This model cannot take 61 steps\. Choose another number."):
+        client().predict(**asked, steps=61)
+
+
 def test_what_cannot_be_made_is_told_in_plain_words_and_the_server_goes_on(
     client, platform, uploads, tmp_path
 ):

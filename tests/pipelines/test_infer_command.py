@@ -25,8 +25,10 @@ from faceanim.models.audio_to_pose import AudioToPose
 from faceanim.models.codec import TinyCodec
 from faceanim.pipelines.driving import motion_from_poses, motion_from_video
 from faceanim.pipelines.options import InferenceOptions
+from faceanim.pipelines.step_counts import uneven_steps
 from faceanim.pose.landmarks import landmarker
 from faceanim.pose.sequence import PoseSequence
+from tests.conftest import tiny_scheduler
 from tests.media.sounds import GREY, tone, with_cover, with_damaged_packets, write_video_with_tracks
 from tests.media.test_audio import onsets, write_with_sound
 
@@ -186,7 +188,8 @@ def test_presets_choose_the_sampling_and_options_go_before_them(name):
     with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
         given = ["pipeline=p", "reference=r", "output=o.mp4", "driving=d", f"preset={name}"]
         preset, changed = compose("infer", given), compose("infer", [*given, "steps=7"])
-    assert preset.steps == {"quality": 30, "fast": 12, "preview": 6}[name] and changed.steps == 7
+    assert preset.steps == {"quality": 40, "fast": 12, "preview": 6}[name] and changed.steps == 7
+    assert uneven_steps(preset.scheduler, tiny_scheduler("v_prediction"), preset.steps) is None
     assert changed.guidance_scale == preset.guidance_scale == (1.0 if name == "preview" else 3.5)
 
 

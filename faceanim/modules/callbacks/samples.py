@@ -21,6 +21,7 @@ from faceanim.modules.callbacks.media_log import log_media
 from faceanim.modules.stage import Stage
 from faceanim.modules.strategies import shards_weights
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
+from faceanim.pipelines.step_counts import check_steps
 from faceanim.pose.gaps import fill_gaps
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ class ValidationSamples(L.Callback):
     earliest clip. Logs the `ValidationMetrics` as ``val/<name>`` and writes ``<folder>/step_000100/<clip_id>.mp4``
     (reference, pose, generated, real) and ``.png`` (some frames of it), which loggers get too.
 
-    steps, guidance_scale, seed: of the sampling. landmarks: backend that finds the faces.
+    steps, guidance_scale, seed: of the sampling, see ``check_steps``. landmarks: backend that finds the faces.
 
     Clips are spread over the ranks; the means are over all of them, rank 0's loggers get what rank 0 made.
     Whatever fails is logged with its traceback and the training goes on. ``val/failed_clips`` counts clips that could
@@ -61,6 +62,9 @@ class ValidationSamples(L.Callback):
         self.landmarks, self.at_start = landmarks, at_start
         self._metrics: ValidationMetrics | None = None
         self._told = False
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: Stage) -> None:
+        check_steps(None, pl_module.scheduler, self.sampling["steps"])
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: Stage) -> None:
         """The baseline: Lightning's validation loop, as it runs between two steps. All callbacks have started."""
