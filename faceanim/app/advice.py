@@ -1,16 +1,20 @@
 """What the program finds, in words for people who do not know it."""
 
-import re
+from typing import Literal
 
 import numpy as np
 
+from faceanim.app.mistakes import ChosenFaceNotFoundError, OutOfMemoryError
 from faceanim.app.settings import Limits
+from faceanim.media import errors as media
 from faceanim.pipelines.step_counts import UnevenSteps
+from faceanim.pose import errors as pose
 from faceanim.pose.head_pose import head_angles
 
 _TURNED = (30.0, 25.0, 25.0)  # degrees of yaw, pitch and roll from which on a photo is warned of
 _LEVEL = 7.0  # degrees of pitch that are measured of a face that looks into the camera
 _TINY = 0.5  # of the video's side: a head cut out of fewer pixels looks soft
+Look = Literal["photo", "video", "speech"]
 _WHAT = {"photo": "photo", "video": "video", "speech": "sound"}
 _TRY = {
     "photo": "Use a JPEG, PNG or WebP picture.",
@@ -19,56 +23,42 @@ _TRY = {
 }
 
 
-def mistake(error: ValueError, look: str, limits: Limits) -> str:
-    """Why a file cannot be used, from the error that reading it raised. look: photo, video or speech."""
-    text, what = str(error), _WHAT[look]
-    rules = (
-        (r"is empty|holds no (frames|samples)", f"This {what} is empty. Choose another file."),
-        (
-            r"truncated|ends early",
-            f"This {what} is incomplete, probably by a broken download. Choose another file.",
-        ),
-        (
-            r"image .* is too large",
-            f"This photo has too many pixels: at most {limits.photo_megapixels:g} million are taken. Make it smaller.",
-        ),
-        (
-            r"video .* is too large",
-            f"The frames of this video are too large: at most {limits.video_megapixels:g} million pixels each are "
-            "taken. Make it smaller.",
-        ),
-        (
-            r"video .* is too long|sound .* is too long",
-            f"This {what} is too long: at most {_seconds(look, limits):g} seconds are taken. Cut it.",
-        ),
-        (
-            r"no face found in the part",
-            "This face cannot be made out well enough. Choose another face, or another photo.",
-        ),
-        (
-            r"no face found in",
-            f"No face was found in this {what}. It should show one from the front, well lit and large enough.",
-        ),
-        (
-            r"face is not seen|face in at least half",
-            "The face is hidden for too long in this video. Choose or cut another.",
-        ),
-        (
-            r"no (video|audio) stream|no sound",
-            f"There is no {'picture' if look == 'video' else 'sound'} in this file. {_TRY[look]}",
-        ),
-        (r"changes its frame size", "This video changes its size in the middle. Choose another file."),
-        (r"at least [\d.]+ s of sound", "This sound is too short. Choose another file."),
-        (r"out of memory|too large", f"This {what} is too large for this platform. Choose a smaller one."),
-        (r"expected one of|corrupt|cannot read", f"This file is broken, or no {what} at all. {_TRY[look]}"),
-    )
-    for pattern, words in rules:
-        if re.search(pattern, text):
-            return words
-    return f"This {what} cannot be used. Choose another file."
+def mistake(error: ValueError, look: Look, limits: Limits) -> str:
+    """Why a file cannot be used, from the type of the error that reading it raised, see ``MISTAKES``."""
+    words = _words(look, limits)
+    kind = next((kind for kind in type(error).__mro__ if kind in words), ValueError)
+    return words[kind]
 
 
-def gave_up(look: str) -> str:
+def _words(look: Look, limits: Limits) -> dict[type[Exception], str]:
+    what = _WHAT[look]
+    return {
+        ValueError: f"This {what} cannot be used. Choose another file.",
+        media.MediaError: f"This file is broken, or no {what} at all. {_TRY[look]}",
+        media.EmptyMediaError: f"This {what} is empty. Choose another file.",
+        media.TruncatedMediaError: f"This {what} is incomplete, probably by a broken download. Choose another file.",
+        media.TooManyPixelsError: (
+            f"This photo has too many pixels: at most {limits.photo_megapixels:g} million are taken. Make it smaller."
+            if look == "photo"
+            else f"The frames of this video are too large: at most {limits.video_megapixels:g} million pixels each are "
+            "taken. Make it smaller."
+        ),
+        media.MediaTooLongError: (
+            f"This {what} is too long: at most {_seconds(look, limits):g} seconds are taken. Cut it."
+        ),
+        media.MediaTooShortError: f"This {what} is too short. Choose another file.",
+        media.NoStreamError: f"There is no {'sound' if look == 'speech' else 'picture'} in this file. {_TRY[look]}",
+        media.FrameSizeChangesError: "This video changes its size in the middle. Choose another file.",
+        pose.NoFaceFoundError: (
+            f"No face was found in this {what}. It should show one from the front, well lit and large enough."
+        ),
+        pose.FaceLostError: "The face is hidden for too long in this video. Choose or cut another.",
+        ChosenFaceNotFoundError: "This face cannot be made out well enough. Choose another face, or another photo.",
+        OutOfMemoryError: f"This {what} is too large for this platform. Choose a smaller one.",
+    }
+
+
+def gave_up(look: Look) -> str:
     """The process that looked at the file died or took too long."""
     return f"This {_WHAT[look]} could not be read in time, or at all. Choose a shorter or simpler file."
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import faceanim
+from faceanim.app.mistakes import from_json
 from faceanim.app.settings import Limits
 
 _ROOT = Path(faceanim.__file__).resolve().parents[1]
@@ -68,7 +69,7 @@ class Sandbox:
             raise RuntimeError(f"the process ended with code {process.returncode}")
         result = json.loads(answer)
         if "mistake" in result:
-            raise ValueError(result["mistake"].replace(task["path"], "FILE"))
+            raise from_json(result, task["path"])
         notes = [note.replace(task["path"], "FILE") for note in result["notes"]]
         return {**result["ok"], "notes": notes}
 

@@ -15,8 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from faceanim.app.mistakes import ChosenFaceNotFoundError, OutOfMemoryError, to_json
 from faceanim.app.plain_wav import write_plain_wav
 from faceanim.media import sound, speech
+from faceanim.media.errors import MediaTooLongError
 from faceanim.media.image import read_image, write_image
 from faceanim.media.video import video_info
 from faceanim.pipelines.driving import find_reference, read_motion
@@ -72,7 +74,7 @@ def look_at_video(
     """Writes poses.npz as `infer.py` finds them, and sound.wav where there is sound."""
     info = video_info(path, int(megapixels * 1e6))
     if info.seconds is not None and info.seconds > seconds + 0.5:
-        raise ValueError(
+        raise MediaTooLongError(
             f"video {path} is too long: expected at most {seconds:g} s, got {info.seconds:.1f} s"
         )
     max_frames = max_frames or round(seconds * fps)
@@ -119,7 +121,7 @@ def _cut_out(picture_HWC: np.ndarray, box: np.ndarray, finder: FaceLandmarker) -
             middle = found.points[0].mean(axis=0) + np.array([left, top])
             if (np.abs(middle - centre) < side / 2).all():
                 return part, int(left), int(top)
-    raise ValueError("no face found in the part of the photo that was chosen")
+    raise ChosenFaceNotFoundError("no face found in the part of the photo that was chosen")
 
 
 _LOOKS = {"photo": look_at_photo, "video": look_at_video, "speech": look_at_speech}
@@ -163,9 +165,9 @@ def main() -> None:
     try:
         result = {"ok": look(path, out, finder, **task), "notes": notes.lines}
     except ValueError as error:
-        result = {"mistake": " ".join(str(error).split())}
+        result = to_json(error)
     except MemoryError:
-        result = {"mistake": "out of memory"}
+        result = to_json(OutOfMemoryError("out of memory"))
     print(json.dumps(result), file=answer, flush=True)
 
 

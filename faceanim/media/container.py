@@ -7,7 +7,7 @@ from typing import Literal
 
 import av
 
-from faceanim.media.errors import MediaError, NoStreamError
+from faceanim.media.errors import EmptyMediaError, MediaError, NoStreamError
 
 # Formats that are videos, or hold sound. Playlists (HLS, concat, DASH) are left out: they make the reader open other
 # files.
@@ -27,7 +27,7 @@ def opened(
     if not path.is_file():
         raise MediaError(f"cannot read {kind} {path}: no such file")
     if path.stat().st_size == 0:
-        raise MediaError(f"cannot read {kind} {path}: the file is empty")
+        raise EmptyMediaError(f"cannot read {kind} {path}: the file is empty")
     formats, what = (_VIDEO, "a video") if kind == "video" else (_SOUND, "sound")
     options = {"protocol_whitelist": "file", "format_whitelist": formats}
     try:

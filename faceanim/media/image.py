@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from faceanim.media.errors import MediaError
+from faceanim.media.errors import EmptyMediaError, MediaError, TooManyPixelsError, TruncatedMediaError
 from faceanim.media.files import atomic_path
 
 # Named, because some of Pillow's other readers run external programs (EPS) or are rarely used and fragile.
@@ -35,13 +35,15 @@ def read_image(path: str | Path, max_pixels: int = 50_000_000) -> np.ndarray:
     path = Path(path)
     if not path.is_file():
         raise MediaError(f"cannot read image {path}: no such file")
+    if path.stat().st_size == 0:
+        raise EmptyMediaError(f"cannot read image {path}: the file is empty")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Pillow's size warning: the check below is stricter
             with Image.open(path, formats=READABLE_FORMATS) as image:
                 width, height = image.size
                 if width * height > max_pixels:
-                    raise MediaError(
+                    raise TooManyPixelsError(
                         f"image {path} is too large: "
                         f"expected at most {max_pixels} pixels, got {width}x{height}"
                     )
@@ -50,7 +52,7 @@ def read_image(path: str | Path, max_pixels: int = 50_000_000) -> np.ndarray:
     except MediaError:
         raise
     except Image.DecompressionBombError as error:
-        raise MediaError(
+        raise TooManyPixelsError(
             f"image {path} is too large: expected at most {max_pixels} pixels; {error}"
         ) from error
     except Image.UnidentifiedImageError as error:
@@ -61,7 +63,10 @@ def read_image(path: str | Path, max_pixels: int = 50_000_000) -> np.ndarray:
         raise MediaError(f"cannot read image {path}: expected one of {formats}, got another file") from error
     except Exception as error:  # Pillow's readers raise whatever a damaged file leads them to
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise MediaError(f"cannot read image {path}: corrupt ({reason})") from error
+        kind = (
+            TruncatedMediaError if "truncated" in reason.lower() else MediaError
+        )  # Pillow has no type for it
+        raise kind(f"cannot read image {path}: corrupt ({reason})") from error
 
 
 def write_image(path: str | Path, image_HWC: np.ndarray) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from faceanim.media.errors import MediaError
+from faceanim.media.errors import EmptyMediaError, MediaTooLongError
 from faceanim.media.sound_reader import sound_pieces
 
 RATE = 16_000  # samples a second
@@ -25,14 +25,14 @@ def iter_speech(path: str | Path, max_seconds: float = MAX_SECONDS) -> Iterator[
         held.append(piece_n1[:, 0])
         n_held += len(piece_n1)
         if n_given + n_held > max_seconds * RATE:
-            raise MediaError(f"sound {path} is too long: expected at most {max_seconds:g} s, got more")
+            raise MediaTooLongError(f"sound {path} is too long: expected at most {max_seconds:g} s, got more")
         if n_held >= _PIECE:
             yield np.concatenate(held)
             n_given, n_held, held = n_given + n_held, 0, []
     if n_held:
         yield np.concatenate(held)
     if n_given + n_held == 0:
-        raise MediaError(f"cannot read sound {path}: it holds no samples after its first picture")
+        raise EmptyMediaError(f"cannot read sound {path}: it holds no samples after its first picture")
 
 
 def read_speech(path: str | Path, max_seconds: float = MAX_SECONDS) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 import av
 
 from faceanim.media.container import opened, packets
-from faceanim.media.errors import MediaError
+from faceanim.media.errors import TruncatedMediaError
 
 _EARLY_SECONDS = 0.001  # containers round timestamps, often to milliseconds: a frame due within 1 ms is shown
 _USUAL_RATE = 25.0  # where the file says none
@@ -62,7 +62,7 @@ def timed_frames(
         expected = float((stream.start_time or 0) * stream.time_base) + length - first
         end += start
         if end < expected - 0.1 * length and end < expected - 0.5:
-            raise MediaError(f"video {path} ends early: expected {expected:.2f} s, got {end:.2f} s")
+            raise TruncatedMediaError(f"video {path} ends early: expected {expected:.2f} s, got {end:.2f} s")
 
 
 def _decoded(

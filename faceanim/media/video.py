@@ -15,7 +15,13 @@ import numpy as np
 from faceanim.media.colour import ColourConverter, UntaggedColour, is_tagged
 from faceanim.media.container import opened
 from faceanim.media.deinterlace import deinterlaced
-from faceanim.media.errors import MediaError
+from faceanim.media.errors import (
+    EmptyMediaError,
+    FrameSizeChangesError,
+    MediaError,
+    MediaTooLongError,
+    TooManyPixelsError,
+)
 from faceanim.media.frame_rate import constant_rate
 from faceanim.media.orientation import display_matrix, upright
 from faceanim.media.timed_frames import at_rate, declared_rate, each_once, timed_frames
@@ -80,7 +86,7 @@ def video_info(path: str | Path, max_pixels: int = MAX_PIXELS) -> VideoInfo:
             codec = stream.codec_context.name
             rate, n_frames = declared_rate(stream), stream.frames or None
             return VideoInfo(width, height, rate, n_frames, seconds, codec, is_tagged(frame))
-    raise MediaError(f"cannot read video {path}: it holds no frames")
+    raise EmptyMediaError(f"cannot read video {path}: it holds no frames")
 
 
 def iter_video(
@@ -110,11 +116,11 @@ def iter_video(
         n_frames = 0
         for seconds, frame in shown:
             if n_frames == max_frames:
-                raise MediaError(f"video {path} is too long: expected at most {max_frames} frames")
+                raise MediaTooLongError(f"video {path} is too long: expected at most {max_frames} frames")
             yield TimedFrame(max(0.0, seconds), converter(frame))
             n_frames += 1
     if n_frames == 0:
-        raise MediaError(f"cannot read video {path}: it holds no frames")
+        raise EmptyMediaError(f"cannot read video {path}: it holds no frames")
 
 
 def read_video(
@@ -161,7 +167,7 @@ class FrameConverter:
         else:
             height = round(height / self.pixel_shape)
         if width * height > self.max_pixels:
-            raise MediaError(
+            raise TooManyPixelsError(
                 f"video {self.path} is too large: expected at most {self.max_pixels} pixels a frame, "
                 f"got {width}x{height}"
             )
@@ -170,7 +176,9 @@ class FrameConverter:
     def __call__(self, frame: av.VideoFrame) -> np.ndarray:
         size = self._displayed_size(frame.width, frame.height)
         if size != (self.size or size):
-            raise MediaError(f"video {self.path} changes its frame size: expected {self.size}, got {size}")
+            raise FrameSizeChangesError(
+                f"video {self.path} changes its frame size: expected {self.size}, got {size}"
+            )
         self.size = size
         rgb = self._colour(frame)
         if size != (frame.width, frame.height):

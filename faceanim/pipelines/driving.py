@@ -16,6 +16,7 @@ from faceanim.media.image import read_image
 from faceanim.media.sound import Soundtrack, has_sound
 from faceanim.media.video import iter_video
 from faceanim.pipelines.framing import Framing, frame_head
+from faceanim.pose.errors import NoFaceFoundError
 from faceanim.pose.from_video import find_person
 from faceanim.pose.gaps import fill_short_gaps
 from faceanim.pose.landmarks import FaceLandmarker, with_depth
@@ -142,7 +143,7 @@ def find_reference(
     height, width = picture_HWC.shape[:2]
     found = landmarker.detect(picture_HWC[None])
     if not found.found.all():
-        raise ValueError(f"no face found in the {name}")
+        raise NoFaceFoundError(f"no face found in the {name}")
     framing = frame_head(name, found.points, width, height, size, crop)
     face = PoseSequence(found.points, found.confidence, 1.0, width, height, depth=found.depth)
     face = framing.poses(face)
@@ -191,6 +192,6 @@ def motion_from_poses(
     `motion_from_video`, nothing is smoothed."""
     poses, name = PoseSequence.load(path)[:max_frames], f"poses {path}"
     if not poses.found.any():
-        raise ValueError(f"no face in any of {len(poses)} frames of the {name}")
+        raise NoFaceFoundError(f"no face in any of {len(poses)} frames of the {name}")
     framing = frame_head(name, poses.points, poses.width, poses.height, size, crop=False)
     return Motion(framing.poses(fill_short_gaps(poses, longest_gap, name)))

@@ -9,6 +9,7 @@ import numpy as np
 from faceanim.media.colour import UntaggedColour
 from faceanim.media.frame_rate import constant_rate
 from faceanim.media.video import TimedFrame, iter_video
+from faceanim.pose.errors import NoFaceFoundError
 from faceanim.pose.gaps import fill_short_gaps
 from faceanim.pose.landmarks import FaceLandmarker, Landmarks, box_around
 from faceanim.pose.sequence import PoseSequence
@@ -60,7 +61,7 @@ def find_person(
         height, width = chunk[-1].image_HWC.shape[:2]
     found = Landmarks.concatenate(pieces)
     if not found.found.any():
-        raise ValueError(f"no face found in any of {len(found)} frames of the video {path}")
+        raise NoFaceFoundError(f"no face found in any of {len(found)} frames of the video {path}")
     poses = PoseSequence(
         found.points, found.confidence, rate.fps, width, height, Path(path).name, found.depth
     )

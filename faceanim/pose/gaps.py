@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from faceanim.pose.errors import FaceLostError
 from faceanim.pose.sequence import PoseSequence
 
 _MOST_LOST = 0.5  # share of frames without a face that is filled; beyond, the motion would be invented
@@ -56,12 +57,12 @@ def fill_short_gaps(poses: PoseSequence, longest: float, name: str, start: float
     missing, lost = gaps(poses), int((~poses.found).sum())
     too_long = [gap for gap in missing if gap.stop - gap.start > longest * poses.fps + 1e-6]
     if too_long:
-        raise ValueError(
+        raise FaceLostError(
             f"{name}: the face is not seen {_when(too_long, poses.fps, start)}; expected no gap of more than "
             f"{longest:g} s: cut it (max_frames), or allow longer ones (longest_gap)"
         )
     if lost > _MOST_LOST * len(poses):
-        raise ValueError(
+        raise FaceLostError(
             f"{name}: expected a face in at least half of {len(poses)} frames, got one in {len(poses) - lost}"
         )
     if missing:

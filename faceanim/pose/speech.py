@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from faceanim.media.errors import MediaTooShortError
 from faceanim.media.speech import MAX_SECONDS, RATE, iter_speech
 from faceanim.models.audio_to_pose import AudioToPose
 from faceanim.models.log_mel import HOP, SILENT, normalised, recording_profile
@@ -102,7 +103,7 @@ def check_rate(fps: float) -> None:
 def frames_of_speech(path: str | Path, n_samples: int, fps: float) -> int:
     """round(duration * fps), at least one; ValueError for what is too short to be speech."""
     if n_samples < _SHORTEST * RATE:
-        raise ValueError(
+        raise MediaTooShortError(
             f"speech {path}: expected at least {_SHORTEST:g} s of sound, got {n_samples / RATE:.3f} s"
         )
     return max(1, round(n_samples / RATE * fps))

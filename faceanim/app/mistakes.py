@@ -1,0 +1,42 @@
+"""What can be wrong with an upload, by type, also where another process finds it."""
+
+from typing import Any
+
+from faceanim.media import errors as media
+from faceanim.pose import errors as pose
+
+
+class ChosenFaceNotFoundError(pose.NoFaceFoundError):
+    """The face that the visitor chose, alone."""
+
+
+class OutOfMemoryError(ValueError):
+    """It takes more than a look at an upload may have."""
+
+
+MISTAKES: tuple[type[ValueError], ...] = (
+    media.MediaError,
+    media.EmptyMediaError,
+    media.TruncatedMediaError,
+    media.TooManyPixelsError,
+    media.MediaTooLongError,
+    media.MediaTooShortError,
+    media.NoStreamError,
+    media.FrameSizeChangesError,
+    pose.NoFaceFoundError,
+    pose.FaceLostError,
+    ChosenFaceNotFoundError,
+    OutOfMemoryError,
+)
+
+
+def to_json(error: ValueError) -> dict[str, str]:
+    """The nearest of `MISTAKES` by name, ValueError for others, and the message in a line."""
+    kind = next((kind for kind in type(error).__mro__ if kind in MISTAKES), ValueError)
+    return {"mistake": kind.__name__, "message": " ".join(str(error).split())}
+
+
+def from_json(content: dict[str, Any], path: str) -> ValueError:
+    """The same error, of a file without its path."""
+    kinds = {kind.__name__: kind for kind in MISTAKES}
+    return kinds.get(content["mistake"], ValueError)(str(content["message"]).replace(path, "FILE"))
