@@ -7,8 +7,11 @@ import numpy as np
 from faceanim.app.mistakes import ChosenFaceNotFoundError, OutOfMemoryError
 from faceanim.app.settings import Limits
 from faceanim.media import errors as media
+from faceanim.media.sound import UNREADABLE
+from faceanim.media.sound_reader import DAMAGED, LATER_TRACK
 from faceanim.pipelines.step_counts import UnevenSteps
 from faceanim.pose import errors as pose
+from faceanim.pose.gaps import FILLED
 from faceanim.pose.head_pose import head_angles
 
 _TURNED = (30.0, 25.0, 25.0)  # degrees of yaw, pitch and roll from which on a photo is warned of
@@ -88,20 +91,14 @@ def of_photo(points_68x2: np.ndarray, crop_pixels: int, size: int, n_faces: int)
 
 
 def of_notes(notes: list[str]) -> list[str]:
-    """What reading a file warned of."""
-    words = []
-    for note in notes:
-        if "no face" in note:
-            words.append(
-                "The face is hidden for moments in this video; these are filled in from before and after."
-            )
-        elif "cannot read sound" in note:
-            words.append("The sound of this video cannot be read, so that the result will be silent.")
-        elif "is damaged" in note:
-            words.append("The sound of this file is damaged; there is silence where it cannot be read.")
-        elif "first track is silent" in note:
-            words.append("This file has several sound tracks; the first that is not silent is used.")
-    return list(dict.fromkeys(words))
+    """What reading a file warned of, by the kinds of its log records."""
+    words = {
+        FILLED: "The face is hidden for moments in this video; these are filled in from before and after.",
+        UNREADABLE: "The sound of this video cannot be read, so that the result will be silent.",
+        DAMAGED: "The sound of this file is damaged; there is silence where it cannot be read.",
+        LATER_TRACK: "This file has several sound tracks; the first that is not silent is used.",
+    }
+    return [words[note] for note in dict.fromkeys(notes) if note in words]
 
 
 def of_steps(uneven: UnevenSteps) -> str:

@@ -70,8 +70,7 @@ class Sandbox:
         result = json.loads(answer)
         if "mistake" in result:
             raise from_json(result, task["path"])
-        notes = [note.replace(task["path"], "FILE") for note in result["notes"]]
-        return {**result["ok"], "notes": notes}
+        return {**result["ok"], "notes": result["notes"]}
 
     async def _start(self) -> Process:
         environment = {name: os.environ[name] for name in _KEPT if name in os.environ}

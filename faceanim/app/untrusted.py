@@ -140,14 +140,15 @@ def _limit(gigabytes: float, seconds: float) -> None:
 
 
 class _Notes(logging.Handler):
-    """Keeps what is warned of."""
+    """Keeps the kinds of what is warned of, where a log record has one as its `note`."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.lines: list[str] = []
+        self.kinds: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
+        if (kind := getattr(record, "note", None)) is not None:
+            self.kinds.append(kind)
 
 
 def main() -> None:
@@ -163,7 +164,7 @@ def main() -> None:
     _limit(task.pop("gigabytes"), task.pop("seconds_of_work"))
     look, path, out = _LOOKS[task.pop("look")], Path(task.pop("path")), Path(task.pop("out"))
     try:
-        result = {"ok": look(path, out, finder, **task), "notes": notes.lines}
+        result = {"ok": look(path, out, finder, **task), "notes": notes.kinds}
     except ValueError as error:
         result = to_json(error)
     except MemoryError:

@@ -14,6 +14,7 @@ from faceanim.media.sound_reader import sound_pieces
 RATE = 48_000  # of what is written
 CHANNELS = 2
 BLOCK = 1024  # samples
+UNREADABLE = "unreadable"  # the attribute `note` of the log record that warns of it
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def has_sound(path: str | Path) -> bool:
     except NoStreamError:
         return False
     except MediaError as error:
-        log.warning("%s; the video is read without its sound", error)
+        log.warning("%s; the video is read without its sound", error, extra={"note": UNREADABLE})
         return False
 
 

@@ -17,6 +17,7 @@ from faceanim.media.container import opened, packets, pictures
 from faceanim.media.errors import MediaError
 
 Layout = Literal["mono", "stereo"]
+DAMAGED, LATER_TRACK = "damaged", "later_track"  # the attribute `note` of the log records that warn of it
 
 _GAP_SECONDS = 0.04  # sound is moved to where its timestamps say once they are off by two of its frames
 _LOST_SECONDS = 0.001  # or by this where a packet could not be decoded
@@ -117,7 +118,7 @@ class _Placing:
                 self.origin = self._clock.begin if self.origin is None else self.origin
                 self._place = round((self._clock.begin - self.origin - self.start) * self.rate)
                 if lost and not nothing:
-                    _warn(f"sound {self.path} is damaged: silence for what cannot be decoded")
+                    _warn(f"sound {self.path} is damaged: silence for what cannot be decoded", DAMAGED)
             try:
                 yield from self._resampled(frame)
                 lost = nothing = False
@@ -215,7 +216,10 @@ def _track(path: str | Path) -> int:
     for number, index in enumerate(tracks, start=1):
         if peaks.get(index, 0.0) > _SILENT:
             if number > 1:
-                _warn(f"sound {path}: its first track is silent, number {number} of {len(tracks)} is taken")
+                _warn(
+                    f"sound {path}: its first track is silent, number {number} of {len(tracks)} is taken",
+                    LATER_TRACK,
+                )
             return places[index]
     return places[min(peaks, default=tracks[0])]
 
@@ -264,6 +268,6 @@ def _peak(frame: av.AudioFrame) -> float:
 
 
 @lru_cache(256)
-def _warn(message: str) -> None:
+def _warn(message: str, note: str) -> None:
     """Once, however often the same file is read."""
-    log.warning(message)
+    log.warning(message, extra={"note": note})

@@ -1,6 +1,7 @@
 """The one door through which weights come in: strict, and with a report that a person can read."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,6 +115,7 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"weights file not found: {path}")
+    _refuse_pointer(path)
     if path.suffix == ".safetensors":
         try:
             return safetensors.torch.load_file(path)
@@ -151,6 +153,7 @@ def read_checkpoint(path: str | Path) -> dict:
         )
     if not path.is_file():
         raise ValueError(f"checkpoint not found: {path}")
+    _refuse_pointer(path)
     content = _read_pickle(path)
     if not isinstance(content, dict) or "state_dict" not in content or "faceanim" not in content:
         raise ValueError(f"{path} is not a checkpoint of faceanim: expected the keys state_dict and faceanim")
@@ -159,6 +162,20 @@ def read_checkpoint(path: str | Path) -> dict:
 
 def read_json(path: str | Path) -> dict:
     try:
+        _refuse_pointer(Path(path))
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ValueError(f"cannot read {path}: {error}") from error
+
+
+def _refuse_pointer(path: Path) -> None:
+    """ValueError for what Git leaves in a large file's place when its repository is cloned without Git LFS."""
+    with path.open("rb") as file:
+        head = file.read(1024)
+    if head.startswith(b"version https://git-lfs.github.com/spec/"):
+        size = re.search(rb"^size (\d+)$", head, re.MULTILINE)
+        megabytes = f" ({int(size[1]) / 1e6:.1f} MB)" if size else ""
+        raise ValueError(
+            f"{path} is a pointer of Git LFS, not the file itself{megabytes}: in its repository, git lfs install && "
+            "git lfs pull"
+        )

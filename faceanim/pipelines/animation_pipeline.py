@@ -145,10 +145,10 @@ class AnimationPipeline(DiffusionPipeline):
         noise of frame k depends on it and k alone. long_video, drift: see there. decode_batch: frames decoded at once;
         more is faster, takes more memory, and may round a few values to the next of 256.
         overlap_decoding: frames are denoised in a thread of their own while the caller decodes those before.
-        Raises ValueError on sizes and steps that do not fit, before anything is computed.
+        Raises ValueError on sizes, steps and seeds that do not fit, before anything is computed.
         """
         height, width = size or (self.config["image_size"],) * 2
-        self._check(height, width, decode_batch)
+        self._check(height, width, seed, decode_batch)
         check_steps(scheduler, self.scheduler, steps)
         check_inputs(reference_image, reference_points, poses, height, width)
         plan = self.plan(len(poses), long_video)
@@ -275,9 +275,11 @@ class AnimationPipeline(DiffusionPipeline):
         """(C, h, w) of a frame of this size."""
         return self.codec.latent_channels, height // self.codec.downscale, width // self.codec.downscale
 
-    def _check(self, height: int, width: int, decode_batch: int) -> None:
+    def _check(self, height: int, width: int, seed: int, decode_batch: int) -> None:
         multiple = self.codec.downscale
         if min(height, width) < multiple or height % multiple or width % multiple:
             raise ValueError(f"size: expected multiples of {multiple} pixels, got {width}x{height}")
+        if seed < 0:
+            raise ValueError(f"seed: expected 0 or more, got {seed}")
         if decode_batch < 1:
             raise ValueError(f"decode_batch: expected 1 frame or more, got {decode_batch}")

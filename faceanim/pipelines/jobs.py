@@ -4,7 +4,6 @@ A job that is done leaves ``<output>/.done/<name>.json`` with a hash of all that
 over it as long as the hash and the video's size are the same.
 """
 
-import csv
 import hashlib
 import json
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 import faceanim
 from faceanim.media.files import write_json
 from faceanim.media.frame_writers import check_name
+from faceanim.media.table import read_table
 from faceanim.media.video_files import VIDEO_SUFFIXES, is_hidden
 from faceanim.pipelines.inference import Animator
 from faceanim.pipelines.options import DRIVEN_BY, InferenceOptions
@@ -91,9 +91,9 @@ def run_jobs(options: InferenceOptions) -> None:
 def read_jobs(options: InferenceOptions) -> list[Job]:
     """The jobs of a .csv or a folder, each with the command's other options. Raises ValueError that names the row.
 
-    .csv: a column `reference`, one or more of driving, poses, template and audio, and where wanted `output` (a name in
-    the output folder) and `seed`; paths are relative to the table. Folder: every image, driven by the video, sound or
-    poses of the same name beside it, else by what the command names.
+    .csv, of any spreadsheet (see ``read_table``): a column `reference`, one or more of driving, poses, template and
+    audio, and where wanted `output` (a name in the output folder) and `seed`; paths are relative to the table. Folder:
+    every image, driven by the video, sound or poses of the same name beside it, else by what the command names.
     """
     source, folder = Path(options.jobs), Path(options.output)
     if folder.suffix:
@@ -120,23 +120,18 @@ def read_jobs(options: InferenceOptions) -> list[Job]:
 
 
 def _of_table(path: Path) -> list[tuple[str, dict[str, str]]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        columns = reader.fieldnames or []
-        unknown = [name for name in columns if name not in COLUMNS]
-        if "reference" not in columns or unknown:
-            raise ValueError(
-                f"jobs={path}: expected columns out of {', '.join(COLUMNS)}, got {', '.join(columns)}"
-            )
-        rows = []
-        for number, row in enumerate(reader, start=2):
-            if None in row or None in row.values():
-                raise ValueError(f"jobs={path}, line {number}: expected {len(columns)} values")
-            given = {name: value.strip() for name, value in row.items() if value.strip()}
-            for name in ("reference", "driving", "poses", "audio"):
-                if name in given:
-                    given[name] = str(path.parent / given[name])
-            rows.append((f"jobs={path}, line {number}", given))
+    table = read_table(path, "jobs")
+    if "reference" not in table.columns or not set(table.columns) <= set(COLUMNS):
+        raise ValueError(
+            f"jobs={path}: expected columns out of {', '.join(COLUMNS)}, got {', '.join(table.columns)}"
+        )
+    rows = []
+    for line, row in table.rows:
+        given = {name: value for name, value in row.items() if value}
+        for name in ("reference", "driving", "poses", "audio"):
+            if name in given:
+                given[name] = str(path.parent / given[name])
+        rows.append((f"jobs={path}, line {line}", given))
     return rows
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from faceanim.pose.errors import FaceLostError
 from faceanim.pose.sequence import PoseSequence
 
+FILLED = "filled"  # the attribute `note` of the log record that warns of it
 _MOST_LOST = 0.5  # share of frames without a face that is filled; beyond, the motion would be invented
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,9 @@ def fill_short_gaps(poses: PoseSequence, longest: float, name: str, start: float
     if missing:
         when = _when(missing, poses.fps, start)
         log.warning(
-            "%s: %d of %d frames have no face, %s; filled from their neighbours", name, lost, len(poses), when
+            "%s: %d of %d frames have no face, %s; filled from their neighbours",
+            *(name, lost, len(poses), when),
+            extra={"note": FILLED},
         )
     return fill_gaps(poses)
 

@@ -19,7 +19,7 @@ from faceanim.cli import CONF_FOLDER
 from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.image import read_image, write_image
 from faceanim.media.speech import read_speech
-from faceanim.media.video import read_video
+from faceanim.media.video import read_video, write_video
 from tests.media.sounds import tone, with_damaged_packets, write_video_with_tracks
 from tests.media.test_audio import onsets, write_with_sound
 
@@ -90,6 +90,18 @@ def test_lips_and_sound_of_a_video_as_speech_have_one_origin(looking, tmp_path):
     look, _ = looking(lambda reader, place: reader.motion("ann", "speech", place), tmp_path / "v.mkv")
     for path in (look.speech, look.sound.path):
         np.testing.assert_allclose(onsets(read_speech(path)), [1.0, 2.5], atol=0.002)
+
+
+def test_a_face_that_is_hidden_for_moments_is_told_of(looking, uploads, tmp_path):
+    frames = read_video(uploads.video).frames_THWC.repeat(2, 0)
+    frames[4:7] = 128
+    write_video(tmp_path / "hidden.mp4", frames, 24.0)
+    look, _ = looking(lambda reader, place: reader.motion("ann", "video", place), tmp_path / "hidden.mp4")
+    assert look.warnings == (
+        "The face is hidden for moments in this video; these are filled in from before and after.",
+    )
+    look, _ = looking(lambda reader, place: reader.motion("ann", "video", place), uploads.video)
+    assert look.warnings == ()
 
 
 @pytest.mark.parametrize(

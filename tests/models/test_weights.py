@@ -10,6 +10,8 @@ from torch import nn
 from faceanim.models.weights import load_into, load_parts, read_checkpoint, read_json, read_tensors
 from tests.conftest import tiny_codec, tiny_model
 
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + 64 * "a" + "\nsize 4723912\n"
+
 
 def test_weights_that_fit_are_loaded_and_reported():
     source, target = nn.Linear(3, 2), nn.Linear(3, 2)
@@ -67,6 +69,17 @@ def test_damaged_missing_and_foreign_files_are_one_clear_error(tmp_path):
         with pytest.raises(ValueError, match=word):
             read(tmp_path / name)
     assert read_checkpoint(tmp_path / "whole.ckpt")["faceanim"] == {}
+
+
+@pytest.mark.parametrize("name", ["a.safetensors", "a.ckpt", "a.pth", "a.json"])
+def test_a_pointer_of_git_lfs_is_named_with_the_way_out(name, tmp_path):
+    (tmp_path / name).write_text(POINTER)
+    reads = [read_json] if name.endswith("json") else [read_tensors, read_checkpoint]
+    for read in reads:
+        with pytest.raises(
+            ValueError, match=rf"{name} is a pointer of Git LFS, .* \(4\.7 MB\): .*git lfs pull"
+        ):
+            read(tmp_path / name)
 
 
 class Payload:

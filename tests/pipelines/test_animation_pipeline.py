@@ -75,6 +75,8 @@ def test_other_sizes_and_poses_of_another_shape_are_refused():
         ValueError, match="poses: expected frames of the video's shape, 32x32 or a multiple, got 48x32"
     ):
         pipe(image(), poses().points[0], poses(width=48))
+    with pytest.raises(ValueError, match="seed: expected 0 or more, got -1"):
+        pipe.stream(image(), poses().points[0], poses(), seed=-1)
     larger = poses(4).points * 2 + 0.5
     twice = PoseSequence(larger, np.ones(4, np.float32), 24.0, 64, 64)  # the same motion in twice the pixels
     assert np.array_equal(pipe(image(), poses().points[0], twice, steps=1), animate(pipe, 4, steps=1))

@@ -10,6 +10,7 @@ from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.export import export_pipeline, pipeline_from_checkpoint
 from faceanim.pose.sequence import PoseSequence
 from tests.conftest import tiny_codec, tiny_model, tiny_scheduler, wake
+from tests.models.test_weights import POINTER
 from tests.training import fit, steps
 
 
@@ -118,6 +119,10 @@ def test_guidance_of_one_is_no_guidance_and_more_changes_the_frames():
         (lambda p: (p / "denoising_net" / "config.json").write_text("{"), "denoising_net"),
         (lambda p: (p / "denoising_net" / "config.json").write_text('{"latent_chanels": 8}'), "does not fit"),
         (lambda p: cut(p / "reference_net" / "diffusion_pytorch_model.safetensors"), "cannot read weights"),
+        (
+            lambda p: pointer(p / "reference_net" / "diffusion_pytorch_model.safetensors"),
+            "is a pointer of Git LFS",
+        ),
         (lambda p: rename_class(p, "codec", ["os", "system"]), "expected one of DCTCodec"),
     ],
 )
@@ -126,6 +131,10 @@ def test_a_damaged_folder_is_one_clear_error(damage, word, tmp_path):
     damage(tmp_path / "p")
     with pytest.raises(ValueError, match=word):
         AnimationPipeline.from_pretrained(tmp_path / "p")
+
+
+def pointer(path):
+    path.write_text(POINTER)
 
 
 def cut(path):

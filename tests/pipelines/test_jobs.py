@@ -167,6 +167,33 @@ def test_a_table_with_mistakes_is_refused_as_a_whole(rows, expected, tmp_path):
         jobs_file.read_jobs(options)
 
 
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
+)
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_table_from_any_spreadsheet_names_the_same_jobs(encoding, separator, tmp_path):
+    rows = [["Reference", "driving", "output", "seed"], ["größe, klein.png", "a.mp4", "é.mp4", "3"], [""] * 4]
+    lines = [separator.join(f'"{value}"' if "," in value else value for value in row) for row in rows]
+    text = ("\ufeff" if encoding in ("utf-16-le", "utf-16-be") else "") + "\r\n".join(lines) + "\r\n"
+    (tmp_path / "jobs.csv").write_bytes(text.encode(encoding))
+    options = chosen(
+        jobs=str(tmp_path / "jobs.csv"), output=str(tmp_path / "out"), driving=None, reference=None
+    )
+    (job,) = jobs_file.read_jobs(options)
+    assert job.name == "é.mp4" and job.options.seed == 3
+    assert Path(job.options.reference) == tmp_path / "größe, klein.png"
+    assert Path(job.options.driving) == tmp_path / "a.mp4"
+
+
+def test_a_workbook_in_a_tables_place_is_one_line(tmp_path):
+    (tmp_path / "jobs.csv").write_bytes(b"PK\x03\x04" + bytes(200))
+    options = chosen(
+        jobs=str(tmp_path / "jobs.csv"), output=str(tmp_path / "out"), driving=None, reference=None
+    )
+    with pytest.raises(ValueError, match=r"jobs.csv: expected .*workbook: save it as CSV"):
+        jobs_file.read_jobs(options)
+
+
 def test_jobs_and_output_have_to_be_what_they_are_called(tmp_path):
     with pytest.raises(ValueError, match=r"expected a \.csv file or a folder, got neither"):
         jobs_file.read_jobs(chosen(jobs="nowhere", output="out"))

@@ -57,6 +57,8 @@ class ValidationSamples(L.Callback):
             raise ValueError(
                 f"callbacks.samples: expected clips, frames and steps of at least 1, got {clips}, {frames}, {steps}"
             )
+        if seed < 0:
+            raise ValueError(f"callbacks.samples.seed: expected 0 or more, got {seed}")
         self.folder, self.clips, self.frames = Path(folder), clips, frames
         self.sampling = {"steps": steps, "guidance_scale": guidance_scale, "seed": seed}
         self.landmarks, self.at_start = landmarks, at_start
