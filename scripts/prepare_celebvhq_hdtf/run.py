@@ -13,7 +13,7 @@ from typing import Any
 from tqdm import tqdm
 
 from faceanim.data.manifest import INDEX_NAME, ManifestRow, write_manifest
-from faceanim.media.folder_lock import locked
+from faceanim.media.lock import exclusive_lock
 from faceanim.media.video_files import utf8_name
 from scripts.prepare_celebvhq_hdtf.celebvhq import read_celebvhq
 from scripts.prepare_celebvhq_hdtf.coverage import coverage_line, write_coverage
@@ -134,7 +134,7 @@ def _rows_of(clip: SourceClip, options: PrepareOptions, result: Any) -> list[Man
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """One command at a time writes to the output; what a killed one left half-written is swept away."""
-    with locked(folder / WORK / "lock", f"output: another preparation is writing to {folder}"):
+    with exclusive_lock(folder / WORK / "lock", f"output: another preparation is writing to {folder}"):
         _sweep(folder)
         try:
             yield

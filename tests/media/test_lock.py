@@ -1,4 +1,6 @@
 import errno
+import fcntl
+import os
 import subprocess
 import sys
 
@@ -46,3 +48,28 @@ def test_without_locks_it_warns_once_and_goes_on(tmp_path, monkeypatch, caplog):
         with exclusive_lock(tmp_path / "lock", "busy"):
             pass
     assert caplog.text.count("no lock") == 1 and str(tmp_path) in caplog.text
+
+
+@pytest.mark.parametrize("name", ["ENOLCK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"])
+def test_a_file_system_that_answers_that_it_has_no_locks_is_warned_of_once(
+    name, tmp_path, monkeypatch, caplog
+):
+    number, entered = getattr(errno, name), []
+
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    for _ in range(2):
+        with exclusive_lock(tmp_path / "lock", "busy"):
+            entered.append(True)
+    assert len(entered) == 2 and len(caplog.records) == 1 and f"{tmp_path}: no lock" in caplog.text
+
+
+def test_any_other_refusal_is_raised(tmp_path, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(OSError, match="Bad file"), exclusive_lock(tmp_path / "lock", "busy"):
+        pass
