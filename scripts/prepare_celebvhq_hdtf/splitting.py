@@ -45,11 +45,12 @@ def empty_splits(rows: Sequence[ManifestRow], options: PrepareOptions) -> list[s
         remedy = "more videos, or a larger share"
         if options.source == "folder":
             remedy = f"split_by=time, which holds out a part of each video; or {remedy}"
+    instead = "split test, which evaluate.py measures" if kept["test"] else "nothing"
     purposes = {
         "train": (True, "nothing can be trained on them"),
         "val": (
             options.val_share > 0,
-            "trainings are selected on split test, which evaluate.py measures (val=)",
+            f"trainings are selected on {instead} (val=)",
         ),
         "test": (options.holdout > 0, "evaluate.py has nothing to measure (holdout=)"),
     }

@@ -62,7 +62,7 @@ def test_an_empty_split_is_warned_of_with_what_helps(
     warnings = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning: ")]
     assert len(warnings) == 2 and all("split_by=time" in line for line in warnings)
     assert warnings[0].startswith(
-        "warning: no clip in split val of 1 kept: trainings are selected on split test"
+        "warning: no clip in split val of 1 kept: trainings are selected on nothing (val=)"
     )
     assert warnings[1].startswith(
         "warning: no clip in split test of 1 kept: evaluate.py has nothing to measure"
