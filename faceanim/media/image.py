@@ -63,10 +63,31 @@ def read_image(path: str | Path, max_pixels: int = 50_000_000) -> np.ndarray:
         raise MediaError(f"cannot read image {path}: expected one of {formats}, got another file") from error
     except Exception as error:  # Pillow's readers raise whatever a damaged file leads them to
         reason = " ".join(str(error).split()) or type(error).__name__
-        kind = (
-            TruncatedMediaError if "truncated" in reason.lower() else MediaError
-        )  # Pillow has no type for it
+        # Pillow has no type for it
+        kind = TruncatedMediaError if "truncated" in reason.lower() else MediaError
         raise kind(f"cannot read image {path}: corrupt ({reason})") from error
+
+
+def as_rgb(picture: str | Path | Image.Image | np.ndarray) -> np.ndarray:
+    """A picture of any of these kinds as uint8 (H, W, 3) RGB, as `read_image` gives it.
+
+    Arrays are uint8 (H, W), grey, or (H, W, 3 or 4), RGB or RGBA; ValueError for others.
+    """
+    if isinstance(picture, str | Path):
+        return read_image(picture)
+    if isinstance(picture, np.ndarray):
+        if picture.dtype != np.uint8 or picture.shape[2:] not in ((), (3,), (4,)) or picture.ndim < 2:
+            raise ValueError(
+                f"picture: expected uint8 (H, W, 3) in RGB, (H, W, 4) or (H, W), got {picture.dtype} {picture.shape}"
+            )
+        if not picture.size:
+            raise ValueError(f"picture: expected pixels, got none: {picture.shape}")
+        picture = Image.fromarray(picture)
+    if not isinstance(picture, Image.Image):
+        raise ValueError(
+            f"picture: expected a path, a PIL image or a numpy array, got {type(picture).__name__}"
+        )
+    return _to_rgb("in memory", _upright(picture))
 
 
 def write_image(path: str | Path, image_HWC: np.ndarray) -> None:
@@ -96,7 +117,7 @@ def _upright(image: Image.Image) -> Image.Image:
     return image.transpose(_TRANSPOSE[orientation]) if orientation in _TRANSPOSE else image
 
 
-def _to_rgb(path: Path, image: Image.Image) -> np.ndarray:
+def _to_rgb(path: str | Path, image: Image.Image) -> np.ndarray:
     if image.mode == "F" or (image.mode == "I" and image.format == "TIFF"):
         raise _not_integers(path)
     if image.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion would clip at 255 rather than scale
@@ -109,7 +130,7 @@ def _to_rgb(path: Path, image: Image.Image) -> np.ndarray:
     return np.array(image.convert("RGB"))
 
 
-def _not_integers(path: Path) -> MediaError:
+def _not_integers(path: str | Path) -> MediaError:
     return MediaError(
         f"cannot read image {path}: expected a TIFF of 1, 8 or 16 bits a channel, got a damaged one, or one of another "
         "kind (floats, say, do not tell what is white); save it with 8 or 16 bits"

@@ -9,10 +9,11 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from PIL.Image import Image
 
 from faceanim.media.colour import UntaggedColour
 from faceanim.media.frame_rate import constant_rate
-from faceanim.media.image import read_image
+from faceanim.media.image import as_rgb
 from faceanim.media.sound import Soundtrack, has_sound
 from faceanim.media.video import iter_video
 from faceanim.pipelines.framing import Framing, frame_head
@@ -129,17 +130,18 @@ def read_reference(
 
     Of several faces the largest is animated. Raises ValueError where there is none.
     """
-    return find_reference(read_image(path), landmarker, size, crop, f"reference image {path}")
+    return find_reference(path, landmarker, size, crop, f"reference image {path}")
 
 
 def find_reference(
-    picture_HWC: np.ndarray,
+    picture: str | Path | Image | np.ndarray,
     landmarker: FaceLandmarker,
     size: tuple[int, int],
     crop: bool = True,
     name: str = "reference image",
 ) -> Reference:
-    """As `read_reference`, of a uint8 RGB picture in memory."""
+    """As `read_reference`, of a path, a PIL image or an array, see ``as_rgb``. name: for errors."""
+    picture_HWC = as_rgb(picture)
     height, width = picture_HWC.shape[:2]
     found = landmarker.detect(picture_HWC[None])
     if not found.found.all():

@@ -4,10 +4,13 @@ from fractions import Fraction
 
 import av
 import numpy as np
+import pytest
+from PIL import Image
 
 from faceanim.data.demo_clip import demo_clip_path
+from faceanim.media.image import write_image
 from faceanim.media.video import read_video, write_video
-from faceanim.pipelines.driving import motion_from_video, read_motion
+from faceanim.pipelines.driving import find_reference, motion_from_video, read_motion
 from faceanim.pose.landmarks import landmarker
 from faceanim.pose.measures import lip_aperture
 
@@ -25,6 +28,48 @@ def test_a_face_elsewhere_for_a_moment_does_not_drive(tmp_path, caplog):
     assert np.flatnonzero(motion.poses.confidence == 0).tolist() == [4, 5]
     steps = np.linalg.norm(np.diff(motion.poses.points.mean(1), axis=0), axis=1)
     assert steps.max() < 8  # of 64 pixels: nobody jumps to the other side
+
+
+@pytest.mark.parametrize("kind", ["path", "name", "PIL", "RGBA", "palette", "turned", "grey", "rgba array"])
+def test_a_reference_is_a_path_a_picture_of_pil_s_or_an_array(kind, tmp_path):
+    frame = read_video(demo_clip_path()).frames_THWC[40, :, :192]
+    write_image(tmp_path / "a.png", frame)
+    picture = Image.open(tmp_path / "a.png")
+    turned = picture.transpose(Image.Transpose.ROTATE_90)
+    turned.getexif()[0x0112] = 6
+    kinds = {
+        "path": tmp_path / "a.png",
+        "name": str(tmp_path / "a.png"),
+        "PIL": picture,
+        "RGBA": picture.convert("RGBA"),
+        "palette": picture.quantize(256),
+        "turned": turned,
+        "grey": np.asarray(picture.convert("L")),
+        "rgba array": np.asarray(picture.convert("RGBA")),
+    }
+    faces = landmarker("dlib")
+    expected, found = (find_reference(one, faces, (64, 64)) for one in (frame, kinds[kind]))
+    near = kind in ("palette", "grey")  # other pixels, the same face
+    assert np.abs(found.points - expected.points).max() <= (4 if near else 0)
+    assert near or np.array_equal(found.image_HWC, expected.image_HWC)
+
+
+@pytest.mark.parametrize(
+    ("picture", "words"),
+    [
+        (np.zeros((64, 64, 3), np.float32), r"expected uint8 .*, got float32 \(64, 64, 3\)"),
+        (np.zeros((3, 64, 64), np.uint8), r"got uint8 \(3, 64, 64\)"),
+        (np.zeros((1, 64, 64, 3), np.uint8), r"got uint8 \(1, 64, 64, 3\)"),
+        (np.zeros((0, 64, 3), np.uint8), "expected pixels, got none"),
+        (Image.new("F", (64, 64)), "floats"),
+        ([[0]], "expected a path, a PIL image or a numpy array, got list"),
+        ("nowhere.png", "no such file"),
+        (Image.new("RGB", (64, 64)), "no face found in the reference image"),
+    ],
+)
+def test_what_is_no_picture_of_a_face_is_one_line(picture, words):
+    with pytest.raises(ValueError, match=words):
+        find_reference(picture, landmarker("dlib"), (64, 64))
 
 
 def test_smoothing_takes_the_head_s_jitter_and_leaves_the_lips(tmp_path):
