@@ -76,7 +76,7 @@ def run_dir(begun, tmp_path) -> Path:
         "compute.channels_last=true",
         "logger=tensorboard",
         "callbacks.guard.patience=3",
-        "data.module.val_batches=2",
+        "+data.module.val_batches=2",
     ],
 )
 def test_harmless_changes_are_no_other_run(override, demo_data, run_dir):

@@ -76,16 +76,17 @@ class Resume(L.Callback):
 
 
 def recount(fit_loop: dict[str, Any], step: int, trainer: L.Trainer) -> None:
-    """Makes of the saved counters those of a run that stands behind ``step`` steps of the trainer's batches, and goes
-    on. A checkpoint within a batch's last hook has not completed that batch."""
+    """Makes of the saved counters those of a run whose checkpoint was written at the end of the last of ``step``
+    steps, in the hook in which that batch is not completed yet, each step of as many batches as the trainer's."""
+    if step >= trainer.max_steps:
+        return
     batches, done = fit_loop["epoch_loop.batch_progress"], step * trainer.accumulate_grad_batches
     for tracker in (batches["total"], batches["current"]):
-        open_batch = tracker["ready"] - tracker["completed"]
-        tracker.update(ready=done, started=done, processed=done, completed=done - open_batch)
-    if step < trainer.max_steps:  # the one epoch is not over, even if it was
-        batches["is_last_batch"] = False
-        for tracker in fit_loop["epoch_progress"].values():
-            tracker.update(ready=1, started=1, processed=0, completed=0)
+        tracker.update(ready=done, started=done, processed=done, completed=done - 1)
+    batches["is_last_batch"] = False
+    fit_loop["epoch_loop.state_dict"]["_batches_that_stepped"] = step - 1
+    for tracker in fit_loop["epoch_progress"].values():  # the one epoch is not over, even if it was
+        tracker.update(ready=1, started=1, processed=0, completed=0)
 
 
 def _follow(schedule: LambdaLR, step: int) -> None:
