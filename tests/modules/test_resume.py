@@ -65,22 +65,21 @@ def run_dir(begun, tmp_path) -> Path:
     return Path(shutil.copytree(begun, tmp_path / "run", symlinks=True))
 
 
-@pytest.mark.parametrize(
-    "override",
-    [
-        "data.module.num_workers=1",
-        "schedule.appearance.checkpoint_every=1",
-        "trainer.log_every_n_steps=2",
-        "schedule.temporal.max_steps=7",
-        "schedule.temporal.learning_rate=1",
-        "compute.channels_last=true",
-        "logger=tensorboard",
-        "callbacks.guard.patience=3",
-        "+data.module.val_batches=2",
-    ],
-)
-def test_harmless_changes_are_no_other_run(override, demo_data, run_dir):
-    done = fit(demo_data, run_dir, "appearance", *LENGTH, override)
+HARMLESS = [
+    "data.module.num_workers=1",
+    "schedule.appearance.checkpoint_every=1",
+    "trainer.log_every_n_steps=2",
+    "schedule.temporal.max_steps=7",
+    "schedule.temporal.learning_rate=1",
+    "compute.channels_last=true",
+    "logger=tensorboard",
+    "callbacks.guard.patience=3",
+    "+data.module.val_batches=2",
+]
+
+
+def test_harmless_changes_are_no_other_run(demo_data, run_dir):
+    done = fit(demo_data, run_dir, "appearance", *LENGTH, *HARMLESS)
     assert done["global_step"] == 4
 
 
@@ -114,11 +113,9 @@ def test_one_setting_is_named_once_where_it_is_typed(demo_data, run_dir):
 
 
 def test_data_is_known_by_its_content_wherever_it_lies(demo_data, begun, run_dir, tmp_path):
-    straight = fit(demo_data, tmp_path / "straight", "appearance", *LENGTH)
     copied = shutil.copytree(demo_data, tmp_path / "node" / "data")
     resumed = fit(copied, run_dir, "appearance", *LENGTH)
-    assert equal(resumed["optimizer_states"], straight["optimizer_states"]) or resumed["global_step"] == 4
-    assert [step for step, _ in losses(run_dir)] == [0, 1, 2, 3]
+    assert resumed["global_step"] == 4 and [step for step, _ in losses(run_dir)] == [0, 1, 2, 3]
 
     rows = read_manifest(copied)
     changed = [
@@ -158,8 +155,9 @@ def test_a_run_of_before_this_version_goes_on_and_knows_its_clips(demo_data, run
 
 @pytest.mark.parametrize("every", [1, 100], ids=["saved in the last step", "saved at the end"])
 def test_a_finished_run_made_longer_is_the_longer_run(every, demo_data, tmp_path):
-    long = steps("appearance", 5, checkpoint_every=every, sample_every=2)
-    short = steps("appearance", 2, checkpoint_every=every, sample_every=2)
+    sample = 2 if every == 100 else None
+    long = steps("appearance", 5, every, sample)
+    short = steps("appearance", 2, every, sample)
     straight = fit(demo_data, tmp_path / "straight", "appearance", *long, *CONSTANT)
     fit(demo_data, tmp_path / "longer", "appearance", *short, *CONSTANT)
     longer = fit(demo_data, tmp_path / "longer", "appearance", *long, *CONSTANT)
@@ -168,7 +166,7 @@ def test_a_finished_run_made_longer_is_the_longer_run(every, demo_data, tmp_path
         assert equal(longer[part], straight[part]), part
     assert losses(tmp_path / "longer") == losses(tmp_path / "straight")
     validated = [
-        [row["step"] for row in read_rows(tmp_path / name / "metrics.csv") if row["val/loss"]]
+        [row["step"] for row in read_rows(tmp_path / name / "metrics.csv") if row.get("val/loss")]
         for name in ("longer", "straight")
     ]
     assert validated[0] == validated[1]
@@ -266,11 +264,15 @@ class Bar(StageProgressBar):
         BARS.append((bar.desc.strip(": "), bar.n, bar.total, bar.initial))
 
 
-def test_the_bar_of_a_resumed_run_has_its_name_total_and_place(demo_data, run_dir, capsys):
+def test_the_bar_of_a_resumed_run_has_its_name_total_and_place(demo_data, run_dir, tmp_path):
     shown = ["+callbacks.bar._target_=tests.modules.test_resume.Bar", "trainer.enable_progress_bar=true"]
     BARS.clear()
     fit(demo_data, run_dir, "appearance", *LENGTH, *shown)
     assert BARS == [("appearance", 3, 4, 2), ("appearance", 4, 4, 2)]
+    BARS.clear()
+    accumulated = [*steps("appearance", 1), "trainer.accumulate_grad_batches=2"]
+    fit(demo_data, tmp_path / "new", "appearance", *accumulated, *shown)
+    assert BARS == [("appearance", 1, 2, 0), ("appearance", 2, 2, 0)]
 
 
 def test_networks_that_come_from_a_checkpoint_are_not_called_random(demo_data, run_dir, capsys):
