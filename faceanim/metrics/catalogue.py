@@ -1,11 +1,12 @@
 """Which metrics there are, what they are called, and which way is better."""
 
+import math
 from typing import Literal, NamedTuple
 
 
 class MetricInfo(NamedTuple):
     """title, unit: for people. better: which way. about: one line. still_wins: a still picture cannot lose. truth: it
-    is a distance to the real video, whose own figure then says nothing."""
+    is a distance to the real video, whose own figure then says nothing. limits: what the figure can be at all."""
 
     title: str
     unit: str
@@ -13,6 +14,7 @@ class MetricInfo(NamedTuple):
     about: str
     still_wins: bool = False
     truth: bool = False
+    limits: tuple[float, float] = (-math.inf, math.inf)
 
 
 METRICS: dict[str, MetricInfo] = {
@@ -63,9 +65,25 @@ METRICS: dict[str, MetricInfo] = {
     "identity_drift": MetricInfo("drift of identity", "per second", "zero", "slope over the clip", True),
     "sync_confidence": MetricInfo("lip sync confidence", "", "higher", "SyncNet; clips with sound"),
     "sync_distance": MetricInfo("lip sync distance", "", "lower", "SyncNet; clips with sound"),
-    "fid": MetricInfo("FID", "", "lower", "frames, Inception features"),
-    "kid": MetricInfo("KID", "", "lower", "frames, Inception features, all pairs"),
-    "fvd": MetricInfo("FVD", "", "lower", "windows of frames, I3D or VideoMAE features"),
+    "fid": MetricInfo(
+        "FID",
+        "",
+        "lower",
+        "frames, Inception features; too large with few clips: below it stands the spread at this number of clips, no "
+        "confidence interval",
+    ),
+    "fid_limit": MetricInfo(
+        "FID, N to infinity",
+        "",
+        "lower",
+        "the line through FID at 1/N frames, read at 0 (Chong and Forsyth, 2020)",
+    ),
+    "kid": MetricInfo(
+        "KID", "", "lower", "frames, Inception features, all pairs; the interval is of ever more clips"
+    ),
+    "fvd": MetricInfo(
+        "FVD", "", "lower", "windows of frames, I3D or VideoMAE features; as FID, below it its spread"
+    ),
 }
 _OF_TRUTH = (
     "nme",
@@ -78,9 +96,21 @@ _OF_TRUTH = (
 )
 _OF_TRUTH += ("psnr", "ssim", "lpips", "tlp", "flow_error")
 METRICS |= {name: METRICS[name]._replace(truth=True) for name in _OF_TRUTH}
+_LIMITS = dict.fromkeys(("nme_success_rate", "face_found_rate"), (0.0, 1.0))
+_LIMITS |= dict.fromkeys(
+    ("nme", "nme_mouth", "nme_eyes", "pose_distance", "expression_distance"), (0.0, math.inf)
+)
+_LIMITS |= dict.fromkeys(
+    ("lpips", "flow_error", "tlp", "warping_error", "background_variation"), (0.0, math.inf)
+)
+_LIMITS |= dict.fromkeys(("fid", "fvd", "sync_confidence", "sync_distance"), (0.0, math.inf))
+_LIMITS |= {"psnr": (-math.inf, 100.0), "ssim": (-1.0, 1.0), "identity": (-math.inf, 1.0)}
+METRICS |= {name: METRICS[name]._replace(limits=limits) for name, limits in _LIMITS.items()}
 OF_SETS = (
     "fid",
+    "fid_limit",
     "kid",
     "fvd",
-)  # from features of all clips together; the others are means over clips' frames
+)  # from features of all clips; the others are means over clips' frames
+SPREAD = ("fid", "fvd")  # their interval is the spread of the estimate, not a confidence interval
 CURVES = ("nme", "identity", "psnr")  # shown over time

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from faceanim.media.files import atomic_path, write_json
-from faceanim.metrics.catalogue import METRICS, OF_SETS
+from faceanim.metrics.catalogue import METRICS, OF_SETS, SPREAD
 from faceanim.metrics.clip_record import ClipRecord
 from faceanim.metrics.measure import METHODS
 from faceanim.metrics.protocol import Stamp
+from faceanim.metrics.report_cells import over_fewer
 
 REPORT_FILES = ("metrics.json", "per_clip.csv", "report.html")
 _COUNTS = ("frames_without_real_face", "frames_without_generated_face", "blank_generated_frames")
@@ -48,13 +49,19 @@ def table(content: dict[str, Any]) -> str:
         f"{content['protocol_hash'][:12]}, data {content['data_hash'][:12]}",
         f"{'metric':<21}{'better':<8}" + "".join(f"{method:>12}" for method in methods) + f"{'n':>8}  95%",
     ]
+    marked = False
     for name, by in metrics.items():
         if name in content["unavailable"]:
             continue
-        values = "".join(f"{_cell(by[method]['value']):>12}" for method in methods)
+        fewer = {method: over_fewer(by, method) for method in methods}
+        values = "".join(f"{_cell(by[method]['value']) + '*' * fewer[method]:>12}" for method in methods)
+        marked |= any(fewer.values())
         interval = by["generated"]["interval"]
         shown = "" if interval is None else f"  {interval[0]:.4g} to {interval[1]:.4g}"
+        shown += " (spread)" if shown and name in SPREAD else ""
         lines.append(f"{name:<21}{METRICS[name].better:<8}{values}{by['generated']['n']:>8}{shown}")
+    if marked:
+        lines.append("* over fewer frames than another column: lost faces are left out, see face_found_rate")
     reasons: dict[str, list[str]] = {}
     for name, by in metrics.items():
         if by["generated"]["reason"]:

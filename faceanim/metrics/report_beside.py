@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from faceanim.media.file_names import printable
 from faceanim.metrics.catalogue import METRICS
 from faceanim.metrics.clip_record import ClipRecord, parsed
+from faceanim.metrics.paired import difference
 from faceanim.metrics.protocol import Stamp
 from faceanim.metrics.published import PUBLISHED_FIGURES
-from faceanim.metrics.report_cells import cell, number
-from faceanim.metrics.score import Score, difference
+from faceanim.metrics.report_cells import cell, most, number
 
 
 @dataclass(frozen=True)
@@ -28,21 +29,22 @@ def read_run(folder: str | Path) -> OtherRun:
     path = Path(folder) / "metrics.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        Stamp(content["protocol_hash"], content["data_hash"])
         content["metrics"]["nme"]["generated"]["value"]
-        records = {file.stem: parsed(file) for file in sorted((Path(folder) / "clips").glob("*.json"))}
+        records = [parsed(file) for file in sorted((Path(folder) / "clips").glob("*.json"))]
+        stamp = Stamp(content["protocol_hash"], content["data_hash"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"compare: expected the folder of a finished evaluation, got {folder} ({type(error).__name__}: {error})"
         ) from error
-    return OtherRun(content, records)
+    return OtherRun(content, {record.clip_id: record for record in records if record.stamp == stamp})
 
 
 def beside_others(
     content: dict[str, Any], records: Sequence[ClipRecord], others: Mapping[str, OtherRun]
 ) -> str:
     """The generated figures of other runs, by folder, whether they compare, and how sure the difference then is."""
-    head, notes = "", []
+    head, notes = f"<th class=n>this run{_faces(content)}", []
+    others = {printable(name): other for name, other in others.items()}
     last = [Path(name).name for name in others]
     others = {
         end if end and last.count(end) == 1 else name: others[name]
@@ -52,6 +54,7 @@ def beside_others(
         differs = differences(content, other.content)
         head += (
             f"<th class=n>{html.escape(name)}<small>{'not comparable' if differs else 'comparable'}</small>"
+            f"{_faces(other.content)}"
         )
         if differs:
             notes.append(f"<li>{html.escape(name)} differs in {html.escape(', '.join(differs))}")
@@ -61,40 +64,61 @@ def beside_others(
         theirs = [other.content["metrics"].get(name, {}).get("generated") for other in others.values()]
         if all(score is None or score["value"] is None for score in (ours, *theirs)):
             continue
-        cells = cell(ours, False)
+        same = [
+            s
+            for s, o in zip(theirs, others.values(), strict=True)
+            if s and not differences(content, o.content)
+        ]
+        frames = most([ours, *same])
+        cells = cell(ours | {"common": None}, of=frames if ours["n"] < frames else None)
         for score, other in zip(theirs, others.values(), strict=True):
-            if score is None or score["value"] is None or differences(content, other.content):
-                cells += "<td class=n>–" if score is None else cell(score, False)
+            if score is None:
+                cells += "<td class=n>–"
+            elif score["value"] is None or differences(content, other.content):
+                cells += cell(score | {"common": None})
             else:
-                cells += f"<td class=n>{number(score['value'])}{_gain(name, records, other)}"
+                shown = score | {"common": None, "interval": None}
+                cells += cell(shown, of=frames if score["n"] < frames else None) + _gain(
+                    name, content, records, other
+                )
         rows.append(f"<tr><td>{info.title}{cells}")
     listed = f"<ul>{''.join(notes)}</ul>" if notes else ""
     return (
-        "<h2>Beside other runs</h2><p class=soft>Where they compare: this run's figure less theirs, with the 95% "
-        "interval of the difference, by bootstrap over the clips of both; an interval without 0 is more than "
-        "chance.</p>"
-        f"<div class=wide><table><tr><th>metric<th class=n>this run{head}{''.join(rows)}</table></div>{listed}"
+        "<h2>Beside other runs</h2><p class=soft>Where they compare: this run's figure less theirs over the frames "
+        "in which both have one, with the 95% interval over the clips of both; an interval without 0 is more than "
+        "chance. What only one of the two has, such as frames in which the other lost the face, is left out and "
+        "counted: read it beside the faces found.</p>"
+        f"<div class=wide><table><tr><th>metric{head}{''.join(rows)}</table></div>{listed}"
     )
 
 
-def _gain(metric: str, records: Sequence[ClipRecord], other: OtherRun) -> str:
+def _gain(metric: str, content: dict[str, Any], records: Sequence[ClipRecord], other: OtherRun) -> str:
     """What this run has more than the other; nothing for metrics of sets, which have no figure for each clip."""
+    protocol = content["protocol"]
     pairs = [
-        (
-            record.scores["generated"].get(metric),
-            other.records[record.clip_id].scores["generated"].get(metric),
-        )
+        ((record, "generated"), (other.records[record.clip_id], "generated"))
         for record in records
         if record.clip_id in other.records
     ]
-    pairs = [(a, b) for a, b in pairs if a is not None and b is not None]
-    found = difference(*zip(*pairs, strict=True)) if pairs else Score(None, 0)
-    if found.value is None:
-        return ""
-    shown = f"{found.value:+.3g}"
-    if found.interval is not None:
-        shown += " ({:+.3g} to {:+.3g})".format(*found.interval)
-    return f"<small>{shown}</small>"
+    found = difference(
+        metric, pairs, protocol["task"] == "self", protocol["resamples"], protocol["bootstrap_seed"]
+    )
+    said = []
+    if found.score.value is not None:
+        interval = found.score.interval
+        said.append(
+            f"{found.score.value:+.3g}"
+            + ("" if interval is None else " ({:+.3g} to {:+.3g})".format(*interval))
+        )
+    if found.frames_left_out:
+        clips = f", {found.clips_left_out} whole clips" if found.clips_left_out else ""
+        said.append(f"<b class=few>left out: {found.frames_left_out}{clips}</b>")
+    return "".join(f"<small>{line}</small>" for line in said)
+
+
+def _faces(content: dict[str, Any]) -> str:
+    rate = content["metrics"].get("face_found_rate", {}).get("generated", {}).get("value")
+    return "" if rate is None else f"<small>faces found {number(rate)}</small>"
 
 
 def differences(content: dict[str, Any], other: dict[str, Any]) -> list[str]:

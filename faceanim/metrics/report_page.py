@@ -13,33 +13,16 @@ from faceanim.metrics import report_plots
 from faceanim.metrics.catalogue import CURVES, METRICS, OF_SETS
 from faceanim.metrics.clip_record import ClipRecord
 from faceanim.metrics.clip_videos import beside_titles
+from faceanim.metrics.interval import FEWEST
 from faceanim.metrics.report import untagged
 from faceanim.metrics.report_beside import OtherRun, beside_others, beside_published
-from faceanim.metrics.report_cells import cell, number
+from faceanim.metrics.report_cells import cell, most, number, over_fewer
+from faceanim.metrics.report_style import STYLE
 
 _BEST, _WORST = 2, 2  # clips that are shown
 _LARGEST_VIDEO = 6 * 2**20  # bytes
 _RANKED_BY = ("nme", "expression_distance", "psnr", "identity")
 _FEW_FRAMES = 2048  # of FID: below, its covariance has not full rank
-_STYLE = """:root { --line: #e3e6ea; --soft: #5b6472 } * { box-sizing: border-box }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 1180px; padding: 2em 1.5em 4em;
-color: #1c2430 } h1 { margin: 0 0 .2em; font-size: 1.7em } h2 { margin: 2.2em 0 .4em; font-size: 1.2em }
-p { margin: .4em 0 .8em } .soft, small { color: var(--soft) } code { background: #f2f4f7; padding: .1em .35em;
-border-radius: 4px; font-size: .9em } .wide { overflow-x: auto }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100% }
-th, td { padding: .32em .7em; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top }
-th { color: var(--soft); font-weight: 600; font-size: .88em } td.n, th.n { text-align: right; white-space: nowrap }
-td.best { font-weight: 700 } td small, th small { display: block; font-weight: 400 } td.name { min-width: 15em }
-tr.none td { color: var(--soft) } .warn { border-left: 4px solid #d97706; background: #fff8ec; padding: .5em .9em;
-margin: .6em 0; border-radius: 0 6px 6px 0 } figure { margin: 0 0 1em }
-figcaption { font-size: .9em; color: var(--soft); margin-bottom: .2em }
-.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(430px, 1fr)); gap: .6em 1.6em }
-svg { width: 100%; max-width: 560px; font: 11px system-ui, sans-serif; fill: #5b6472 }
-video { width: 100%; border-radius: 6px; background: #000 } .cols { display: flex; font-size: .85em;
-color: var(--soft) } .cols span { flex: 1; text-align: center } .clip { margin: 1.2em 0 }
-.key { margin-right: 1.2em; font-size: .9em } .key i { display: inline-block; width: .8em; height: .8em;
-border-radius: 50%; margin-right: .4em; vertical-align: -.05em } details { margin: .6em 0 }
-summary { cursor: pointer; color: var(--soft) } .why { font-size: .85em }"""
 
 
 def write_page(
@@ -62,11 +45,14 @@ def write_page(
         _protocol(content),
     ]
     page = (
-        f"<!DOCTYPE html><html lang=en><meta charset=utf-8><title>Evaluation</title><style>{_STYLE}</style>"
+        "<!DOCTYPE html><html lang=en><meta charset=utf-8>"
+        "<meta name=viewport content='width=device-width, initial-scale=1'><title>Evaluation</title>"
+        f"<style>{STYLE}</style>"
     )
     path = run_dir / "report.html"
     with atomic_path(path) as temporary:
-        temporary.write_text(page + "\n".join(part for part in parts if part) + "\n", encoding="utf-8")
+        text = page + "\n".join(part for part in parts if part) + "\n"
+        temporary.write_text(text, encoding="utf-8")
     return path
 
 
@@ -108,6 +94,8 @@ def _warnings(content: dict[str, Any]) -> list[str]:
         )
     if content["n_clips"] < 2:
         said.append("A single clip: there is nothing to say about other clips, and no interval.")
+    elif content["n_clips"] < FEWEST:
+        said.append(f"{content['n_clips']} clips: an interval takes {FEWEST}.")
     fid = content["metrics"]["fid"]["generated"]
     if fid["value"] is not None and fid["n"] < _FEW_FRAMES:
         said.append(f"FID over {fid['n']} frames is larger than over many: at least {_FEW_FRAMES} are usual.")
@@ -135,15 +123,17 @@ def _summary(content: dict[str, Any], methods: list[str]) -> str:
         best = _best(
             by, info.better, [m for m in methods if m != "real" and not (m == "static" and info.still_wins)]
         )
-        cells = "".join(cell(by[m], m == best) for m in methods)
+        of = {m: most(by.values()) if over_fewer(by, m) else None for m in methods}
+        cells = "".join(cell(by[m], m in best, of[m]) for m in methods)
         arrow = {"lower": "↓", "higher": "↑", "zero": "→ 0"}[info.better]
         rows.append(
             f"<tr>{title}<td>{arrow} <span class=soft>{info.unit}</span>{cells}<td class=n>{by['generated']['n']}"
         )
     return (
-        "<h2>Summary</h2><p class=soft>Means over frames, pairs of frames or clips (n), below them the 95% interval by "
-        "bootstrap over clips. Bold: the best, the real video left out, and a still picture where it wins by standing "
-        "still.</p><div class=wide><table><tr><th>metric<th>better"
+        "<h2>Summary</h2><p class=soft>Means over frames, pairs of frames or clips (n), below them the 95% interval "
+        "over clips (three or more). Bold: the best on the frames that all methods have, ties alike, the real video "
+        "left out, and a still picture where it wins by standing still. <b class=few>Over fewer frames</b>: lost "
+        "faces are left out of the mean; read it beside faces found.</p><div class=wide><table><tr><th>metric<th>better"
         f"{head}<th class=n>n{''.join(rows)}</table></div>{_reasons(content, methods)}"
     )
 
@@ -161,14 +151,17 @@ def _reasons(content: dict[str, Any], methods: list[str]) -> str:
     return f"<p class=soft>Without a value (–):</p><ul class=soft>{lines}</ul>" if lines else ""
 
 
-def _best(by: dict[str, Any], better: str, methods: list[str]) -> str | None:
-    there = {m: by[m]["value"] for m in methods if by[m]["value"] is not None}
+def _best(by: dict[str, Any], better: str, methods: list[str]) -> set[str]:
+    """The best of the methods, and whatever shows the same digits, on the frames that all of them have."""
+    figure = "value" if all(score["common"] is None for score in by.values()) else "common"
+    there = {m: by[m][figure] for m in methods if by[m][figure] is not None}
     if len(there) < 2:
-        return None
+        return set()
     key = {"lower": lambda m: there[m], "higher": lambda m: -there[m], "zero": lambda m: abs(there[m])}[
         better
     ]
-    return min(there, key=key)
+    shown = {m: number(abs(there[m]) if better == "zero" else there[m]) for m in there}
+    return {m for m in there if shown[m] == shown[min(there, key=key)]}
 
 
 def _clips(run_dir: Path, records: Sequence[ClipRecord], same_person: bool) -> str:
@@ -288,9 +281,9 @@ def _protocol(content: dict[str, Any]) -> str:
         f"<tr><td>{name}<td><code>{value}</code>" for name, value in sorted(content["metric_weights"].items())
     )
     return (
-        f"<h2>Protocol</h2><table><tr><td>protocol hash<td><code>{content['protocol_hash']}</code>"
+        f"<h2>Protocol</h2><div class=wide><table><tr><td>protocol hash<td><code>{content['protocol_hash']}</code>"
         f"<tr><td>data hash<td><code>{content['data_hash']}</code>"
-        f"<tr><td>pipeline's weights<td><code>{content['weights_hash'] or '–'}</code></table>"
-        f"<details><summary>all choices, and the networks that measured</summary><table>{''.join(lines)}{weights}"
-        "</table></details>"
+        f"<tr><td>pipeline's weights<td><code>{content['weights_hash'] or '–'}</code></table></div>"
+        f"<details><summary>all choices, and the networks that measured</summary><div class=wide><table>"
+        f"{''.join(lines)}{weights}</table></div></details>"
     )

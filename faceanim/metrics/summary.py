@@ -10,14 +10,16 @@ import torch
 
 from faceanim import __version__
 from faceanim.metrics.candidates import Candidate
-from faceanim.metrics.catalogue import METRICS, OF_SETS
+from faceanim.metrics.catalogue import METRICS, OF_SETS, SPREAD
 from faceanim.metrics.clip_record import ClipRecord
+from faceanim.metrics.fid_limit import frechet_limit
 from faceanim.metrics.measure import METHODS
-from faceanim.metrics.protocol import Stamp
-from faceanim.metrics.score import Score, pooled, resamples
+from faceanim.metrics.paired import common_means
+from faceanim.metrics.protocol import Protocol, Stamp
+from faceanim.metrics.score import Score, pooled
 from faceanim.metrics.set_scores import frechet_score, kernel_score
 
-_SETS = {"fid": ("frames", frechet_score), "kid": ("frames", kernel_score), "fvd": ("windows", frechet_score)}
+_NETWORKS = {"fid": "frames", "fid_limit": "frames", "kid": "frames", "fvd": "windows"}
 _NOT_FOR_THIS = "not measured for this"
 
 
@@ -36,7 +38,8 @@ def summarise(
         protocol             the fields of `Protocol`
         protocol_hash        sha256 of these fields
         data_hash            sha256 of the clips' ids and contents; figures compare where both hashes are the same
-        weights_hash         sha256 of the pipeline folder's weights and configurations; null for predictions
+        weights_hash         sha256 of the pipeline folder's weights and configurations, see `weights_hash`; null for
+                             predictions
         metric_weights       by network that measures, the sha256 of its weights
         faceanim_version
         n_clips, n_frames, frames_without_real_face
@@ -46,7 +49,10 @@ def summarise(
         counts               by method: frames without a face where there is a real one, frames of a single colour
         metrics              by metric and method (generated, static, warped, real): {"value": number or null,
                              "n": frames, pairs, clips or samples it is over, "reason": text or null,
-                             "interval": 95%, two numbers or null}
+                             "interval": 95%, two numbers or null, "interval_of": "mean" or "distance", the figure
+                             itself over ever more clips, "spread" of the estimate at this number of clips, or null,
+                             "common": the mean over those frames in which each of generated, static and warped has
+                             a figure, null where there is none; methods compare by it where their n differ}
         unavailable          by metric, why it cannot be had here
         seconds              spent on these clips, also in earlier runs that this one resumed
 
@@ -59,15 +65,15 @@ def summarise(
                 f"got {record.stamp}"
             )
     protocol = candidate.protocol
-    drawn_RC = resamples(len(records), protocol.resamples, protocol.bootstrap_seed)
     methods = [method for method in METHODS if any(method in record.scores for record in records)]
     metrics = {
         name: {
-            method: _score(run_dir, name, method, records, unavailable, drawn_RC, device)
+            method: _score(run_dir, name, method, records, unavailable, protocol, device)
             for method in methods
         }
         for name in METRICS
     }
+    common = {name: _common(name, metrics[name], records, protocol.task == "self") for name in METRICS}
     return {
         "kind": candidate.kind,
         "protocol": dataclasses.asdict(protocol),
@@ -90,7 +96,11 @@ def summarise(
             for method in methods
         },
         "metrics": {
-            name: {method: _plain(score) for method, score in by.items()} for name, by in metrics.items()
+            name: {
+                method: _plain(name, score) | {"common": common[name].get(method)}
+                for method, score in by.items()
+            }
+            for name, by in metrics.items()
         },
         "unavailable": dict(unavailable),
         "seconds": round(sum(record.seconds for record in records), 3),
@@ -103,7 +113,7 @@ def _score(
     method: str,
     records: Sequence[ClipRecord],
     unavailable: dict[str, str],
-    drawn_RC: np.ndarray,
+    protocol: Protocol,
     device: torch.device,
 ) -> Score:
     if name in unavailable:
@@ -112,17 +122,34 @@ def _score(
         scores = [
             record.scores.get(method, {}).get(name) or Score(None, 0, _NOT_FOR_THIS) for record in records
         ]
-        return pooled(scores, drawn_RC)
-    network, distance = _SETS[name]
+        return pooled(scores, protocol.resamples, protocol.bootstrap_seed).within(*METRICS[name].limits)
+    network = _NETWORKS[name]
     there = [record for record in records if {method, "real"} <= set(record.features.get(network, []))]
     if not there:
         return Score(None, 0, _NOT_FOR_THIS)
     if len(there) < len(records):  # the same clips for all methods, or the sets would differ
         return Score(None, 0, f"{len(records) - len(there)} clips have no {method} frames")
     real, made = ([record.features_of(run_dir, network, who) for record in there] for who in ("real", method))
-    return distance(real, made, drawn_RC, device)
+    if name == "kid":
+        return kernel_score(real, made, device)
+    distance = frechet_limit if name == "fid_limit" else frechet_score
+    return distance(real, made, protocol.bootstrap_seed, device).within(*METRICS[name].limits)
 
 
-def _plain(score: Score) -> dict[str, Any]:
+def _common(
+    name: str, by: dict[str, Score], records: Sequence[ClipRecord], same_person: bool
+) -> dict[str, float | None]:
+    """Of the methods that have any figure, the real video left out."""
+    methods = [m for m, score in by.items() if m != "real" and score.value is not None]
+    if name in OF_SETS or not methods:
+        return {}
+    means = common_means(name, [[(record, m) for m in methods] for record in records], same_person)
+    return {m: mean if np.isfinite(mean) else None for m, mean in zip(methods, means, strict=True)}
+
+
+def _plain(name: str, score: Score) -> dict[str, Any]:
     interval = None if score.interval is None else list(score.interval)
-    return dataclasses.asdict(score) | {"interval": interval}
+    kind = (
+        None if interval is None else "spread" if name in SPREAD else "distance" if name == "kid" else "mean"
+    )
+    return dataclasses.asdict(score) | {"interval": interval, "interval_of": kind}

@@ -91,7 +91,9 @@ def evaluation_tools(protocol: Protocol, files: WeightFiles, device: torch.devic
     embedder = _try(tools, ("identity", "identity_drift"), lambda: _embedder(protocol.identity, files))
     tools.finders = Finders(tools.finders.landmarker, embedder, protocol.identity_every)
     tools.lpips = _try(tools, ("lpips", "tlp"), lambda: build_lpips(files.find("alexnet"), device))
-    frames = _try(tools, ("fid", "kid"), lambda: FrameFeatures(files.find("inception"), device, batch))
+    frames = _try(
+        tools, ("fid", "fid_limit", "kid"), lambda: FrameFeatures(files.find("inception"), device, batch)
+    )
     windows = _try(tools, ("fvd",), lambda: _video_features(protocol, files, device, batch))
     names = ("sync_confidence", "sync_distance")
     tools.lip_sync = _try(tools, names, lambda: LipSync.load(files.find("syncnet"), device, batch))

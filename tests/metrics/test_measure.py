@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.video import read_video
@@ -10,7 +11,7 @@ from faceanim.metrics.comparison import ClipFrames, Finders
 from faceanim.metrics.face_embedding import FaceEmbedder
 from faceanim.metrics.measure import measure
 from faceanim.metrics.protocol import Stamp
-from faceanim.metrics.score import Score, difference, pooled, resamples, score
+from faceanim.metrics.score import Score, pooled, score
 from faceanim.metrics.tools import Tools
 from faceanim.pose.landmarks import landmarker
 
@@ -99,34 +100,31 @@ def test_a_record_is_read_again_only_where_nothing_has_changed(real_THW3, tools,
 
 
 def test_pooling_counts_every_frame_the_same_and_keeps_reasons():
-    drawn = resamples(3, 200, 0)
     parts = [score(np.array(v), "nothing") for v in ([1.0, 2.0, np.nan], [], [6.0])]
-    whole = pooled(parts, drawn)
+    whole = pooled(parts)
     assert (whole.value, whole.n) == (3.0, 3) and parts[1] == Score(None, 0, "nothing")
-    assert pooled(parts[1:2], resamples(1, 200, 0)) == Score(None, 0, "nothing")
+    assert pooled(parts[1:2]) == Score(None, 0, "nothing")
+    assert pooled([]) == Score(None, 0, "no clips")
 
 
-def test_the_interval_is_that_of_the_means_of_resampled_clips():
-    rng = np.random.default_rng(0)
-    values = rng.normal(5, 2, 40)
+def test_the_interval_is_that_of_the_mean_of_independent_clips_and_takes_three():
+    values = np.random.default_rng(0).normal(5, 2, 40)
     parts = [Score(v, 10) for v in values]
-    low, high = pooled(parts, resamples(40, 4000, 1)).interval
-    half = 1.96 * values.std() / 40**0.5  # of the mean of independent clips
-    assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.1 * half)
-    assert pooled(parts[:1], resamples(1, 100, 0)).interval is None
-    assert pooled([Score(2.0, 3), Score(2.0, 5)], resamples(2, 100, 0)).interval == (2.0, 2.0)
+    low, high = pooled(parts, 4000, seed=1).interval
+    half = 2.02 * values.std(ddof=1) / 40**0.5  # Student's t
+    assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.15 * half)
+    assert (
+        pooled(parts[:2]).interval is None and pooled([*parts[:2], Score(None, 0, "lost")]).interval is None
+    )
+    assert pooled([Score(2.0, 3), Score(2.0, 5), Score(2.0, 5)]).interval == (2.0, 2.0)
+    rates = pooled([Score(1.0, 10)] * 9 + [Score(0.9, 10)])  # a third of the resamples knows no spread
+    assert rates.interval[0] > 0.9 and rates.interval[1] > 1
+    assert rates.within(0, 1).interval == (rates.interval[0], 1)
 
 
-def test_a_difference_is_surer_than_two_means_where_clips_are_hard_for_both():
-    rng = np.random.default_rng(0)
-    hard = rng.normal(5, 2, 30)
-    ours, theirs = ([Score(v, 8) for v in hard + rng.normal(shift, 0.1, 30)] for shift in (0.2, 0.0))
-    found = difference(ours, theirs)
-    low, high = found.interval
-    assert 0 < low < found.value < high and found.value == pytest.approx(0.2, abs=0.1)
-    apart = [pooled(scores, resamples(30, 500, 0)).interval for scores in (ours, theirs)]
-    assert high - low < 0.2 * (apart[0][1] - apart[0][0])  # either alone tells nothing
-    none = Score(None, 0, "lost")
-    assert difference([none, *ours[:1]], [theirs[0], *theirs[:1]]).n == 1
-    assert difference([none], theirs[:1]).value is None
-    assert difference(ours, ours).interval == (0, 0)
+@pytest.mark.parametrize("n_clips", [3, 4])
+def test_the_interval_of_three_or_four_clips_is_students(n_clips):
+    values = np.array([1.0, 4.0, 2.5, 7.0])[:n_clips]
+    half = stats.sem(values) * stats.t.ppf(0.975, n_clips - 1)
+    expected = (values.mean() - half, values.mean() + half)
+    assert pooled([Score(v, 7) for v in values]).interval == pytest.approx(expected)

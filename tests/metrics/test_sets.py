@@ -7,10 +7,9 @@ import pytest
 import torch
 from scipy.linalg import sqrtm
 
-from faceanim.metrics.frechet import FrechetDistance, KernelDistance
+from faceanim.metrics.fid_limit import frechet_limit
 from faceanim.metrics.functional.frechet import frechet_distance
 from faceanim.metrics.functional.kernel_distance import kernel_distance
-from faceanim.metrics.score import resamples
 from faceanim.metrics.set_scores import frechet_score, kernel_score
 from tests.metrics.formula import features
 
@@ -69,34 +68,75 @@ def test_the_kernel_distance_is_the_unbiased_estimate_over_all_pairs():
     assert kernel_distance(a, b).item() == pytest.approx(within_a + within_b - 2 * across, rel=1e-12)
 
 
-@pytest.mark.parametrize("metric", [FrechetDistance, KernelDistance])
-def test_neither_the_order_of_updates_nor_ranks_of_odd_shares_change_a_distance(metric):
-    real, made = features(30, 6, 0.3), features(23, 6, 0.8)
-    whole, one, other = metric(), metric(), metric()
-    whole.update(real, made)
-    other.update(real[21:], made[:5])
-    one.update(real[7:21], made[5:])
-    one.update(real[:7], made[:0])
-    one.merge_state(other)
-    torch.testing.assert_close(one.compute(), whole.compute(), atol=1e-9, rtol=1e-9)
-    empty = metric()
-    assert empty.compute().isnan()
-    empty.update(real[:1], made)
-    assert empty.compute().isnan()
-
-
 @pytest.mark.parametrize(
-    ("score", "distance"), [(frechet_score, frechet_distance), (kernel_score, kernel_distance)]
+    ("score", "distance"),
+    [
+        (lambda real, made: frechet_score(real, made, 0, CPU), frechet_distance),
+        (lambda real, made: kernel_score(real, made, CPU), kernel_distance),
+    ],
 )
 def test_scores_of_clips_are_those_of_all_their_samples_with_an_interval_around(score, distance):
     cuts = (0, 4, 11, 12, 30)
     real, made = features(30, 5, 0.3).float().numpy(), features(30, 5, 0.8).float().numpy()
     clips = [[x[a:b] for a, b in pairwise(cuts)] for x in (real, made)]
-    found = score(*clips, resamples(4, 100, 0), CPU)
+    found = score(*clips)
     expected = distance(torch.from_numpy(real), torch.from_numpy(made)).item()
     assert found.value == pytest.approx(expected, rel=1e-9) and found.n == 30
     low, high = found.interval
     assert low < found.value < high
-    assert score(clips[0][:1], clips[1][:1], resamples(1, 100, 0), CPU).interval is None
-    nothing = score([real[:1]], [made[:0]], resamples(1, 100, 0), CPU)
+    assert score(clips[0][:2], clips[1][:2]).interval is None
+    assert score([*clips[0][:2], real[:3]], [*clips[1][:2], made[:0]]).interval is None
+    nothing = score([real[:1]], [made[:0]])
     assert nothing.value is None and nothing.reason == "fewer than two samples"
+
+
+def test_fids_interval_is_its_spread_from_one_set_of_clips_to_the_next():
+    rng = np.random.default_rng(0)
+
+    def clips() -> list[np.ndarray]:
+        real = rng.normal(0, 0.7, (20, 1, 8)) + rng.normal(0, 0.7, (20, 12, 8))
+        return [real, 1.2 * real + 0.5 + 0.3 * rng.normal(0, 1, real.shape)]
+
+    found = [frechet_score(*clips(), 0, CPU) for _ in range(60)]
+    half = np.median([f.interval[1] - f.interval[0] for f in found]) / 2
+    assert half == pytest.approx(2.09 * np.std([f.value for f in found], ddof=1), rel=0.3)
+
+
+def gaussian_clips(rng: np.random.Generator, n_clips: int, n_frames: int, alike: float) -> list[np.ndarray]:
+    """Features (C, N, 16) of two Gaussians whose Frechet distance is `GAUSSIAN_DISTANCE`. alike: variance that
+    frames of a clip have in common."""
+
+    def unit() -> np.ndarray:
+        own, common = (rng.normal(0, 1, (n_clips, n, 16)) for n in (n_frames, 1))
+        return alike**0.5 * common + (1 - alike) ** 0.5 * own
+
+    real = unit()
+    return [real, 1.2 * real + 0.1 + 0.3 * unit()]
+
+
+GAUSSIAN_DISTANCE = 16 * 0.1**2 + 16 * ((1.2**2 + 0.3**2) ** 0.5 - 1) ** 2
+
+
+def test_fid_at_infinity_is_the_known_distance_of_two_gaussians():
+    rng = np.random.default_rng(0)
+    clips = gaussian_clips(rng, 12_000, 1, 0.0)
+    assert frechet_limit(*clips, 0, CPU).value == pytest.approx(GAUSSIAN_DISTANCE, rel=0.05)
+
+
+def test_fid_at_infinity_takes_out_what_few_clips_add_where_single_frames_as_samples_do_not():
+    rng, fid, limit, of_frames = np.random.default_rng(0), [], [], []
+    for seed in range(5):
+        clips = gaussian_clips(rng, 100, 110, 0.8)
+        frames = [x.reshape(-1, 1, 16) for x in clips]
+        fid.append(frechet_distance(*(torch.from_numpy(x[:, 0]) for x in frames)).item())
+        limit.append(frechet_limit(*clips, seed, CPU).value)
+        of_frames.append(frechet_limit(*frames, seed, CPU).value)
+    excess, left, frames_left = (np.mean(x) - GAUSSIAN_DISTANCE for x in (fid, limit, of_frames))
+    assert excess > 0.05 and abs(left) < 0.5 * excess < frames_left
+
+
+@pytest.mark.parametrize("shape", [(46, 240), (400, 20), (100, 99)])
+def test_fid_at_infinity_is_unavailable_with_few_frames_or_clips(shape):
+    found = frechet_limit(*(np.zeros((2, *shape, 4), np.float32)), 0, CPU)
+    expected = "too few to extrapolate: expected 10000 frames of 60 clips or more, got "
+    assert found.value is None and found.reason == f"{expected}{shape[0] * shape[1]} of {shape[0]}"
