@@ -15,12 +15,14 @@ from faceanim.media.audio import read_soundtrack
 from faceanim.media.colour import UntaggedColour, check_untagged
 from faceanim.media.errors import MediaError
 from faceanim.media.video import read_video, video_info
-from faceanim.media.video_files import VIDEO_SUFFIXES, videos_of
+from faceanim.media.video_files import VIDEO_SUFFIXES, utf8_name, videos_of
+from faceanim.metrics.clip_ids import clip_ids
 from faceanim.metrics.comparison import ClipFrames
-from faceanim.metrics.prepared_clips import MissingClip, PreparedClips, hash_file, hash_files
+from faceanim.metrics.prepared_clips import MissingClip, PreparedClips, hash_file
 from faceanim.metrics.protocol import Protocol
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.device import choose_device
+from faceanim.pipelines.folder import weights_hash
 from faceanim.pose.retarget import retarget
 
 _SAME_RATE = 0.02  # of the rate: containers round
@@ -112,8 +114,7 @@ class AnimatedClips:
                     f"clip {row.clip_id}: expected {size}x{size} pixels as {pipeline_folder} makes them, "
                     f"got {row.width}x{row.height}; prepare the clips with size={size}"
                 )
-        folder = Path(pipeline_folder)
-        self.weights_hash = hash_files(folder, [*folder.rglob("*.safetensors"), *folder.rglob("*.json")])
+        self.weights_hash = weights_hash(pipeline_folder)
         self.clips = [
             EvaluationClip(name, prepared.content_hash(name), self.weights_hash) for name in prepared.jobs
         ]
@@ -136,7 +137,7 @@ class AnimatedClips:
         )
         same_person = self.prepared.jobs[clip.clip_id].same_person
         sound_N = self.prepared.read_sound(clip.clip_id, len(poses) / poses.fps) if sound else None
-        drawn = poses.draw(height, width)
+        drawn = poses.draw(height, width, drawing=self.pipeline.config["drawing"])
         return ClipFrames(reference_HW3, real_THW3, generated_THW3, drawn, poses.fps, same_person, sound_N)
 
 
@@ -162,20 +163,18 @@ class PredictedVideos:
         for name in sorted(set(self._made) ^ set(self._real)):
             there, lacking = (predictions, references) if name in self._made else (references, predictions)
             raise ValueError(f"{name} is in {there}, not in {lacking}: expected the same names in both")
+        self._names = {clip_id: name for name, clip_id in clip_ids(self._made).items()}
         self.clips = [
-            EvaluationClip(Path(name).stem, self._hash(self._real[name]), self._hash(self._made[name]))
-            for name in self._made
+            EvaluationClip(clip_id, self._hash(self._real[name]), self._hash(self._made[name]))
+            for clip_id, name in self._names.items()
         ]
-        self._names = {Path(name).stem: name for name in self._made}
-        if len(self._names) < len(self._made):
-            raise ValueError(f"predictions={predictions}: expected names that differ in more than the suffix")
 
     def _hash(self, path: Path) -> str:
         return hash_file(path) + ("" if self.colour == "auto" else f"-{self.colour}")
 
     def untagged_videos(self) -> list[str]:
         paths = (by_name[name] for name in self._made for by_name in (self._made, self._real))
-        return [str(path) for path in paths if not video_info(path).colour_tagged]
+        return [utf8_name(path) for path in paths if not video_info(path).colour_tagged]
 
     def produce(self, clip: EvaluationClip, sound: bool) -> ClipFrames:
         name = self._names[clip.clip_id]

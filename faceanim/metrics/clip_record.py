@@ -13,7 +13,7 @@ from faceanim.metrics.measure import ClipMeasures
 from faceanim.metrics.protocol import Stamp
 from faceanim.metrics.score import Score
 
-_DIGITS = 6  # of a series, which is only drawn
+_DIGITS = 6  # of a series: drawn, and compared frame by frame
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,8 @@ def read_record(
         return None
     try:
         record = parsed(path)
-        same = (record.stamp, record.maker_hash, record.weights) == (stamp, maker_hash, dict(weights))
+        got = (record.clip_id, record.stamp, record.maker_hash, record.weights)
+        same = got == (clip_id, stamp, maker_hash, dict(weights))
         whole = not record.features or features_path(run_dir, clip_id).is_file()
         return record if same and whole else None
     except (ValueError, TypeError, KeyError, AttributeError):

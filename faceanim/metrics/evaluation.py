@@ -9,6 +9,7 @@ import torch
 from tqdm import tqdm
 
 from faceanim.media.image import write_image
+from faceanim.media.video_files import utf8_name
 from faceanim.media.video_writer import AI_GENERATED, write_video
 from faceanim.metrics.candidates import Candidate, EvaluationClip
 from faceanim.metrics.clip_record import ClipRecord, read_record, write_record
@@ -73,7 +74,7 @@ def evaluate(
     write_page(run_dir, content, records, others)
     write_metrics(run_dir / "metrics.json", content)
     print(table(content))
-    print(f"metrics: {run_dir / 'metrics.json'}\nreport: {run_dir / 'report.html'}")
+    print(utf8_name(f"metrics: {run_dir / 'metrics.json'}\nreport: {run_dir / 'report.html'}"))
     return content
 
 

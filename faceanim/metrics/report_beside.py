@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from faceanim.media.file_names import printable
+from faceanim.media.video_files import utf8_name
 from faceanim.metrics.catalogue import METRICS
 from faceanim.metrics.clip_record import ClipRecord, parsed
 from faceanim.metrics.paired import difference
@@ -44,7 +44,7 @@ def beside_others(
 ) -> str:
     """The generated figures of other runs, by folder, whether they compare, and how sure the difference then is."""
     head, notes = f"<th class=n>this run{_faces(content)}", []
-    others = {printable(name): other for name, other in others.items()}
+    others = {utf8_name(name): other for name, other in others.items()}
     last = [Path(name).name for name in others]
     others = {
         end if end and last.count(end) == 1 else name: others[name]

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from faceanim.models.weights import read_json
+from faceanim.pipelines.evaluation_figures import evaluation_text
 
 CARD, PROVENANCE, CONFIG = "README.md", "provenance.json", "training.yaml"
 TERMS = (
@@ -17,12 +18,12 @@ TERMS = (
 )
 
 
-def provenance(card: dict[str, Any], step: int, run_dir: Path, metrics: str | Path | None) -> dict[str, Any]:
+def provenance(card: dict[str, Any], step: int, run_dir: Path) -> dict[str, Any]:
     """For ``provenance.json``, in plain values and without paths: version, stage, step, run, and as far as the run
-    folder tells them code, devices and data of its last start, what it started from, and the metrics.
+    folder tells them code, devices and data of its last start, what it started from, and as metrics the
+    run's last validation.
 
-    card: of the checkpoint. metrics: a metrics.json of evaluate.py; None: the run's last validation.
-    Raises ValueError where a metrics file was named and cannot be read.
+    card: of the checkpoint.
     """
     content = {"faceanim": card["version"], "stage": card["stage"], "step": step, "run": run_dir.name}
     origin = card["origin"] or {"parts": {}, "init_from": None}
@@ -35,7 +36,7 @@ def provenance(card: dict[str, Any], step: int, run_dir: Path, metrics: str | Pa
     if starts.is_file():
         last = read_json(starts)["starts"][-1]
         content |= {key: last[key] for key in ("code", "data", "devices", "precision") if key in last}
-    content["metrics"] = _validation(run_dir / "metrics.csv") if metrics is None else _evaluation(metrics)
+    content["metrics"] = _validation(run_dir / "metrics.csv")
     return content
 
 
@@ -69,8 +70,7 @@ def _text(content: dict[str, Any], license: str, has_config: bool) -> str:
     rows += [
         (f"data, {split}", f"{d['clips']} clips, sha256 {d['sha256'][:16]}") for split, d in data.items()
     ]
-    metrics = [(name, f"{value:.4g}") for name, value in content["metrics"]["values"].items()]
-    scores = f"{content['metrics']['of']}:\n\n{_list(metrics)}" if metrics else "None is known."
+    scores = _scores(content["metrics"])
     config = f" The run's settings are in `{CONFIG}`." if has_config else ""
     return (
         "# Animation pipeline\n\nMade with faceanim: one photograph and a pose sequence in, a video out. Load it with "
@@ -80,6 +80,13 @@ def _text(content: dict[str, Any], license: str, has_config: bool) -> str:
         "It makes videos of people doing what they never did: animate only people who agreed to it, and say that a "
         "video is generated wherever it is shown.\n"
     )
+
+
+def _scores(metrics: dict[str, Any]) -> str:
+    if "figures" in metrics:
+        return evaluation_text(metrics)
+    values = [(name, f"{value:.4g}") for name, value in metrics["values"].items()]
+    return f"{metrics['of']}:\n\n{_list(values)}" if values else "None is known."
 
 
 def _list(pairs: list[tuple[str, str]]) -> str:
@@ -96,18 +103,6 @@ def _validation(path: Path) -> dict[str, Any]:
     return {
         "of": "The run's last validation",
         "values": {k: v for k, v in values.items() if math.isfinite(v)},
-    }
-
-
-def _evaluation(path: str | Path) -> dict[str, Any]:
-    """The generated videos' means in a metrics.json of evaluate.py."""
-    try:
-        found = {name: scores["generated"]["value"] for name, scores in read_json(path)["metrics"].items()}
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"metrics={path}: expected a metrics.json of evaluate.py, got {error!r}") from error
-    return {
-        "of": f"evaluate.py ({Path(path).name})",
-        "values": {k: v for k, v in found.items() if v is not None},
     }
 
 

@@ -13,7 +13,8 @@ from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.card import provenance, write_card
 from faceanim.pipelines.checkpoint_folder import newest_checkpoint
 from faceanim.pipelines.denoising_step import StepFormat, export_step
-from faceanim.pipelines.folder import INDEX
+from faceanim.pipelines.evaluation_figures import check_weights, read_evaluation
+from faceanim.pipelines.folder import INDEX, weights_hash
 from faceanim.pipelines.moore_layout import INDEX as MOORE_INDEX
 from faceanim.pipelines.moore_layout import write_moore
 from faceanim.pipelines.origin import Checkpoint, open_checkpoint
@@ -43,9 +44,10 @@ def export_pipeline(
 
     checkpoint: a file, or a run folder, which stands for its newest whole one. init_from: as ``open_checkpoint``.
     dtype: of the stored weights; buffers stay as they are. layout: ours is that of diffusers; "moore" see
-    ``write_moore``. license: the terms of the weights, for the card. metrics: see ``provenance``. denoising_step: also
-    write the denoising UNet's step, see ``export_step``. speech: also the speech model of a run, see
-    ``AudioToPose.load``, as the folder audio_to_pose, where inference looks for it.
+    ``write_moore``. license: the terms of the weights, for the card. metrics: a metrics.json of evaluate.py for the
+    card, refused unless it is of just these weights; None: the run's last validation. denoising_step: also write the
+    denoising UNet's step, see ``export_step``. speech: also the speech model of a run, see ``AudioToPose.load``, as the
+    folder audio_to_pose, where inference looks for it.
     """
     output, checkpoint = Path(output), newest_checkpoint(checkpoint) or Path(checkpoint)
     if dtype not in DTYPES:
@@ -57,14 +59,19 @@ def export_pipeline(
         raise ValueError(f"output={output} exists and is not a pipeline folder")
     run_dir = Path(checkpoint).absolute().parent.parent
     spoken = None if speech is None else AudioToPose.load(speech)
-    content = provenance(opened.card, opened.step, run_dir, metrics)
+    content = provenance(opened.card, opened.step, run_dir)
+    figures = None if metrics is None else read_evaluation(metrics)
     pipe = cast_weights(_pipeline(opened), DTYPES[dtype])
     temporary = output.with_name(f".{output.name}.{uuid.uuid4().hex[:8]}")
     try:
-        if layout == "moore":
-            write_moore(pipe, temporary)
-        else:
+        if layout == "diffusers" or figures is not None:
             pipe.save_pretrained(temporary)
+        if figures is not None:
+            check_weights(figures, weights_hash(temporary), metrics)
+            content["metrics"] = figures
+        if layout == "moore":
+            shutil.rmtree(temporary, ignore_errors=True)
+            write_moore(pipe, temporary)
         if denoising_step is not None:
             export_step(pipe, temporary, denoising_step)
         if spoken is not None:

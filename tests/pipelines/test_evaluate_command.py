@@ -3,6 +3,8 @@
 import csv
 import dataclasses
 import json
+import os
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -62,7 +64,9 @@ def test_predictions_are_measured_beside_the_static_baseline(command, videos, tm
         "value": pytest.approx(worst / 2),
         "n": 8,
         "reason": None,
-        "interval": [0, pytest.approx(worst)],
+        "interval": None,  # of two clips
+        "interval_of": None,
+        "common": pytest.approx(worst / 2, abs=1e-6),
     }
     assert content["metrics"]["fid"]["generated"]["value"] is None
     assert "unavailable: no pt_inception" in content["metrics"]["fid"]["generated"]["reason"]
@@ -71,7 +75,7 @@ def test_predictions_are_measured_beside_the_static_baseline(command, videos, tm
         rows = list(csv.DictReader(file))
     assert [row["clip_id"] for row in rows] == ["copy", "still"] and float(rows[0]["generated_nme"]) == 0
     assert rows[0]["protocol_hash"] == content["protocol_hash"]
-    assert "nme" in out and "static" in out and "fid, kid: unavailable" in out
+    assert "nme" in out and "static" in out and "fid, fid_limit, kid: unavailable" in out
     page = (run_dir / "report.html").read_text()
     assert page.count("data:video/mp4;base64,") == 2 and "http://" not in page.replace(
         "http://www.w3.org", ""
@@ -115,7 +119,7 @@ def test_a_run_that_was_interrupted_goes_on_and_stands_beside_other_runs_in_the_
     one.pop("seconds"), two.pop("seconds")
     assert one == two
     page = (broken / "report.html").read_text()
-    assert "whole<small>comparable" in page and "<small>+0 (+0 to +0)</small>" in page
+    assert "whole<small>comparable" in page and "<small>+0</small>" in page
 
     assert (
         command("evaluate.py", *given, f"run_dir={other}", f"compare=[{whole}]", "protocol.resamples=9")[0]
@@ -181,9 +185,58 @@ def test_another_persons_motion_is_drawn_as_the_protocol_says(pipeline_folder, p
     frames = made.produce(made.clips[0], sound=False)
     _, poses = clips.read(made.clips[0].clip_id, 2)
     _, reference_points = clips.read_reference(made.clips[0].clip_id)
-    expected = retarget(poses, reference_points, 64, 64, mode).draw(64, 64)
+    drawing = made.pipeline.config["drawing"]
+    expected = retarget(poses, reference_points, 64, 64, mode).draw(64, 64, drawing=drawing)
     np.testing.assert_array_equal(frames.poses_THW3, expected)
-    assert (expected == poses.draw(64, 64)).all() == (mode == "absolute")
+    assert (expected == poses.draw(64, 64, drawing=drawing)).all() == (mode == "absolute")
+
+
+@pytest.mark.parametrize("drawing", ["points", "no_face_contour"])
+def test_the_pose_images_of_a_report_are_drawn_as_the_pipeline_draws_them(
+    pipeline_folder, prepared_folder, tmp_path, drawing
+):
+    folder = tmp_path / "pipeline"
+    shutil.copytree(pipeline_folder, folder)
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps(index | {"drawing": drawing}))
+    protocol = dataclasses.replace(_protocol("clip"), max_frames=2, steps=1)
+    clips = PreparedClips(prepared_folder, protocol)
+    made = AnimatedClips(folder, clips, protocol, "cpu")
+    frames = made.produce(made.clips[0], sound=False)
+    _, poses = clips.read(made.clips[0].clip_id, 2)
+    np.testing.assert_array_equal(frames.poses_THW3, poses.draw(64, 64, drawing=drawing))
+    assert (frames.poses_THW3 != poses.draw(64, 64)).any()
+
+
+def test_no_name_of_a_file_loses_a_report_or_another_files_results(command, tmp_path):
+    """Not UTF-8, of letters that some file systems take for one, as long as names may be: see `clip_ids`."""
+    predictions, references = tmp_path / "predictions", tmp_path / "references"
+    names = [os.fsdecode(b"gr\xfc\xdfe <1>.mp4"), "a b.mp4", "a_b.mp4", "Still.mp4", f"{'n' * 251}.mp4"]
+    for folder in (predictions, references):
+        write_video(folder / "still.mp4", np.full((2, 48, 48, 3), 90, np.uint8), 5.0)
+        for name in names:
+            shutil.copy(folder / "still.mp4", folder / name)
+    names += ["still.mp4"]
+    run_dir = tmp_path / os.fsdecode(b"r\xfcn")
+    code, out, err = command(
+        "evaluate.py", f"predictions={predictions}", f"references={references}", f"run_dir='{run_dir}'"
+    )
+    assert code == 0, err
+    out.encode(), err.encode()
+    with (run_dir / "per_clip.csv").open(encoding="utf-8") as file:
+        ids = {row["clip_id"] for row in csv.DictReader(file)}
+    assert len({name.casefold() for name in ids}) == len(names)
+    assert {"a b", "a_b"} <= ids and all(len(name.encode()) < 200 for name in ids)
+    for kind in ("clips", "sheets", "beside"):
+        assert {path.stem for path in (run_dir / kind).iterdir()} == ids
+    page = (run_dir / "report.html").read_text(encoding="utf-8")
+    assert r"gr\xfc\xdfe &lt;1&gt;" in page
+    again = tmp_path / "again"
+    shutil.copytree(run_dir, again)
+    options = (f"predictions={predictions}", f"references={references}", f"run_dir={again}")
+    code, _, err = command("evaluate.py", *options, f"compare=['{run_dir}']")
+    assert code == 0, err
+    assert r"r\xfcn<small>comparable" in (again / "report.html").read_text(encoding="utf-8")
 
 
 def test_another_persons_motion_is_shown_and_missing_clips_are_named(

@@ -14,6 +14,7 @@ from faceanim.models.weights import load_parts, read_tensors
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.denoising_step import FILES, export_step, step_with_inputs
 from faceanim.pipelines.export import cast_weights, export_pipeline
+from faceanim.pipelines.folder import weights_hash
 from faceanim.pipelines.golden import FILES as GOLDEN_FILES
 from faceanim.pipelines.golden import GoldenFolder
 from faceanim.pipelines.moore_layout import IMAGE_ENCODER, VAE, write_moore
@@ -41,9 +42,30 @@ def test_half_precision_on_disk_is_the_rounded_pipeline_bit_for_bit(dtype, tmp_p
     assert size < 0.6 * whole
 
 
+def evaluation(weights_hash: str | None) -> dict:
+    """Parts of a metrics.json."""
+
+    def figure(value: float | None, interval: list[float] | None = None) -> dict:
+        return {"value": value, "n": 240, "reason": None, "interval": interval, "interval_of": None}
+
+    return {
+        "kind": "pipeline",
+        "protocol": {"name": "self_reenactment"},
+        "protocol_hash": "1a" * 32,
+        "data_hash": "2b" * 32,
+        "weights_hash": weights_hash,
+        "n_clips": 3,
+        "n_frames": 240,
+        "metrics": {
+            "nme": {"generated": figure(0.25, [0.125, 0.5]), "static": figure(0.75), "real": figure(0.0)},
+            "psnr": {"generated": figure(None), "static": figure(20.0)},
+        },
+    }
+
+
 def test_the_card_says_where_weights_come_from_and_names_no_path(command, appearance_run, tmp_path):
-    metrics = {"metrics": {"nme": {"generated": {"value": 0.25}}, "psnr": {"generated": {"value": None}}}}
-    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    plain = export_pipeline(appearance_run, tmp_path / "plain", dtype="float16")
+    (tmp_path / "metrics.json").write_text(json.dumps(evaluation(weights_hash(plain))))
     AudioToPose(width=8).save_pretrained(tmp_path / "speech")
     options = (f"metrics={tmp_path / 'metrics.json'}", "license='CC BY-NC 4.0'", "dtype=float16")
     options += (f"speech={tmp_path / 'speech'}",)
@@ -54,8 +76,15 @@ def test_the_card_says_where_weights_come_from_and_names_no_path(command, appear
     assert AudioToPose.load(tmp_path / "p" / "audio_to_pose").config["width"] == 8
     AnimationPipeline.from_pretrained(tmp_path / "p")
     card = (tmp_path / "p" / "README.md").read_text()
-    for word in ("appearance, 3", "- run: mine", "CC BY-NC 4.0", "0.25", "clips, sha256"):
+    for word in ("appearance, 3", "- run: mine", "CC BY-NC 4.0", "clips, sha256"):
         assert word in card, word
+    for word in (
+        "3 clips, 240 frames. Protocol self_reenactment, sha256 1a1a1a1a1a1a1a1a",
+        "sha256 2b2b2b2b2b2b2b2b",
+    ):
+        assert word in card, word
+    assert "| metric | generated | static | real | 95% | n |" in card
+    assert "| nme | 0.25 | 0.75 | 0 | 0.125 to 0.5 | 240 |" in card and "psnr" not in card
     provenance = json.loads((tmp_path / "p" / "provenance.json").read_text())
     assert provenance["code"]["torch"].split("+")[0] == torch.__version__.split("+")[0]
     assert provenance["metrics"]["values"] == {"nme": 0.25}
@@ -64,6 +93,30 @@ def test_the_card_says_where_weights_come_from_and_names_no_path(command, appear
     for file in ("README.md", "provenance.json", "training.yaml"):
         assert str(appearance_run.parent) not in (tmp_path / "p" / file).read_text()
     assert AnimationPipeline.from_pretrained(tmp_path / "p").config["motion"] is False
+    assert weights_hash(tmp_path / "p") == weights_hash(plain)  # figures in the card are no other weights
+
+
+def test_figures_of_other_weights_are_refused_and_leave_nothing(appearance_run, tmp_path):
+    plain = export_pipeline(appearance_run, tmp_path / "plain")
+    path = tmp_path / "metrics.json"
+
+    def refused(expected: str, content: dict, **options) -> None:
+        path.write_text(json.dumps(content))
+        with pytest.raises(ValueError, match=expected):
+            export_pipeline(appearance_run, tmp_path / "p", metrics=path, **options)
+        assert {file.name for file in tmp_path.iterdir()} == {"plain", "metrics.json"}
+
+    same = evaluation(weights_hash(plain))
+    refused(
+        f"the weights that are exported, {same['weights_hash'][:12]}, got those of 0000", evaluation("0" * 64)
+    )
+    refused(f"got those of {same['weights_hash'][:12]}", same, dtype="bfloat16")
+    refused("got those of videos made elsewhere", evaluation(None))
+    refused(
+        r"expected a metrics.json of evaluate.py, got KeyError\('data_hash'\)",
+        {k: v for k, v in same.items() if k != "data_hash"},
+    )
+    refused("expected a metrics.json of evaluate.py", {"metrics": 3})
 
 
 def test_without_metrics_the_card_has_the_last_validations(appearance_run, tmp_path):
