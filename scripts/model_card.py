@@ -49,7 +49,7 @@ def main(cfg: DictConfig) -> None:
         f"batch {B}, {T} frames, {cfg.precision}, checkpointing {'on' if cfg.checkpointing else 'off'}\n"
     )
     tables = parameter_table(stage), flops_table(training, sampling, B, T), memory_table(stage, training)
-    print("\n\n".join(tables))
+    print("\n\n".join((*tables, *over_ranks(cfg.trainer, stage, training))))
 
 
 def parameter_table(stage: Stage) -> str:
@@ -97,6 +97,41 @@ def memory_table(stage: Stage, training: TrainingCost) -> str:
     rows.insert(2, ("optimiser", *map(megabytes, states.values())))
     rows.append(("peak", *(megabytes(sum(kept.values()) + size) for size in states.values())))
     return table(("memory of a training step, MB", *states), rows)
+
+
+def over_ranks(trainer: DictConfig, stage: Stage, training: TrainingCost) -> list[str]:
+    """What of the memory a trainer of many devices spreads over its ranks, in a line; none for one device.
+
+    From the configuration alone: DeepSpeed's strategy cannot be built where the package is not installed.
+    """
+    strategy = trainer.get("strategy")
+    if strategy is None:
+        return []
+    name = strategy._target_.rsplit(".", 1)[1]
+    spread = {
+        "weights": sum(parameter.nbytes for parameter in trained(stage)),
+        "gradients": training.gradients,
+        "optimiser": adamw_bytes(trained(stage)),
+    }
+    if name == "FullyShardStrategy":
+        largest = max(
+            sum(parameter.nbytes for parameter in trained(network)) for network in stage.model.children()
+        )
+        whole = f"gathers one network at a time whole to run it ({megabytes(largest)} MB at most)"
+    elif name == "DeepSpeedStrategy" and strategy.stage == 3:
+        whole = "gathers what a layer needs whole"
+    elif name == "DeepSpeedStrategy":
+        whole = "keeps trained weights whole"
+        del spread["weights"]
+    else:
+        return [f"{name}: every rank holds all of it."]
+    sizes = ", ".join(f"{part} {megabytes(size)} MB" for part, size in spread.items())
+    masters = " DeepSpeed's bfloat16 weights have float32 masters in the optimiser on top."
+    return [
+        f"{name}: the table is of one device; of N ranks each holds 1/N of what is trained, in float32 {sizes} with "
+        f"AdamW, and {whole}. What is frozen, and activations, are on every rank."
+        f"{masters if name == 'DeepSpeedStrategy' else ''}"
+    ]
 
 
 def megabytes(size: int) -> str:

@@ -34,6 +34,31 @@ def test_the_card_adds_up(command):
     assert motion[0] == motion[1] == everything[1] != everything[0]  # stage 2 trains them and nothing else
 
 
+@pytest.mark.parametrize(
+    ("trainer", "spread", "whole"),
+    [
+        ("cpu", [], ""),
+        ("ddp", [], "every rank holds all of it"),
+        ("fsdp", ["weights", "gradients", "optimiser"], "one network at a time whole"),
+        ("deepspeed", ["gradients", "optimiser"], "keeps trained weights whole"),
+        ("deepspeed_zero3", ["weights", "gradients", "optimiser"], "what a layer needs whole"),
+    ],
+)
+def test_what_a_trainer_of_many_devices_spreads_is_said_and_counted(command, trainer, spread, whole):
+    code, out, err = command("-m", "scripts.model_card", *SMALL, "frames=2", f"trainer={trainer}")
+    assert code == 0, err
+    note = out.rstrip().splitlines()[-1]
+    assert ("rank" in note) == (trainer != "cpu") and whole in note, note
+    trained = int(re.search(r"^\| all +\|.* ([\d,]+) \|$", out, re.M).group(1).replace(",", ""))
+    for name in ("weights", "gradients", "optimiser"):
+        found = re.search(rf"{name} ({FIGURE}) MB", note)
+        assert (found is not None) == (name in spread), (name, note)
+    if "weights" in spread:
+        assert float(re.search(rf"weights ({FIGURE}) MB", note)[1]) == pytest.approx(
+            4 * trained / 1e6, abs=0.1
+        )
+
+
 def test_low_rank_updates_need_no_weights_either(command):
     code, out, err = command("-m", "scripts.model_card", *SMALL, "frames=2", "lora.rank=2")
     assert code == 0, err
