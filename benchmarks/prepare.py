@@ -3,6 +3,11 @@
 One process, one thread. Seconds of processor time, so that a busy machine changes little.
 """
 
+from faceanim.cli import run_command
+
+if __name__ == "__main__":  # above what takes seconds to import: a mistake is answered at once
+    run_command("benchmark_prepare", "benchmarks.prepare")
+
 import os
 import tempfile
 import time
@@ -15,7 +20,6 @@ from hydra import compose
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from faceanim.cli import application
 from faceanim.data.scene_cuts import split_at_cuts
 from scripts.prepare_celebvhq_hdtf.judge import judge
 from scripts.prepare_celebvhq_hdtf.one_clip import backend
@@ -27,7 +31,6 @@ from scripts.prepare_celebvhq_hdtf.write import write_clips, write_sound
 _CLIP_SECONDS = 8.2  # of a mean clip: 82 hours are 36,000 clips
 
 
-@application(config_name="benchmark_prepare")
 def main(cfg: DictConfig) -> None:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
@@ -94,7 +97,3 @@ def _table(seconds: dict[str, float], whole: float, n_frames: int, fps: float) -
         )
     hours = whole / n_frames * fps * _CLIP_SECONDS * 36_000 / 3600
     print(f"36,000 clips of {_CLIP_SECONDS} s: {hours:.0f} core-hours")
-
-
-if __name__ == "__main__":
-    main()

@@ -23,7 +23,7 @@ AS_THEY_ARE = ["data.module.jitter=null", "model.train_image_encoder=false", *st
 def cache(data, output, *overrides: str) -> None:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         cfg = compose("cache_latents", [f"data.folder={data}", f"output={output}", *MODEL, *overrides])
-    cache_latents.main.__wrapped__(cfg)
+    cache_latents.main(cfg)
 
 
 @pytest.fixture(scope="module")

@@ -70,11 +70,10 @@ def own_data(demo_data, tmp_path) -> Path:
 
 
 def test_validations_change_nothing_in_the_training_and_start_again_after_a_kill(demo_data, tmp_path):
-    options = steps("appearance", 4, checkpoint_every=2)
-    never = fit(demo_data, tmp_path / "never", "appearance", *options)
+    never = fit(demo_data, tmp_path / "never", "appearance", *steps("appearance", 4, checkpoint_every=2))
 
-    options += [
-        "schedule.appearance.sample_every=1",
+    options = [
+        *steps("appearance", 4, checkpoint_every=2, sample_every=1),
         "callbacks.samples.guidance_scale=1.5",
         AT_START,
         NO_FACES,
@@ -107,7 +106,7 @@ def test_validations_change_nothing_in_the_training_and_start_again_after_a_kill
 
 
 def test_a_validation_leaves_videos_sheets_and_metrics_under_bfloat16_too(demo_data, tmp_path, caplog):
-    options = [*steps("appearance", 1), AT_START, "trainer.precision=bf16-mixed"]
+    options = [*steps("appearance", 1, sample_every=100), AT_START, "trainer.precision=bf16-mixed"]
     fit(demo_data, tmp_path, "appearance", *options)
     (row,) = validations(tmp_path)
     assert float(row["val/failed_clips"]) == 0
