@@ -120,7 +120,7 @@ def test_an_evaluation_without_weights_says_of_every_metric_why_it_has_none(fold
     tools = evaluation_tools(
         named("self_reenactment"), WeightFiles(named("self_reenactment").extractors), CPU, 4
     )
-    missing = {"lpips", "tlp", "fid", "kid", "fvd", "sync_confidence", "sync_distance"}
+    missing = {"lpips", "tlp", "fid", "fid_limit", "kid", "fvd", "sync_confidence", "sync_distance"}
     assert set(tools.unavailable) == missing and not missing & set(tools.metrics())
     assert all(reason.startswith("no ") and str(folder) in reason for reason in tools.unavailable.values())
     assert tools.weights == {
