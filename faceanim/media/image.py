@@ -49,7 +49,7 @@ def read_image(path: str | Path, max_pixels: int = 50_000_000) -> np.ndarray:
                     )
                 image.load()
                 return _to_rgb(path, _upright(image))
-    except MediaError:
+    except (MediaError, MemoryError):
         raise
     except Image.DecompressionBombError as error:
         raise TooManyPixelsError(
