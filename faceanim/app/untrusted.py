@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from faceanim.app.mistakes import ChosenFaceNotFoundError, OutOfMemoryError, to_json
 from faceanim.app.plain_wav import write_plain_wav
@@ -157,6 +158,7 @@ def main() -> None:
     notes = _Notes()
     logging.getLogger("faceanim").addHandler(notes)
     finder = landmarker(sys.argv[1], "cpu")
+    Image.init()  # its readers are imported while there is memory for it
     line = sys.stdin.readline()
     if not line:
         return
