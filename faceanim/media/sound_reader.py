@@ -14,7 +14,7 @@ import av
 import numpy as np
 
 from faceanim.media.container import opened, packets, pictures
-from faceanim.media.errors import MediaError
+from faceanim.media.errors import EmptyMediaError, MediaError
 
 Layout = Literal["mono", "stereo"]
 DAMAGED, LATER_TRACK = "damaged", "later_track"  # the attribute `note` of the log records that warn of it
@@ -127,7 +127,7 @@ class _Placing:
                 lost, why = True, f"nobody knows how to mix its {frame.layout.nb_channels} channels"
         yield from self._resampled(None)
         if nothing and not may_be_empty:
-            raise MediaError(f"cannot read sound {self.path}: {why}")
+            raise (MediaError if lost else EmptyMediaError)(f"cannot read sound {self.path}: {why}")
 
     def _resampled(self, frame: av.AudioFrame | None) -> Iterator[tuple[int, np.ndarray]]:
         """As `pieces`; None: what the resampler still holds."""
