@@ -21,11 +21,13 @@ def main(cfg: DictConfig) -> float | None:
 
     from faceanim.modules.launch import check_launcher, check_ranks
     from faceanim.modules.run import lock_run
+    from faceanim.modules.source_settings import take_from_source
     from faceanim.modules.strategies import check_accelerator, check_strategy
 
     torch.set_flush_denormal(True)  # denormals make CPU kernels many times slower
     check_accelerator(cfg.trainer.accelerator)
     check_launcher()
+    cfg = take_from_source(cfg)
     trainer = build(cfg.trainer, default_root_dir=cfg.run_dir, **tools(cfg))
     check_strategy(trainer)
     check_ranks(trainer)

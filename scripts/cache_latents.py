@@ -18,6 +18,7 @@ from faceanim.data.clips import load_clip, read_index
 from faceanim.data.latents import LatentCache
 from faceanim.models.animation_model import AnimationModel
 from faceanim.models.seeding import seed_of_32_bits
+from faceanim.modules.source_settings import take_from_source
 from faceanim.pipelines.conditions import to_signed
 from faceanim.pipelines.device import choose_device
 from faceanim.pipelines.origin import initialise
@@ -25,6 +26,7 @@ from faceanim.pipelines.origin import initialise
 
 def main(cfg: DictConfig) -> None:
     device = choose_device(cfg.device)
+    cfg = take_from_source(cfg)
     torch.manual_seed(seed_of_32_bits(cfg.seed))
     parts = hydra.utils.instantiate(cfg.model, _convert_="all")
     model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})

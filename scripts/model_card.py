@@ -26,12 +26,14 @@ from faceanim.modules.footprint import (
     training_cost,
     weight_bytes,
 )
+from faceanim.modules.source_settings import take_from_source
 from faceanim.modules.stage import Stage
 
 build = partial(hydra.utils.instantiate, _convert_="all")
 
 
 def main(cfg: DictConfig) -> None:
+    cfg = take_from_source(cfg)
     B, T, size = cfg.batch, cfg.frames, cfg.model.image_size
     with fake_tensors():
         batch = random_batch(B, T, cfg.model.motion_frames, size)

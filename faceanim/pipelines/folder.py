@@ -12,6 +12,7 @@ from faceanim.models.weights import load_into, read_json, read_tensors
 from faceanim.pipelines.schedulers import SAMPLERS
 
 INDEX = "model_index.json"
+SCHEDULER_CONFIG = "scheduler_config.json"
 WEIGHTS = "diffusion_pytorch_model.safetensors"  # absent where a component has no weights
 P = TypeVar("P")
 
@@ -19,30 +20,37 @@ P = TypeVar("P")
 def read_pipeline(cls: type[P], folder: str | Path) -> P:
     """Builds ``cls`` from ``folder``. Raises ValueError that names the file when anything is missing or wrong."""
     folder = Path(folder)
+    kinds = component_classes(folder)
+    index = read_json(folder / INDEX)
+    settings = {k: v for k, v in index.items() if not k.startswith("_") and k not in kinds}
+    networks = {
+        name: read_network(kinds[name], folder / name) for name in (*AnimationModel.components, "codec")
+    }
+    return cls(**networks, scheduler=read_scheduler(folder), **settings)
+
+
+def component_classes(folder: str | Path) -> dict[str, type]:
+    """The class of each component, as the index names it. Raises ValueError for components and classes that are not
+    allowed, or missing."""
+    folder = Path(folder)
     if not (folder / INDEX).is_file():
         raise ValueError(f"not a pipeline folder, no {INDEX} in it: {folder}")
-    index = read_json(folder / INDEX)
-    expected = {*AnimationModel.components, "codec", "scheduler"}
-    components = {name: value for name, value in index.items() if isinstance(value, list)}
-    if set(components) != expected:
-        raise ValueError(
-            f"{folder / INDEX}: expected the components {sorted(expected)}, got {sorted(components)}"
-        )
-    settings = {k: v for k, v in index.items() if not k.startswith("_") and k not in expected}
-    networks = {}
-    for name in AnimationModel.components:
-        kinds = {kind.__name__: kind for kind in AnimationModel.components[name]}
-        networks[name] = read_network(_named(kinds, components[name][1], folder), folder / name)
-    codec = read_network(_named(CODECS, components["codec"][1], folder), folder / "codec")
-    return cls(**networks, codec=codec, scheduler=read_scheduler(folder), **settings)
+    allowed = {
+        name: {kind.__name__: kind for kind in kinds} for name, kinds in AnimationModel.components.items()
+    }
+    allowed |= {"codec": CODECS, "scheduler": {kind.__name__: kind for kind in SAMPLERS.values()}}
+    named = {name: value[1] for name, value in read_json(folder / INDEX).items() if isinstance(value, list)}
+    if set(named) != set(allowed):
+        raise ValueError(f"{folder / INDEX}: expected the components {sorted(allowed)}, got {sorted(named)}")
+    return {name: _named(classes, named[name], folder) for name, classes in allowed.items()}
 
 
 def read_scheduler(folder: str | Path) -> SchedulerMixin:
     """The scheduler that a pipeline folder was trained with."""
     folder = Path(folder)
-    schedulers = {kind.__name__: kind for kind in SAMPLERS.values()}
-    kind = _named(schedulers, read_json(folder / INDEX)["scheduler"][1], folder)
-    return kind.from_config(read_json(folder / "scheduler" / "scheduler_config.json"))
+    return component_classes(folder)["scheduler"].from_config(
+        read_json(folder / "scheduler" / SCHEDULER_CONFIG)
+    )
 
 
 def read_state(folder: str | Path) -> dict:
@@ -77,13 +85,18 @@ def weights_hash(folder: str | Path) -> str:
 
 def read_network(kind: type[ModelMixin], folder: Path) -> ModelMixin:
     """A component, built as its config.json says. Raises ValueError where anything is missing or does not fit."""
-    config = {k: v for k, v in read_json(folder / "config.json").items() if not k.startswith("_")}
+    config = read_config(folder / "config.json")
     try:
         network = kind(**config)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{folder / 'config.json'} does not fit {kind.__name__}: {error}") from error
     load_into(network, _read_tensors(folder) if network.state_dict() else {}, source=folder)
     return network
+
+
+def read_config(file: Path) -> dict:
+    """A component's constructor arguments, without diffusers' bookkeeping."""
+    return {key: value for key, value in read_json(file).items() if not key.startswith("_")}
 
 
 def _read_tensors(folder: Path) -> dict:
