@@ -113,8 +113,8 @@ def _check(cfg: DictConfig, description: Description) -> None:
     frames = OmegaConf.select(cfg, "schedule.temporal.frames")
     if longest is not None and frames is not None and not 1 <= frames <= longest:
         raise ValueError(
-            f"schedule.temporal.frames: expected 1 to {longest}, which the motion modules of init_from="
-            f"{description.source} can see, got {frames}"
+            f"schedule.temporal.frames: expected 1 to {longest}, got {frames}: the motion modules of init_from="
+            f"{description.source} see no more at once"
         )
     if differing:
         lines = [

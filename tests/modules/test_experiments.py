@@ -10,7 +10,8 @@ from faceanim.pipelines.export import pipeline_from_checkpoint
 from tests.training import TINY, fit, steps
 
 # The tiny model, the demo's clip and a CPU in place of what an experiment asks for.
-HERE = ["model=tiny", "pose=default", "weights=none", "data=demo", "trainer=cpu", "optimizer=adamw", "data.latents=null"]
+HERE = ["model=tiny", "pose=default", "weights=none", "data=demo", "trainer=cpu", "optimizer=adamw"]
+HERE += ["data.latents=null"]
 JOINED = ["data=celebvhq_hdtf", "data.module.num_workers=0"]
 EXPERIMENTS = sorted(path.stem for path in (CONF_FOLDER / "experiment").glob("*.yaml"))
 

@@ -42,7 +42,7 @@ def pipeline(folder: Path, codec=None, multi_scale: bool = False, sampler: str =
     guider = PoseGuider(8, 3, (4, 6, 8))
     if multi_scale:
         sizes |= {"block_out_channels": (8, 24, 24), "attention_levels": (True, True, False)}
-        guider = MultiScalePoseGuider(8, (8, 24, 24), (4, 8, 8), 2, 4, 4)
+        guider = MultiScalePoseGuider(8, (8, 24, 24), (8, 8), 2, 4, 4)
     motion = {"motion_num_attention_heads": 4, "motion_norm_num_groups": 8, "max_frames": 6}
     AnimationPipeline(
         ReferenceNet(motion_frames=3, **sizes),
