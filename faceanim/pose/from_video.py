@@ -9,6 +9,7 @@ import numpy as np
 from faceanim.media.colour import UntaggedColour
 from faceanim.media.frame_rate import constant_rate
 from faceanim.media.video import TimedFrame, iter_video
+from faceanim.pose.boxes import overlap
 from faceanim.pose.errors import NoFaceFoundError
 from faceanim.pose.gaps import fill_short_gaps
 from faceanim.pose.landmarks import FaceLandmarker, Landmarks, box_around
@@ -18,6 +19,8 @@ from faceanim.pose.smoothing import smooth
 _CHUNK = 16  # frames held in memory at a time
 _SAME_FACE = 0.1  # overlap of the boxes: heads move fast, but two of them hardly overlap
 _PATIENCE_SECONDS = 1.0  # for which a face that was not seen is still expected where it was
+_ABSENCE_SECONDS = 0.1  # without anybody, after which somebody who is seen elsewhere has returned
+_MOMENT_SECONDS = 0.25  # for which somebody who returns is seen at least
 
 
 def poses_from_video(
@@ -30,13 +33,18 @@ def poses_from_video(
 ) -> PoseSequence:
     """The main person's motion, from the first frame they are seen in to the last, see `find_person`.
 
-    longest_gap: seconds without this person that are filled, see `fill_short_gaps`. smoothing: seconds, see `smooth`;
-    0: none.
+    longest_gap: seconds without this person that are filled, see `fill_short_gaps`. Of a video in which they are away
+    for more than a second as well, the part in which they are seen longest. smoothing: seconds, see `smooth`; 0: none.
     """
     poses = find_person(path, landmarker, fps, max_frames, longest_gap)
-    seen = np.flatnonzero(poses.found)
+    seen = _longest_part(np.flatnonzero(poses.found), max(_PATIENCE_SECONDS, longest_gap) * poses.fps)
     poses = poses[seen[0] : seen[-1] + 1]
     return smooth(fill_short_gaps(poses, longest_gap, f"video {path}", seen[0] / poses.fps), smoothing)
+
+
+def _longest_part(seen: np.ndarray, patience: float) -> np.ndarray:
+    """Of frames in which somebody is seen those between two absences of more than `patience` frames."""
+    return max(np.split(seen, np.flatnonzero(np.diff(seen) > patience) + 1), key=len)
 
 
 def find_person(
@@ -51,8 +59,8 @@ def find_person(
     NaN where they are not seen. fps: the video is read at that rate, None: its own (see `constant_rate`).
 
     Of several people the one who is seen longest; what is found somewhere else in between is somebody else and left
-    out. longest_gap: seconds for which somebody may be away and still be the same, if more than one. colour: of a video
-    without colour tags. ValueError where no frame has a face.
+    out (see `one_person`). longest_gap: seconds for which somebody may be away and still be the same where others are
+    seen, if more than one. colour: of a video without colour tags. ValueError where no frame has a face.
     """
     rate = constant_rate(path, fps, max_frames)
     pieces, height, width = [], 0, 0
@@ -71,34 +79,75 @@ def find_person(
 def one_person(poses: PoseSequence, patience: float = _PATIENCE_SECONDS) -> PoseSequence:
     """The same sequence without the frames that show anybody but the person who is seen longest.
 
-    A face goes on being the same as long as it overlaps with where it was; one that was away for more than `patience`
-    seconds, or that jumps, is another.
+    A face goes on being the same as long as it overlaps with where it was, for at most `patience` seconds without it.
+    One that is seen elsewhere or later is the same where nobody else can be meant, see `_returns`.
     """
-    track, last_box, last_frame = np.full(len(poses), -1), [], []
-    for t in np.flatnonzero(poses.found).tolist():
-        box = box_around(poses.points[t])
-        near = [
-            (_overlap(box, last_box[k]), k)
-            for k in range(len(last_box))
-            if t - last_frame[k] <= patience * poses.fps
-        ]
-        overlap, k = max(near, default=(0.0, -1))
-        if overlap < _SAME_FACE:
-            k = len(last_box)
-            last_box.append(box)
-            last_frame.append(t)
-        last_box[k], last_frame[k], track[t] = box, t, k
-    counts = np.bincount(track[track >= 0], minlength=1)
-    others = (track >= 0) & (track != counts.argmax())
+    tracks = _tracks(poses, patience)
+    person = max(tracks, key=len, default=[])
+    mine = np.zeros(len(poses), bool)
+    for track in [person, *_returns(tracks, person, poses.fps)]:
+        mine[track] = True
+    others = poses.found & ~mine
     landmarks, confidence = poses.landmarks.copy(), poses.confidence.copy()
     landmarks[others], confidence[others] = np.nan, 0
     return poses.with_landmarks(landmarks, confidence=confidence)
 
 
-def _overlap(a: np.ndarray, b: np.ndarray) -> float:
-    """Intersection over union of two boxes (left, top, right, bottom)."""
-    common = np.prod(np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0))
-    return float(common / max(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - common, 1e-6))
+def _tracks(poses: PoseSequence, patience: float) -> list[list[int]]:
+    """The frames of each face that goes on where it was."""
+    tracks: list[list[int]] = []
+    last_box: list[np.ndarray] = []
+    for t in np.flatnonzero(poses.found).tolist():
+        box = box_around(poses.points[t])
+        near = [
+            (overlap(box, last_box[k]), k)
+            for k in range(len(tracks))
+            if t - tracks[k][-1] <= patience * poses.fps
+        ]
+        most, k = max(near, default=(0.0, -1))
+        if most < _SAME_FACE:
+            k = len(tracks)
+            tracks.append([])
+            last_box.append(box)
+        tracks[k].append(t)
+        last_box[k] = box
+    return tracks
+
+
+def _returns(tracks: list[list[int]], person: list[int], fps: float) -> list[list[int]]:
+    """The tracks, longest first, in which the person is seen again after, or was before, an absence.
+
+    In an absence nobody is seen. A face that is there at once when another ends has not returned: the shot has changed,
+    or somebody else was there all along. Nor has one that is seen for a moment, which is mostly no face.
+    """
+    lasting = sorted(
+        (track for track in tracks if len(track) >= _MOMENT_SECONDS * fps), key=len, reverse=True
+    )
+    seen = np.unique(np.concatenate([person, *lasting]))
+
+    def alone(before: int, after: int) -> bool:
+        """Nobody is seen in the moment between `before`, a frame in which the one ends, and `after`."""
+        return after - before - 1 >= max(1, _ABSENCE_SECONDS * fps)
+
+    def arrives(track: list[int]) -> bool:
+        earlier = seen[seen < track[0]]
+        return not len(earlier) or alone(earlier[-1], track[0])
+
+    def leaves(track: list[int]) -> bool:
+        later = seen[seen > track[-1]]
+        return not len(later) or alone(track[-1], later[0])
+
+    same: list[list[int]] = []
+    for track in lasting:
+        after, before = track[0] > person[-1], track[-1] < person[0]
+        apart = (after and leaves(person)) or (before and arrives(person))
+        if apart and arrives(track) and leaves(track) and all(_apart(track, other) for other in same):
+            same.append(track)
+    return same
+
+
+def _apart(a: list[int], b: list[int]) -> bool:
+    return a[-1] < b[0] or b[-1] < a[0]
 
 
 def _chunks(frames: Iterator[TimedFrame]) -> Iterator[list[TimedFrame]]:
