@@ -25,9 +25,9 @@ from faceanim.media.video import video_info
 from faceanim.pipelines.driving import find_reference, read_motion
 from faceanim.pose.landmarks import FaceLandmarker, landmarker
 from faceanim.pose.scaling import rescale_points, resize_within
+from faceanim.pose.small_faces import face_part, small_faces
 
 _SHOWN = (64, 480)  # pixels of the short side of a photograph that is shown
-_AROUND = (3.0, 2.4, 2.0, 1.6)  # sides of a chosen face's box that are cut out with it
 _FILES = 64
 
 
@@ -39,10 +39,15 @@ def look_at_photo(
     largest. Of a chosen one, face.png is what is cut out around it."""
     picture = read_image(path, int(megapixels * 1e6))
     boxes_F4 = finder.boxes(picture)
+    if not len(boxes_F4):
+        boxes_F4 = small_faces(picture, finder)
     if face is not None and len(boxes_F4) > 1:
-        picture, left, top = _cut_out(picture, boxes_F4[min(face, len(boxes_F4) - 1)], finder)
+        part = face_part(picture, boxes_F4[min(face, len(boxes_F4) - 1)], finder)
+        if part is None:
+            raise ChosenFaceNotFoundError("no face found in the part of the photo that was chosen")
+        picture = part.image_HWC
         write_image(out / "face.png", picture)
-        boxes_F4 = boxes_F4 - np.array([left, top, left, top], np.float32)
+        boxes_F4 = boxes_F4 - np.array([part.left, part.top, part.left, part.top], np.float32)
     reference = find_reference(picture, finder, tuple(size), name="photo")
     framing = reference.framing
     shown = resize_within(picture, _SHOWN)
@@ -107,22 +112,6 @@ def _keep_sound(track: sound.Soundtrack, out: Path, seconds: float) -> None:
     blocks = track.blocks()
     samples_NC = np.concatenate([next(blocks) for _ in range(max(1, n_blocks))])
     write_plain_wav(out / "sound.wav", samples_NC, sound.RATE)
-
-
-def _cut_out(picture_HWC: np.ndarray, box: np.ndarray, finder: FaceLandmarker) -> tuple[np.ndarray, int, int]:
-    """The part of the picture around a face in which that face is the one that is found, and where it begins."""
-    height, width = picture_HWC.shape[:2]
-    centre, side = (box[:2] + box[2:]) / 2, float(max(box[2:] - box[:2]))
-    for around in _AROUND:
-        left, top = np.maximum(np.round(centre - side * around / 2), 0).astype(int)
-        right, bottom = np.minimum(np.round(centre + side * around / 2), (width, height)).astype(int)
-        part = np.ascontiguousarray(picture_HWC[top:bottom, left:right])
-        found = finder.detect(part[None])
-        if found.found[0]:
-            middle = found.points[0].mean(axis=0) + np.array([left, top])
-            if (np.abs(middle - centre) < side / 2).all():
-                return part, int(left), int(top)
-    raise ChosenFaceNotFoundError("no face found in the part of the photo that was chosen")
 
 
 _LOOKS = {"photo": look_at_photo, "video": look_at_video, "speech": look_at_speech}

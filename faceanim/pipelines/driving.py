@@ -3,6 +3,7 @@
 T: frames; H, W: pixels; C: RGB.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -23,10 +24,15 @@ from faceanim.pose.gaps import fill_short_gaps
 from faceanim.pose.landmarks import FaceLandmarker, with_depth
 from faceanim.pose.retarget import Mode
 from faceanim.pose.sequence import PoseSequence
+from faceanim.pose.small_faces import detect_closely
 from faceanim.pose.smoothing import smooth
 
 _LONGEST_GAP = 1.0  # seconds without the face that are filled; beyond, the motion would be invented
 _SMOOTHING = 0.3  # seconds
+_SMALLEST_FACE = 30  # pixels across that landmark backends need
+_SOFT = 0.5  # of the video's side: a head cut out of fewer pixels looks soft
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -128,7 +134,8 @@ def read_reference(
 ) -> Reference:
     """The reference photograph; crop: cut to the head, else it has to have the video's shape already.
 
-    Of several faces the largest is animated. Raises ValueError where there is none.
+    Of several faces the largest is animated; a small one is looked for closely, see `detect_closely`. Warns of a head
+    of few pixels. Raises ValueError where there is none.
     """
     return find_reference(path, landmarker, size, crop, f"reference image {path}")
 
@@ -143,14 +150,29 @@ def find_reference(
     """As `read_reference`, of a path, a PIL image or an array, see ``as_rgb``. name: for errors."""
     picture_HWC = as_rgb(picture)
     height, width = picture_HWC.shape[:2]
-    found = landmarker.detect(picture_HWC[None])
+    found = detect_closely(picture_HWC, landmarker)
     if not found.found.all():
-        raise NoFaceFoundError(f"no face found in the {name}")
+        raise NoFaceFoundError(
+            f"no face found in the {name} of {width}x{height} pixels; expected one that looks into the camera, "
+            f"of about {_SMALLEST_FACE} pixels or more from ear to ear"
+        )
     framing = frame_head(name, found.points, width, height, size, crop)
+    _warn_of_few_pixels(name, framing)
     face = PoseSequence(found.points, found.confidence, 1.0, width, height, depth=found.depth)
     face = framing.poses(face)
     depth = None if face.depth is None else face.depth[0]
     return Reference(framing.cut(picture_HWC), face.points[0], picture_HWC, framing, depth)
+
+
+def _warn_of_few_pixels(name: str, framing: Framing) -> None:
+    """Of a head that is blown up to more than twice its pixels."""
+    have, made = min(framing.width, framing.height), min(framing.size)
+    if have < _SOFT * made:
+        log.warning(
+            "%s: the head has %d pixels, which are blown up to the %d of the video: it will look soft; expected %d or "
+            "more, of a picture taken from nearer",
+            *(name, have, made, round(_SOFT * made)),
+        )
 
 
 def motion_from_video(

@@ -1,5 +1,6 @@
 """Which part of a picture is animated: cut out, brought to the video's size, and put back. H, W: pixels; C: RGB."""
 
+import logging
 from dataclasses import dataclass
 
 import cv2
@@ -10,7 +11,10 @@ from faceanim.pose.scaling import rescale_points
 from faceanim.pose.sequence import PoseSequence
 
 _ASPECT = 0.01  # pictures whose width / height differs by less have the video's shape
+_PADDED = 0.1  # share of the part over the border that goes unnoticed
 _SOFT_EDGE = 0.06  # of the pasted part, as a share of its shorter side
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,11 @@ class Framing:
     width: int
     height: int
     size: tuple[int, int]
+
+    def padding(self, width: int, height: int) -> float:
+        """How far it reaches over the border of a picture of width x height, as a share of its own side there."""
+        across = max(-self.x, self.x + self.width - width, 0) / self.width
+        return max(across, max(-self.y, self.y + self.height - height, 0) / self.height)
 
     def cut(self, picture_HWC: np.ndarray) -> np.ndarray:
         """The part at the video's size (area down, cubic up); over the border the border's pixels are repeated."""
@@ -93,7 +102,14 @@ def frame_head(
     elif out_height > out_width:
         high = round(side * out_height / out_width)
         y = _shifted(y - (high - side) // 2, high, height)
-    return Framing(x, y, wide, high, size)
+    framing = Framing(x, y, wide, high, size)
+    if (over := framing.padding(width, height)) > _PADDED:
+        log.warning(
+            "%s: the head is cut off by the picture's border: %.0f%% of what is animated lies outside and repeats the "
+            "border's pixels",
+            *(name, 100 * over),
+        )
+    return framing
 
 
 def _shifted(start: int, length: int, limit: int) -> int:

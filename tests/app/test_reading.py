@@ -76,6 +76,14 @@ def test_of_two_faces_the_larger_is_taken_until_the_other_is_chosen(looking, upl
     assert np.abs(first.image.astype(int) - second.image).mean() > 10
 
 
+def test_a_full_body_photo_s_face_is_found_and_told_to_be_small(looking, tmp_path):
+    picture = np.full((1280, 960, 3), 120, np.uint8)
+    picture[100:244, 400:592] = read_video(demo_clip_path()).frames_THWC[40, :, :192]
+    write_image(tmp_path / "body.png", picture)
+    look, _ = looking(lambda reader, place: reader.photo("ann", place), tmp_path / "body.png")
+    assert len(look.boxes) == 1 and look.image.shape == (64, 64, 3)
+
+
 def test_sound_that_cannot_be_read_costs_a_video_its_sound_alone(looking, tmp_path):
     frames = read_video(demo_clip_path()).frames_THWC[60:75, :, :192]
     path = write_video_with_tracks(tmp_path / "v.mkv", [tone(0.6, 48_000)], "ac3", frames_THWC=frames)

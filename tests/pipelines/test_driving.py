@@ -30,6 +30,17 @@ def test_a_face_elsewhere_for_a_moment_does_not_drive(tmp_path, caplog):
     assert steps.max() < 8  # of 64 pixels: nobody jumps to the other side
 
 
+def test_a_driver_who_is_away_for_too_long_is_an_error_that_says_when_it_was(tmp_path):
+    frames = read_video(demo_clip_path()).frames_THWC[:24, :, :192]
+    pictures = np.full((24, 144, 480, 3), 127, np.uint8)
+    pictures[:8, :, :192], pictures[-4:, :, -192:] = frames[:8], frames[-4:]
+    write_video(tmp_path / "away.mp4", pictures, 8)
+    with pytest.raises(ValueError, match=r"not seen from 1\.00 to 2\.50 s; expected no gap of more than 1 s"):
+        motion_from_video(tmp_path / "away.mp4", landmarker("dlib"), size=(64, 64))
+    motion = motion_from_video(tmp_path / "away.mp4", landmarker("dlib"), size=(64, 64), longest_gap=1.5)
+    assert len(motion.poses) == 24 and motion.poses.found.all()
+
+
 @pytest.mark.parametrize("kind", ["path", "name", "PIL", "RGBA", "palette", "turned", "grey", "rgba array"])
 def test_a_reference_is_a_path_a_picture_of_pil_s_or_an_array(kind, tmp_path):
     frame = read_video(demo_clip_path()).frames_THWC[40, :, :192]
@@ -70,6 +81,49 @@ def test_a_reference_is_a_path_a_picture_of_pil_s_or_an_array(kind, tmp_path):
 def test_what_is_no_picture_of_a_face_is_one_line(picture, words):
     with pytest.raises(ValueError, match=words):
         find_reference(picture, landmarker("dlib"), (64, 64))
+
+
+def test_a_full_body_photograph_is_cut_to_its_head_with_a_warning_of_its_few_pixels(caplog):
+    frame = read_video(demo_clip_path()).frames_THWC[40, :, :192]
+    picture = np.full((1280, 960, 3), 120, np.uint8)
+    picture[100:244, 400:592] = frame
+    faces = landmarker("dlib")
+    found = find_reference(picture, faces, (512, 512), name="photo")
+    framing = found.framing
+    assert 400 <= framing.x and framing.x + framing.width <= 592 and framing.width < 160
+    expected = f"photo: the head has {framing.width} pixels, which are blown up to the 512 of the video"
+    assert expected in caplog.text
+    assert np.abs(found.points - faces.detect(found.image_HWC[None]).points[0]).mean() < 10
+    caplog.clear()
+    find_reference(picture, faces, (64, 64))
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("side", ["left", "right", "top", "bottom", "top left", "bottom right"])
+def test_a_head_that_the_border_cuts_off_is_padded_and_pasted_back_where_there_are_pixels(side, caplog):
+    frame = read_video(demo_clip_path()).frames_THWC[40, :, :192]
+    faces = landmarker("dlib")
+    points = faces.detect(frame[None]).points[0]
+    (left, top), (right, bottom) = points.min(axis=0).astype(int), points.max(axis=0).astype(int)
+    across, down = (right - left) // 8, (bottom - top) // 8
+    picture = frame[
+        top + down if "top" in side else 0 : bottom - down if "bottom" in side else 144,
+        left + across if "left" in side else 0 : right - across if "right" in side else 192,
+    ]
+    height, width = picture.shape[:2]
+    picture = np.ascontiguousarray(picture.repeat(3, axis=0).repeat(3, axis=1))
+    found = find_reference(picture, faces, (256, 256), name="photo")
+    framing = found.framing
+    over = framing.padding(3 * width, 3 * height)
+    warned = f"photo: the head is cut off by the picture's border: {100 * over:.0f}%" in caplog.text
+    assert over > 0 and warned == (over > 0.1)
+    pasted = framing.paste(np.full((256, 256, 3), 255, np.uint8), picture)
+    inside = np.zeros(picture.shape[:2], bool)
+    inside[max(0, framing.y) : framing.y + framing.height, max(0, framing.x) : framing.x + framing.width] = (
+        True
+    )
+    np.testing.assert_array_equal(pasted[~inside], picture[~inside])
+    assert pasted.shape == picture.shape and (pasted[inside] != picture[inside]).any()
 
 
 def test_smoothing_takes_the_head_s_jitter_and_leaves_the_lips(tmp_path):
