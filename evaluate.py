@@ -22,7 +22,8 @@ def main(cfg: DictConfig) -> None:
             protocol, cfg.pipeline, cfg.data.folder, cfg.predictions, cfg.references, device, cfg.colour
         )
         tools = evaluation_tools(chosen.protocol, files, device, cfg.batch_size)
-        evaluate(chosen, tools, cfg.run_dir, ours, cfg.compare, device)
+        others = [cfg.compare] if isinstance(cfg.compare, str) else cfg.compare
+        evaluate(chosen, tools, cfg.run_dir, ours, others, device)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ def main(cfg: DictConfig) -> float | None:
     from faceanim.modules.source_settings import take_from_source
     from faceanim.modules.strategies import check_accelerator, check_strategy
 
+    if cfg.seed < 0:
+        raise ValueError(f"seed: expected 0 or more, got {cfg.seed}")
     torch.set_flush_denormal(True)  # denormals make CPU kernels many times slower
     check_accelerator(cfg.trainer.accelerator)
     check_launcher()

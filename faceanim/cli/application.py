@@ -22,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from faceanim.cli.extras import install_command, with_our_extras
-from faceanim.cli.text_options import is_text, read_as_text, text_options, typed_form
+from faceanim.cli.text_options import is_text, read_as_text, text_options, typed_form, without_interpolation
 from faceanim.cli.unknown_names import explain
 from faceanim.media.files import NO_SPACE_OR_RIGHTS, atomic_path
 
@@ -86,7 +86,16 @@ def typed(cfg: DictConfig, schema: type[Schema]) -> Schema:
     values = OmegaConf.to_container(
         cfg, resolve=True
     )  # what a part of a configuration copies stands elsewhere in it
-    return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), values))
+    return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), _as_literals(values)))
+
+
+def _as_literals(values: Any) -> Any:
+    """Resolved values whose texts OmegaConf reads as they are: ``${`` in a file's name is no interpolation."""
+    if isinstance(values, dict):
+        return {key: _as_literals(value) for key, value in values.items()}
+    if isinstance(values, list):
+        return [_as_literals(value) for value in values]
+    return without_interpolation(values) if isinstance(values, str) else values
 
 
 def _run(main: Callable[[DictConfig], Any], config_name: str) -> int:

@@ -19,6 +19,11 @@ _FLAT_LIST = re.compile(r"""\[([^][{}'"\\$]+)\]""")
 _OPTION = re.compile(r"(\+{0,2})([^\s=~+-][^\s=]*)=(.*)", re.DOTALL)
 
 
+def without_interpolation(text: str) -> str:
+    """`text` with OmegaConf's escape before each ``${``, so that it stays as it is."""
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
+
+
 def quote(text: str) -> str:
     """`text` as the value of an option on a command of Hydra's, which gives exactly this text; bare where it can be.
 
@@ -26,7 +31,7 @@ def quote(text: str) -> str:
     """
     if _PLAIN.fullmatch(text):
         return text
-    text = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)  # no interpolation: OmegaConf's escape
+    text = without_interpolation(text)
     mark = "'" if '"' in text and "'" not in text else '"'
     text = re.sub(
         rf"(\\*){mark}", rf"\1\1\\{mark}", text

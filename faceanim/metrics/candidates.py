@@ -162,7 +162,9 @@ class PredictedVideos:
         self._made, self._real = _videos(predictions, "predictions"), _videos(references, "references")
         for name in sorted(set(self._made) ^ set(self._real)):
             there, lacking = (predictions, references) if name in self._made else (references, predictions)
-            raise ValueError(f"{name} is in {there}, not in {lacking}: expected the same names in both")
+            raise ValueError(
+                f"{utf8_name(name)} is in {there}, not in {lacking}: expected the same names in both"
+            )
         self._names = {clip_id: name for name, clip_id in clip_ids(self._made).items()}
         self.clips = [
             EvaluationClip(clip_id, self._hash(self._real[name]), self._hash(self._made[name]))

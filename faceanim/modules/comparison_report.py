@@ -15,6 +15,7 @@ from PIL import Image
 from faceanim import __version__
 from faceanim.media.files import atomic_path
 from faceanim.media.image import read_image
+from faceanim.media.video_files import utf8_name
 from faceanim.modules.comparison import Run, SeedGroup, seed_groups
 
 matplotlib.use("Agg")
@@ -133,7 +134,8 @@ def curves_png(runs: Sequence[Run], metric: str) -> bytes:
 def _variant(run: Run) -> str:
     """What is particular of the run, without the groups that its options stand in."""
     text = ", ".join(f"{name.rpartition('.')[2]}={value}" for name, value in run.differing.items())
-    return text if 0 < len(text) <= 70 else run.name[:70]
+    text = text if 0 < len(text) <= 70 else run.name[:70]
+    return utf8_name(text).replace("$", r"\$")  # no mathematics
 
 
 def _page(runs: Sequence[Run], rows: list[dict[str, Any]], metric: str, picture: bytes, reason: str) -> str:

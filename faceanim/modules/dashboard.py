@@ -7,6 +7,7 @@ import matplotlib
 import numpy as np
 
 from faceanim.media.files import atomic_path
+from faceanim.media.video_files import utf8_name
 from faceanim.modules.csv_log import read_rows
 
 matplotlib.use("Agg")
@@ -50,7 +51,7 @@ def draw_dashboard(metrics: str | Path, picture: str | Path, title: str) -> None
         axes.grid(alpha=0.25, linewidth=0.6)
     for axes in grid.flat[len(panels) :]:
         axes.set_axis_off()
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(utf8_name(title), fontsize=11, parse_math=False)  # a folder may have any name
     with atomic_path(picture) as temporary:
         figure.savefig(temporary, dpi=110)
     plt.close(figure)

@@ -66,8 +66,13 @@ def find_run(run_dir: str | Path, config: str, ckpt_path: str | None) -> Resumed
         )
     before = yaml.safe_load((run_dir / CONFIG).read_text(encoding="utf-8"))
     check_same_settings(before, yaml.safe_load(config), run_dir)
-    step = f" at step {read_checkpoint(newest)['global_step']}" if newest.is_file() else ""
-    log.info("going on from %s%s", newest, step)
+    step = read_checkpoint(newest)["global_step"] if newest.is_file() else None
+    maximum = yaml.safe_load(config)["trainer"]["max_steps"]
+    if step is not None and 0 <= maximum < step:
+        raise ValueError(
+            f"max_steps: {run_dir} stands at step {step} already: expected as many or more, got {maximum}"
+        )
+    log.info("going on from %s%s", newest, "" if step is None else f" at step {step}")
     return Resumed(newest, before)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from tqdm import tqdm
 
 from faceanim.data.manifest import INDEX_NAME, ManifestRow, write_manifest
+from faceanim.media.files import atomic_path
 from faceanim.media.lock import exclusive_lock
 from faceanim.media.video_files import utf8_name
 from scripts.prepare_celebvhq_hdtf.celebvhq import read_celebvhq
@@ -49,6 +50,7 @@ def prepare(options: PrepareOptions) -> None:
         whole, release = len(release.clips), shard_of(release, options.shard)
         print(f"shard {options.shard}: {len(release.clips)} of {whole} clips")
     with _locked(options.output_folder):
+        _check_shard(options)
         rows = _rows(release, options)
         index = options.output_folder / INDEX_NAME
         write_manifest(index, rows)
@@ -61,6 +63,12 @@ def prepare(options: PrepareOptions) -> None:
             f"no clip kept of {len(release.clips)} video(s) in {options.raw}; {_why(rows)} (see {index})"
         )
     print(_summary(rows))
+    deaf = [row for row in rows if row.keep and row.audio_fault]
+    if deaf:
+        print(
+            f"{len(deaf)} clip(s) are kept without sound, which cannot be read, first {deaf[0].clip_id}: "
+            f"{deaf[0].audio_fault}"
+        )
     if not options.shard:
         print("".join(f"{line}\n" for line in empty_splits(rows, options)), end="")
     print(f"index: {utf8_name(index)}\ncoverage: {utf8_name(coverage)}\nreport: {utf8_name(report)}")
@@ -129,6 +137,19 @@ def _rows_of(clip: SourceClip, options: PrepareOptions, result: Any) -> list[Man
         save_record(clip, options, rows)
         return rows
     return result
+
+
+def _check_shard(options: PrepareOptions) -> None:
+    """Raises ValueError where the output holds another shard, or all, of a preparation: its index would be lost."""
+    path, now = options.output_folder / WORK / "shard", options.shard or "all"
+    before = path.read_text(encoding="utf-8") if path.is_file() else now
+    if before != now:
+        raise ValueError(
+            f"output: {utf8_name(options.output_folder)} holds shard {before}, got shard {now}: give "
+            "each an output of its own; scripts.join_prepared joins them"
+        )
+    with atomic_path(path) as temporary:
+        temporary.write_text(now, encoding="utf-8")
 
 
 @contextmanager

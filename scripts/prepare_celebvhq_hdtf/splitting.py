@@ -17,6 +17,8 @@ def with_split_by(options: PrepareOptions, release: Release) -> PrepareOptions:
         return options
     few = options.source == "folder" and len(release.clips) < _FEW
     if not few or options.identity is not None or options.holdout == 0:
+        if options.source == "folder":
+            print(f"split_by=clip: of {len(release.clips)} video(s), whole ones are held out")
         return replace(options, split_by="clip")
     print(
         f"split_by=time: of {len(release.clips)} video(s), too few to hold out whole ones, the last part of each is "

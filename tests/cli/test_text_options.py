@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from faceanim.app.reproduction import infer_command
-from faceanim.cli import CONF_FOLDER, application, as_typed
-from faceanim.cli.text_options import is_text, quote, text_options
+from faceanim.cli import CONF_FOLDER, application, as_typed, typed
+from faceanim.cli.text_options import is_text, quote, text_options, without_interpolation
 
 NAMES = [
     *(
@@ -227,3 +228,16 @@ def test_options_that_are_declared_as_text_exist_and_none_is_missing(name):
     for option, kind in re.findall(r"([\w.]+)=\[?<([^>]*)>", help_text):
         if kind.split(" or ")[0].split("|")[0] in FILES:
             assert is_text(option, declared), f"{name}: {option}=<{kind}>"
+
+
+def test_a_schema_takes_texts_as_they_are():
+    """What looks like an interpolation in a value that was resolved is text."""
+
+    @dataclass
+    class Names:
+        name: str = ""
+        names: list[str] = field(default_factory=list)
+
+    for text in ("${ref}.png", r"a\${x}", "costs ${5}", "$$ {", "plain"):
+        cfg = OmegaConf.create({"name": without_interpolation(text), "names": [without_interpolation(text)]})
+        assert typed(cfg, Names) == Names(text, [text])

@@ -130,3 +130,16 @@ def test_a_run_goes_on_over_a_spoilt_row(demo_data, tmp_path):
     path.write_text("".join([first, "0,\n", *rest]))
     fit(demo_data, tmp_path, "appearance", *steps("appearance", 3))
     assert [step for step, _ in losses(tmp_path)] == [0, 1, 2]
+
+
+def test_a_run_is_not_made_shorter_than_it_is_and_negative_seeds_are_named(demo_data, tmp_path):
+    fit(demo_data, tmp_path / "run", "appearance", *steps("appearance", 2))
+    before = (tmp_path / "run" / "config.yaml").read_text()
+    with pytest.raises(
+        ValueError, match=r"max_steps: .* stands at step 2 already: expected as many or more, got 1"
+    ):
+        fit(demo_data, tmp_path / "run", "appearance", *steps("appearance", 1))
+    assert (tmp_path / "run" / "config.yaml").read_text() == before
+    with pytest.raises(ValueError, match="seed: expected 0 or more, got -1"):
+        fit(demo_data, tmp_path / "other", "appearance", *steps("appearance", 1), "seed=-1")
+    assert not (tmp_path / "other").exists()

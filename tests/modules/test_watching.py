@@ -1,6 +1,7 @@
 """What a run tells, read back from where each logger put it."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -205,3 +206,12 @@ def test_neither_wandb_nor_the_bar_shows_what_nobody_asked_for(tmp_path, capfd):
     assert "v_num" not in StageProgressBar().get_metrics(trainer, L.LightningModule())
     logger.finalize("success")
     assert "anonymous" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["run $a_{$ b", os.fsdecode(b"run\xe9")])
+def test_a_run_folder_may_have_any_name(name, tmp_path):
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "metrics.csv").write_text("step,train/loss\n0,1.0\n1,0.5\n")
+    draw_dashboard(folder / "metrics.csv", folder / "loss.png", folder.name)
+    assert (folder / "loss.png").stat().st_size > 1000

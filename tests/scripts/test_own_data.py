@@ -182,3 +182,14 @@ def test_an_array_of_jobs_joined_is_what_one_job_makes(
 def test_shards_that_are_not_there_are_named(command: Callable, tmp_path: Path) -> None:
     code, _, err = command("-m", "scripts.join_prepared", f"folders={tmp_path}/shard-*", f"output={tmp_path}")
     assert code == 2 and f"folders: expected folders named {tmp_path}/shard-*, found none" in err
+
+
+def test_two_shards_in_one_output_are_refused(face: Path, tmp_path: Path) -> None:
+    raw = videos(face, tmp_path / "raw", "a.mp4", "b.mp4")
+    run(AUTOMATIC, raw, tmp_path / "out", shard="1/2")
+    run(AUTOMATIC, raw, tmp_path / "out", shard="1/2")
+    before = (tmp_path / "out" / "index.parquet").read_bytes()
+    for shard in ("2/2", None):
+        with pytest.raises(ValueError, match=r"holds shard 1/2, got shard"):
+            run(AUTOMATIC, raw, tmp_path / "out", shard=shard)
+    assert (tmp_path / "out" / "index.parquet").read_bytes() == before
