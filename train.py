@@ -19,9 +19,9 @@ build = partial(hydra.utils.instantiate, _convert_="all")  # plain lists and dic
 def main(cfg: DictConfig) -> float | None:
     import torch  # this and Lightning take seconds: first the options
 
+    from faceanim.cli.source_settings import take_from_source
     from faceanim.modules.launch import check_launcher, check_ranks
     from faceanim.modules.run import lock_run
-    from faceanim.modules.source_settings import take_from_source
     from faceanim.modules.strategies import check_accelerator, check_strategy
 
     if cfg.seed < 0:

@@ -14,11 +14,11 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from faceanim.cli.source_settings import take_from_source
 from faceanim.data.clips import load_clip, read_index
 from faceanim.data.latents import LatentCache
 from faceanim.models.animation_model import AnimationModel
 from faceanim.models.seeding import seed_of_32_bits
-from faceanim.modules.source_settings import take_from_source
 from faceanim.pipelines.conditions import to_signed
 from faceanim.pipelines.device import choose_device
 from faceanim.pipelines.origin import initialise

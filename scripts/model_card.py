@@ -10,6 +10,7 @@ from functools import partial
 import hydra.utils
 from omegaconf import DictConfig
 
+from faceanim.cli.source_settings import take_from_source
 from faceanim.markdown import table
 from faceanim.models.animation_model import AnimationModel
 from faceanim.modules.callbacks.frozen_weights import DTYPES, cast_frozen
@@ -26,7 +27,6 @@ from faceanim.modules.footprint import (
     training_cost,
     weight_bytes,
 )
-from faceanim.modules.source_settings import take_from_source
 from faceanim.modules.stage import Stage
 
 build = partial(hydra.utils.instantiate, _convert_="all")

@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 
 import train
 from faceanim.cli import CONF_FOLDER
+from faceanim.cli.source_settings import take_from_source
 from faceanim.models.animation_model import plain_config
 from faceanim.models.codec import DCTCodec, VAECodec
 from faceanim.models.denoising_net import DenoisingNet
@@ -18,7 +19,6 @@ from faceanim.models.image_encoder import ImageEncoder
 from faceanim.models.multi_scale_pose_guider import MultiScalePoseGuider
 from faceanim.models.pose_guider import PoseGuider
 from faceanim.models.reference_net import ReferenceNet
-from faceanim.modules.source_settings import take_from_source
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.export import pipeline_from_checkpoint
 from faceanim.pipelines.schedulers import SAMPLERS
