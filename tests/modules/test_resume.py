@@ -301,3 +301,11 @@ def test_callbacks_are_a_free_set(override, demo_data, tmp_path, monkeypatch):
     )
     assert len(losses(tmp_path)) == 2
     assert (tmp_path / "checkpoints").exists() == (override in ("~callbacks.ema", "~callbacks.best"))
+
+
+def test_no_more_checkpoints_stay_than_are_kept_whatever_was_resumed(demo_data, tmp_path, recwarn):
+    for maximum, every in ((2, 100), (3, 1), (4, 100), (6, 1)):
+        fit(demo_data, tmp_path, "appearance", *steps("appearance", maximum, checkpoint_every=every))
+        kept = sorted(path.name for path in (tmp_path / "checkpoints").glob("step-*.ckpt"))
+        assert kept[-1] == f"step-{maximum:06d}.ckpt" and len(kept) <= 2, kept
+    assert not [warning for warning in recwarn if "RunCheckpoints" in str(warning.message)]

@@ -35,7 +35,13 @@ class RunCheckpoints(ModelCheckpoint):
             every_n_train_steps=every,
             enable_version_counter=False,
         )
+        self.keep = keep
         self._asked_to_stop = self._stops = False
+
+    @property
+    def state_key(self) -> str:
+        """The same whatever ``every`` is, which a resumed run may change."""
+        return type(self).__qualname__
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         super().on_train_start(trainer, pl_module)
@@ -67,6 +73,13 @@ class RunCheckpoints(ModelCheckpoint):
             candidates = self._monitor_candidates(trainer)
             self._save_topk_checkpoint(trainer, candidates)
             self._save_last_checkpoint(trainer, candidates)
+
+    def _save_last_checkpoint(self, trainer: L.Trainer, monitor_candidates: dict[str, Any]) -> None:
+        """Older ones go by what lies in the folder: Lightning's own list leaves the one that was resumed from."""
+        super()._save_last_checkpoint(trainer, monitor_candidates)
+        saved = Path(self.dirpath).glob("step-*.ckpt")
+        for path in sorted(saved, key=lambda path: int(path.stem.removeprefix("step-")))[: -self.keep]:
+            self._remove_checkpoint(trainer, str(path))
 
     def _ask_to_stop(self, signum: int, frame: FrameType | None) -> None:
         self._asked_to_stop = True
