@@ -1,6 +1,8 @@
 """Decoded frames on the clock of their video: which one is on display when."""
 
+import logging
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from heapq import heappop, heappush
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -12,6 +14,9 @@ from faceanim.media.errors import TruncatedMediaError
 
 _EARLY_SECONDS = 0.001  # containers round timestamps, often to milliseconds: a frame due within 1 ms is shown
 _USUAL_RATE = 25.0  # where the file says none
+_BACK_SECONDS = 1.0  # a clock that goes back this far begins anew, as where transport streams were joined
+
+log = logging.getLogger(__name__)
 
 Frame = TypeVar("Frame")
 
@@ -40,7 +45,7 @@ def timed_frames(
     """Yield the frames in display order, in seconds from `start`, itself after the first frame.
 
     Frames between the key frame before `start` and `start` come too, at negative times. `MediaError` where the file
-    ends well before the container says.
+    ends well before the container says. A clock that jumps back is warned of: frames behind it keep their times.
     """
     step = 1 / declared_rate(stream)
     first = begin = end = None
@@ -50,6 +55,11 @@ def timed_frames(
         else:  # as those of a bare H.264 stream: one after another
             seconds = 0.0 if first is None else begin + first + start + step
         first = seconds if first is None else first
+        if begin is not None and seconds - first - start < begin - _BACK_SECONDS:
+            _warn(
+                f"video {path}: its clock jumps back at {begin + start:.2f} s, as where files were joined: what comes "
+                "behind is left out at a constant rate; give it one clock first, such as by encoding it again"
+            )
         begin = seconds - first - start
         if stop is not None and begin > stop - start - _EARLY_SECONDS:
             yield Timed(stop - start, stop - start, frame)  # never shown: the one before lasts until here
@@ -63,6 +73,12 @@ def timed_frames(
         end += start
         if end < expected - 0.1 * length and end < expected - 0.5:
             raise TruncatedMediaError(f"video {path} ends early: expected {expected:.2f} s, got {end:.2f} s")
+
+
+@lru_cache(256)
+def _warn(message: str) -> None:
+    """Log once, however often the same file is read."""
+    log.warning(message)
 
 
 def _decoded(
