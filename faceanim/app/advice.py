@@ -91,7 +91,7 @@ def of_photo(points_68x2: np.ndarray, crop_pixels: int, size: int, n_faces: int)
 
 
 def of_notes(notes: list[str]) -> list[str]:
-    """What reading a file warned of, by the kinds of its log records."""
+    """Return the words for visitors for each kind of warning (`note` of a log record) that reading a file gave."""
     words = {
         FILLED: "The face is hidden for moments in this video; these are filled in from before and after.",
         UNREADABLE: "The sound of this video cannot be read, so that the result will be silent.",

@@ -1,4 +1,4 @@
-"""What can be wrong with an upload, by type, also where another process finds it."""
+"""Types of errors in uploads, and their passage between processes as JSON."""
 
 from typing import Any
 
@@ -31,12 +31,12 @@ MISTAKES: tuple[type[ValueError], ...] = (
 
 
 def to_json(error: ValueError) -> dict[str, str]:
-    """The nearest of `MISTAKES` by name, ValueError for others, and the message in a line."""
+    """Return the error as a record: nearest type in `MISTAKES` by name (else ValueError), message on one line."""
     kind = next((kind for kind in type(error).__mro__ if kind in MISTAKES), ValueError)
     return {"mistake": kind.__name__, "message": " ".join(str(error).split())}
 
 
 def from_json(content: dict[str, Any], path: str) -> ValueError:
-    """The same error, of a file without its path."""
+    """Rebuild the error from `to_json`'s record, with FILE in place of the upload's path."""
     kinds = {kind.__name__: kind for kind in MISTAKES}
     return kinds.get(content["mistake"], ValueError)(str(content["message"]).replace(path, "FILE"))

@@ -1,4 +1,4 @@
-"""What all command lines share: options as they are typed, mistakes in one line, exit codes."""
+"""Command-line applications: literal option texts, one-line errors, exit codes."""
 
 from faceanim.cli.application import (
     CALLERS_MISTAKE,

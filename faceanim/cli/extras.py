@@ -12,7 +12,7 @@ _PIP = re.compile(r"`?pip install (?:-U |--upgrade )?[`'\"]*(\w[\w-]*)[`'\"]*(?:
 
 
 def install_command(name: str | None) -> str | None:
-    """What installs the module or distribution `name`, or None where no extra has it."""
+    """Return the pip command that installs the module or distribution `name`, or None if no extra of ours has it."""
     top = (name or "").split(".")[0]
     extras = _extras().get(_normal(_DISTRIBUTIONS.get(top, top)))
     return extras and " or ".join(f'pip install "faceanim[{extra}]"' for extra in extras)

@@ -77,7 +77,7 @@ def _filled_model(given: dict[str, Any], description: Description) -> dict[str, 
 
 
 def _filled(there: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """What is given, and where that is null or nothing what is there; in neither: left out."""
+    """Return `there` (nested settings of the source) overridden by the values of `given` that are not null."""
     filled = dict(there)
     for name, value in given.items():
         if isinstance(value, dict):

@@ -41,7 +41,7 @@ def quote(text: str) -> str:
 
 
 def typed_form(option: str, text: str) -> str:
-    """What to type in a shell so that `option` gets exactly this text."""
+    """Return the shell word that sets `option` to exactly this text."""
     return shlex.quote(f"{option}={quote(text)}")
 
 

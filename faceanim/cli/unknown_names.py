@@ -1,4 +1,4 @@
-"""What is wrong with the names on a command line, in one line, with the names that come nearest."""
+"""One-line errors for unknown options and choices, with suggestions of the nearest names."""
 
 import re
 from collections.abc import Iterator, Sequence

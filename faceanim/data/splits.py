@@ -1,4 +1,4 @@
-"""Which prepared clips a split holds."""
+"""Selection of a split's clips from the index of prepared data."""
 
 from collections import Counter
 from pathlib import Path

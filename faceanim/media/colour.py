@@ -164,7 +164,7 @@ class ColourConverter:
         return cv2.LUT(y, self._table[1])
 
     def _chroma_weights(self, matrix: int) -> list[tuple[float, float]]:
-        """What Cb and Cr (-0.5 to 0.5) add to Y' for R', G' and B': H.273, equations of MatrixCoefficients."""
+        """Return the weights of Cb and Cr (-0.5 to 0.5) that, added to Y', give R', G' and B' (H.273)."""
         if matrix == _YCGCO:  # the planes are Cg and Co
             return [(-1, 1), (1, 0), (-1, -1)]
         if matrix not in _LUMA:

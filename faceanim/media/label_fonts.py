@@ -1,4 +1,4 @@
-"""Which fonts draw a text: Pillow's own, matplotlib's DejaVu Sans, those of the font packages, the system's."""
+"""Selection of fonts that cover a text: Pillow's, matplotlib's DejaVu Sans, the font packages', the system's."""
 
 import io
 import sys

@@ -1,4 +1,4 @@
-"""Which way up a picture is shown: the display matrices of videos. H, W: pixels; C: channels."""
+"""Display matrices of videos: rotation and mirroring of decoded frames. H, W: pixels; C: channels."""
 
 import av
 import numpy as np
