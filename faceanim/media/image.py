@@ -112,6 +112,8 @@ def _upright(image: Image.Image) -> Image.Image:
         value = image.getexif().get(_ORIENTATION)
         # Some writers store it as bytes, text or a list of one, not as the number that it should be.
         orientation = int(max(value) if isinstance(value, bytes | tuple) else value)
+    except MemoryError:
+        raise
     except Exception:  # no such tag, or none that can be read
         return image
     return image.transpose(_TRANSPOSE[orientation]) if orientation in _TRANSPOSE else image
