@@ -21,12 +21,12 @@ from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from faceanim.data.scene_cuts import split_at_cuts
-from scripts.prepare_celebvhq_hdtf.judge import judge
-from scripts.prepare_celebvhq_hdtf.one_clip import backend
+from scripts.prepare_celebvhq_hdtf.filtering import filter_clip
+from scripts.prepare_celebvhq_hdtf.first_pass import detect, source_frames
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
+from scripts.prepare_celebvhq_hdtf.process_clip import backend
+from scripts.prepare_celebvhq_hdtf.second_pass import write_clips, write_sound
 from scripts.prepare_celebvhq_hdtf.sources import read_folder
-from scripts.prepare_celebvhq_hdtf.watch import source_frames, watch
-from scripts.prepare_celebvhq_hdtf.write import write_clips, write_sound
 
 _CLIP_SECONDS = 8.2  # of a mean clip: 82 hours are 36,000 clips
 
@@ -39,7 +39,7 @@ def main(cfg: DictConfig) -> None:
         clips = read_folder(options.raw).clips
         landmarker = _timed("load the models", backend, options.landmarks)
         seconds = dict.fromkeys(
-            ("decode", "find cuts", "faces and landmarks", "judge", "write", "sound"), 0.0
+            ("decode", "find cuts", "faces and landmarks", "filter", "write", "sound"), 0.0
         )
         n_frames = 0
 
@@ -57,20 +57,20 @@ def main(cfg: DictConfig) -> None:
                 for _ in split_at_cuts(source_frames(clip, options), 8):
                     pass
             with stage("faces and landmarks"):
-                watched = watch(clip, options, landmarker)
-            with stage("judge"):
-                kept = [part for part in judge(clip, watched, options) if not part.reasons]
+                detections = detect(clip, options, landmarker)
+            with stage("filter"):
+                kept = [part for part in filter_clip(clip, detections, options) if not part.reasons]
             with stage("write"):
                 if kept:
-                    write_clips(clip, kept, watched, options)
+                    write_clips(clip, kept, detections, options)
             with stage("sound"):
                 for part in kept:
-                    write_sound(clip, part, watched, options)
-            n_frames += len(watched)
-    whole = seconds["faces and landmarks"] + seconds["judge"] + seconds["write"] + seconds["sound"]
+                    write_sound(clip, part, detections, options)
+            n_frames += len(detections)
+    whole = seconds["faces and landmarks"] + seconds["filter"] + seconds["write"] + seconds["sound"]
     seconds["faces and landmarks"] -= seconds["find cuts"]
     seconds["find cuts"] -= seconds["decode"]
-    _table(seconds, whole, n_frames, options.fps or watched.fps)
+    _table(seconds, whole, n_frames, options.fps or detections.fps)
 
 
 def _options(cfg: DictConfig, output: str) -> PrepareOptions:

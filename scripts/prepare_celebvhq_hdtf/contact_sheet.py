@@ -11,11 +11,11 @@ from faceanim.media.clip_reader import ClipReader
 from faceanim.pose.draw import draw_over
 from faceanim.pose.scaling import rescale_points
 from faceanim.pose.sequence import PoseSequence
+from scripts.prepare_celebvhq_hdtf.first_pass import Unreadable, source_frames
+from scripts.prepare_celebvhq_hdtf.main_face import find_main_face
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
-from scripts.prepare_celebvhq_hdtf.records import watched_before
+from scripts.prepare_celebvhq_hdtf.progress import saved_detections
 from scripts.prepare_celebvhq_hdtf.sources import SourceClip
-from scripts.prepare_celebvhq_hdtf.subject import choose_subject
-from scripts.prepare_celebvhq_hdtf.watch import Unreadable, source_frames
 
 _CELL = 192  # pixels
 _TITLE = 22
@@ -55,15 +55,17 @@ def _accepted(folder: Path, row: ManifestRow) -> np.ndarray:
 
 def _rejected(row: ManifestRow, clip: SourceClip, options: PrepareOptions) -> np.ndarray:
     text, cells = f"{row.clip_id}: {row.drop_reasons}", []
-    watched = watched_before(clip, options)
-    if watched is not None:
-        subject = choose_subject(watched)
-        indices = _evenly(0, len(watched))
+    detections = saved_detections(clip, options)
+    if detections is not None:
+        main_face = find_main_face(detections)
+        indices = _evenly(0, len(detections))
         try:
             for number, frame in enumerate(source_frames(clip, options)):
                 if number in indices:
-                    inside = subject is not None and subject.start <= number < subject.stop
-                    points = subject.points[number - subject.start] if inside else np.full((68, 2), np.nan)
+                    inside = main_face is not None and main_face.start <= number < main_face.stop
+                    points = (
+                        main_face.points[number - main_face.start] if inside else np.full((68, 2), np.nan)
+                    )
                     cells += [_cell(frame.image_HWC, points)] * indices.count(number)
                 if number >= indices[-1]:
                     break

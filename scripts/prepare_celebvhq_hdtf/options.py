@@ -11,7 +11,7 @@ from faceanim import __version__
 from faceanim.media.colour import check_untagged
 
 _VAL = 0.05  # share for val, unless it is chosen
-_WATCHING = ("landmarks", "fps", "max_frames")  # what the first pass over a video depends on
+_FIRST_PASS = ("landmarks", "fps", "max_frames")  # what the first pass over a video depends on
 _ELSEWHERE = (
     "raw",
     "meta",
@@ -123,9 +123,9 @@ class PrepareOptions:
         no_matter += ("colour",) if self.colour == "auto" else ()  # older folders do not know it
         return _hash({k: v for k, v in self.shaping().items() if k not in no_matter})
 
-    def watch_fingerprint(self) -> str:
+    def first_pass_fingerprint(self) -> str:
         """A hash of what the first pass depends on, so that other thresholds need no other pass."""
-        names = _WATCHING if self.colour == "auto" else (*_WATCHING, "colour")
+        names = _FIRST_PASS if self.colour == "auto" else (*_FIRST_PASS, "colour")
         return _hash({name: getattr(self, name) for name in names})
 
 

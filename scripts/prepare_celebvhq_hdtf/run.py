@@ -20,11 +20,11 @@ from scripts.prepare_celebvhq_hdtf.celebvhq import read_celebvhq
 from scripts.prepare_celebvhq_hdtf.coverage import coverage_line, write_coverage
 from scripts.prepare_celebvhq_hdtf.hdtf import read_hdtf
 from scripts.prepare_celebvhq_hdtf.identities import with_identities
-from scripts.prepare_celebvhq_hdtf.one_clip import backend, dropped_row, prepare_clip
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
+from scripts.prepare_celebvhq_hdtf.process_clip import backend, dropped_row, process_clip
 from scripts.prepare_celebvhq_hdtf.processes import TookTooLong, WorkerDied, run_in_processes
+from scripts.prepare_celebvhq_hdtf.progress import WORK, finished_rows, save_record
 from scripts.prepare_celebvhq_hdtf.ray_cluster import run_on_ray
-from scripts.prepare_celebvhq_hdtf.records import WORK, finished_rows, save_record
 from scripts.prepare_celebvhq_hdtf.report import reason_head, write_report
 from scripts.prepare_celebvhq_hdtf.sources import Release, SourceClip, read_folder
 from scripts.prepare_celebvhq_hdtf.splitting import empty_splits, shard_of, with_split_by
@@ -117,7 +117,7 @@ def _results(
     todo: list[SourceClip], workers: int | None, options: PrepareOptions
 ) -> Iterator[tuple[int, Any]]:
     """(number in `todo`, its rows or why there are none), as they come."""
-    task = partial(prepare_clip, options=options)
+    task = partial(process_clip, options=options)
     if not todo:
         return iter(())
     if options.backend == "ray":

@@ -17,7 +17,7 @@ def test_each_stage_is_timed_beside_a_bare_decode(command):
     code, out, err = command("-m", "benchmarks.prepare", "size=32", "fps=5")
     assert code == 0, err
     lines = {line[:22].strip(): line[22:].split() for line in out.splitlines()}
-    stages = ("decode", "find cuts", "faces and landmarks", "judge", "write", "sound", "all, decoding twice")
+    stages = ("decode", "find cuts", "faces and landmarks", "filter", "write", "sound", "all, decoding twice")
     for stage in stages:
         per_frame, _, ratio, _ = (float(value) for value in lines[stage])
         assert ratio == pytest.approx(per_frame / float(lines["decode"][0]), rel=0.05, abs=0.05)

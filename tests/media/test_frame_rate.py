@@ -14,8 +14,8 @@ from faceanim.media.video import iter_video, read_video
 from faceanim.pipelines.driving import motion_from_video
 from faceanim.pose.from_video import find_person
 from faceanim.pose.landmarks import landmarker
+from scripts.prepare_celebvhq_hdtf.first_pass import detect, source_frames
 from scripts.prepare_celebvhq_hdtf.sources import SourceClip
-from scripts.prepare_celebvhq_hdtf.watch import source_frames, watch
 from tests.media.test_video import DATA, needs_shared, numbered, shared_number_of, write_at
 from tests.odd_videos import KINDS, N_FRAMES, make, number_of
 from tests.scripts.test_prepare import OPTIONS
@@ -99,8 +99,8 @@ def test_a_variable_rate_drives_and_is_prepared_in_step_with_its_sound(tmp_path:
     assert len(shown) == len(expected)
     for image_HWC, k in zip(shown, expected, strict=True):
         np.testing.assert_array_equal(image_HWC, own[k])
-    watched = watch(clip, options, finder)
-    assert watched.fps == poses.fps and len(watched) == len(expected)
+    detections = detect(clip, options, finder)
+    assert detections.fps == poses.fps and len(detections) == len(expected)
 
 
 def test_a_single_frame_has_the_declared_rate(tmp_path: Path) -> None:

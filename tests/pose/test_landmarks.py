@@ -10,7 +10,7 @@ import pytest
 
 from faceanim.pose.landmark_weights import weights_folder
 from faceanim.pose.landmarks import BACKENDS, Face, Landmarks, box_around, landmarker, largest
-from scripts.prepare_celebvhq_hdtf.one_clip import backend
+from scripts.prepare_celebvhq_hdtf.process_clip import backend
 from tests.prepared import OFFLINE, ROOT
 
 PACKAGES = {"face_alignment": "face_alignment", "dlib": "dlib", "mediapipe": "mediapipe", "dwpose": "rtmlib"}

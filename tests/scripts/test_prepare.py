@@ -23,7 +23,7 @@ from faceanim.media.image import read_image
 from faceanim.media.video import read_video, write_video
 from faceanim.pose.landmarks import landmarker
 from faceanim.pose.sequence import PoseSequence
-from scripts.prepare_celebvhq_hdtf import one_clip
+from scripts.prepare_celebvhq_hdtf import process_clip
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
 from scripts.prepare_celebvhq_hdtf.run import prepare
 from scripts.prepare_celebvhq_hdtf.sources import read_folder, split_of
@@ -181,7 +181,7 @@ def test_what_is_missing_or_damaged_is_made_again(
 def test_other_thresholds_build_on_the_first_pass(
     rows: dict[str, ManifestRow], options: PrepareOptions
 ) -> None:
-    """The two faces: with the limit lifted, one of them is followed; nothing is watched again."""
+    """The two faces: with the limit lifted, one of them is followed; nothing is detected again."""
     (seen,) = (options.output_folder / ".work").glob("watched-*")
     before = {path: path.stat().st_mtime_ns for path in seen.iterdir()}
     prepare(replace(options, max_second_face_rate=1))
@@ -336,15 +336,15 @@ def test_an_unexpected_error_costs_one_clip_is_shown_and_tried_again(
     for name in ("a", "b"):
         (tmp_path / "raw" / f"{name}.mp4").symlink_to(raw / "a face.mp4")
     options = replace(OPTIONS, raw=str(tmp_path / "raw"), output=str(tmp_path / "out"))
-    judge = one_clip.judge
+    original = process_clip.filter_clip
 
-    def fail_on_a(clip, watched, options):
+    def fail_on_a(clip, detections, options):
         if clip.name == "a":
             raise ZeroDivisionError("by accident")
-        return judge(clip, watched, options)
+        return original(clip, detections, options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(one_clip, "judge", fail_on_a)
+        patch.setattr(process_clip, "filter_clip", fail_on_a)
         prepare(options)
     first, second = read_manifest(tmp_path / "out")
     assert first.drop_reasons == "failed: ZeroDivisionError: by accident" and second.keep
@@ -501,6 +501,9 @@ def test_clips_of_videos_without_colour_tags_have_the_colours_that_the_option_sa
     np.testing.assert_array_equal(read["auto"], read["bt601"])
     assert np.abs(read["auto"] - read["bt709"]).mean() > 2
     old, new = OPTIONS, replace(OPTIONS, colour="bt601")
-    assert old.fingerprint() != new.fingerprint() and old.watch_fingerprint() != new.watch_fingerprint()
+    assert (
+        old.fingerprint() != new.fingerprint()
+        and old.first_pass_fingerprint() != new.first_pass_fingerprint()
+    )
     with pytest.raises(ValueError, match="colour: expected auto, bt601, bt709, got x"):
         replace(OPTIONS, colour="x")

@@ -35,7 +35,7 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True)
-class Watched:
+class Detections:
     """What is known of a source clip after its first pass.
 
     scenes: numbers of their first frames. duplicate: (T,) bool, the frame repeats the one before. faces_*: each
@@ -106,7 +106,7 @@ def source_frames(clip: SourceClip, options: PrepareOptions) -> Iterator[TimedFr
         raise Unreadable(str(error).replace(str(clip.path), clip.shown)) from error
 
 
-def watch(clip: SourceClip, options: PrepareOptions, landmarker: FaceLandmarker) -> Watched:
+def detect(clip: SourceClip, options: PrepareOptions, landmarker: FaceLandmarker) -> Detections:
     """Decode once: find the cuts, follow every face, and take the landmarks of those that may be the main one.
 
     Faces are detected in the middle of each chunk of frames; landmarks are sought in a window around each of
@@ -178,9 +178,9 @@ def _collected(
     duplicates: list[bool],
     chunks: list[tuple[int, int, TrackedFace]],
     rows: list[tuple[int, int, np.ndarray, float, float]],
-) -> Watched:
+) -> Detections:
     frame, track, points, confidence, sharp = zip(*rows, strict=True) if rows else ([],) * 5
-    return Watched(
+    return Detections(
         fps=float(fps),
         width=width,
         height=height,

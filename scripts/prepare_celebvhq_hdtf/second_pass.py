@@ -11,54 +11,54 @@ from faceanim.media.audio import read_soundtrack, write_wav
 from faceanim.media.errors import MediaError
 from faceanim.media.video import VideoWriter
 from faceanim.pose.sequence import PoseSequence
-from scripts.prepare_celebvhq_hdtf.judge import Part
+from scripts.prepare_celebvhq_hdtf.filtering import Part
+from scripts.prepare_celebvhq_hdtf.first_pass import Detections, source_frames
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
-from scripts.prepare_celebvhq_hdtf.records import file_hash
+from scripts.prepare_celebvhq_hdtf.progress import file_hash
 from scripts.prepare_celebvhq_hdtf.sources import SourceClip
-from scripts.prepare_celebvhq_hdtf.watch import Watched, source_frames
 
 AUDIO_RATE = 16_000
 GOP = 12  # the fastest for random windows of 24 frames, at little more space than longer ones
 
 
-def write_clips(clip: SourceClip, parts: list[Part], watched: Watched, options: PrepareOptions) -> None:
+def write_clips(clip: SourceClip, parts: list[Part], detections: Detections, options: PrepareOptions) -> None:
     """Decode again, crop, and encode the kept parts at once; then their landmarks."""
     size, folder = options.size, options.output_folder
     with ExitStack() as stack:
         writers = [
             stack.enter_context(
-                VideoWriter(folder / clip_path(part), watched.fps, size, size, crf=options.crf, gop=GOP)
+                VideoWriter(folder / clip_path(part), detections.fps, size, size, crf=options.crf, gop=GOP)
             )
             for part in parts
         ]
-        last = max(part.subject.stop for part in parts)
+        last = max(part.main_face.stop for part in parts)
         for number, frame in enumerate(source_frames(clip, options)):
             if number >= last:
                 break
             for part, writer in zip(parts, writers, strict=True):
-                if part.subject.start <= number < part.subject.stop:
+                if part.main_face.start <= number < part.main_face.stop:
                     writer.write(apply_crop(frame.image_HWC[None], part.crop, size)[0])
     for part in parts:
-        subject = part.subject
-        frames = f"frames {subject.start} to {subject.stop - 1}"
+        main_face = part.main_face
+        frames = f"frames {main_face.start} to {main_face.stop - 1}"
         start = f" from {clip.start:g} s on" if clip.start else ""
         pose = PoseSequence(
-            subject.points,
-            subject.confidence,
-            watched.fps,
-            watched.width,
-            watched.height,
+            main_face.points,
+            main_face.confidence,
+            detections.fps,
+            detections.width,
+            detections.height,
             source=f"{clip.shown}{start}, {frames}, landmarks={options.landmarks}",
         )
         pose.crop(*part.crop, size).save(folder / landmarks_path(part))
 
 
-def write_sound(clip: SourceClip, part: Part, watched: Watched, options: PrepareOptions) -> Part:
+def write_sound(clip: SourceClip, part: Part, detections: Detections, options: PrepareOptions) -> Part:
     """Save the sound of a kept part, if the source has any; the part with its scores completed, or with what is wrong
     with the sound, which never costs the clip."""
-    subject = part.subject
-    start = clip.start + subject.start / watched.fps
-    seconds = (subject.stop - subject.start) / watched.fps
+    main_face = part.main_face
+    start = clip.start + main_face.start / detections.fps
+    seconds = (main_face.stop - main_face.start) / detections.fps
     try:
         samples_N = read_soundtrack(clip.path, AUDIO_RATE, start, seconds)
     except MediaError as error:
@@ -66,14 +66,16 @@ def write_sound(clip: SourceClip, part: Part, watched: Watched, options: Prepare
     if samples_N is None:
         return part
     write_wav(options.output_folder / audio_path(part), samples_N, AUDIO_RATE)
-    scores = sound_scores(samples_N, AUDIO_RATE, subject.points, watched.fps)
+    scores = sound_scores(samples_N, AUDIO_RATE, main_face.points, detections.fps)
     return replace(part, scores=replace(part.scores, **scores))
 
 
-def row_of(clip: SourceClip, part: Part, options: PrepareOptions, watched: Watched | None) -> ManifestRow:
+def row_of(
+    clip: SourceClip, part: Part, options: PrepareOptions, detections: Detections | None
+) -> ManifestRow:
     """The part's row; the files of a kept part have to be there."""
-    keep, subject, crop = not part.reasons, part.subject, part.crop
-    fps = watched.fps if watched else 0.0
+    keep, main_face, crop = not part.reasons, part.main_face, part.crop
+    fps = detections.fps if detections else 0.0
     sound = options.output_folder / audio_path(part)
     return ManifestRow(
         clip_id=part.clip_id,
@@ -83,7 +85,7 @@ def row_of(clip: SourceClip, part: Part, options: PrepareOptions, watched: Watch
         landmarks_path=landmarks_path(part) if keep else "",
         audio_path=audio_path(part) if keep and not part.audio_fault and sound.is_file() else "",
         audio_fault=part.audio_fault,
-        n_frames=subject.stop - subject.start if subject else len(watched) if watched else 0,
+        n_frames=main_face.stop - main_face.start if main_face else len(detections) if detections else 0,
         fps=fps,
         width=options.size if keep else 0,
         height=options.size if keep else 0,
@@ -91,10 +93,10 @@ def row_of(clip: SourceClip, part: Part, options: PrepareOptions, watched: Watch
         crop_y=crop.y if crop else 0,
         crop_size=crop.size if crop else 0,
         source_path=clip.shown,
-        source_start_frame=round(clip.start * fps) + (subject.start if subject else 0),
+        source_start_frame=round(clip.start * fps) + (main_face.start if main_face else 0),
         source_id=clip.source_id,
         identity=clip.identity,
-        face_found_rate=float(subject.found.mean()) if subject else 0.0,
+        face_found_rate=float(main_face.found.mean()) if main_face else 0.0,
         keep=keep,
         drop_reasons="; ".join(part.reasons),
         tool_version=__version__,

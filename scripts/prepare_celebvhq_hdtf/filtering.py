@@ -1,4 +1,4 @@
-"""From what was seen to what is kept, and why the rest is not: pure decisions, no video is read."""
+"""The clips that a source clip gives, kept or dropped with reasons: pure decisions, no video is read."""
 
 from dataclasses import dataclass, field
 
@@ -6,10 +6,10 @@ import numpy as np
 
 from faceanim.data.cropping import Crop, stabilised_square_crop
 from faceanim.data.quality import Scores, face_scores
+from scripts.prepare_celebvhq_hdtf.first_pass import Detections
+from scripts.prepare_celebvhq_hdtf.main_face import MainFace, find_main_face
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
 from scripts.prepare_celebvhq_hdtf.sources import SourceClip, split_of
-from scripts.prepare_celebvhq_hdtf.subject import Subject, choose_subject
-from scripts.prepare_celebvhq_hdtf.watch import Watched
 
 _MIN_VAL_SECONDS = 1.0  # shorter ones hold no sample of 24 frames
 _MIN_SHARE_INSIDE = 0.98  # of the landmarks: a chin may reach over the border in a frame or two
@@ -22,35 +22,35 @@ class Part:
 
     clip_id: str
     split: str
-    subject: Subject | None = None
+    main_face: MainFace | None = None
     crop: Crop | None = None
     scores: Scores = field(default_factory=Scores)
     reasons: tuple[str, ...] = ()
     audio_fault: str = ""
 
 
-def judge(clip: SourceClip, watched: Watched, options: PrepareOptions) -> list[Part]:
+def filter_clip(clip: SourceClip, detections: Detections, options: PrepareOptions) -> list[Part]:
     """The clips that a source clip gives, in order of time.
 
-    split_by=time cuts the subject's frames into blocks, train, val and test, with one crop, which is taken from the
+    split_by=time cuts the face's frames into blocks, train, val and test, with one crop, which is taken from the
     training block's landmarks alone: nothing of the held-out frames shapes the training clip. If a held-out face
     leaves that crop, its clip is dropped, never the crop widened.
     """
-    subject = choose_subject(watched)
-    if subject is None:
+    main_face = find_main_face(detections)
+    if main_face is None:
         return [unusable(clip, options, f"no face found{' in the annotated box' if clip.face else ''}")]
-    seconds = (subject.stop - subject.start) / watched.fps
+    seconds = (main_face.stop - main_face.start) / detections.fps
     if seconds < options.min_seconds - 1e-6:
         reason = f"too short: expected {options.min_seconds:g} s or more of one face, got {seconds:.2f} s"
         return [unusable(clip, options, reason)]
-    blocks = _blocks(clip, subject, watched.fps, options)
+    blocks = _blocks(clip, main_face, detections.fps, options)
     first = blocks[0][2]
     if not first.found.any():
         return [unusable(clip, options, "no face found in the training part")]
-    crop = stabilised_square_crop(first.points, watched.width, watched.height, options.margin)
+    crop = stabilised_square_crop(first.points, detections.width, detections.height, options.margin)
     parts = []
     for clip_id, split, block in blocks:
-        scores = _scores(block, crop, watched, options)
+        scores = _scores(block, crop, detections, options)
         reasons = _faults(block, crop, scores, options)
         if parts and parts[0].reasons:
             reasons.append("the training part was dropped")
@@ -68,38 +68,38 @@ def _split(clip: SourceClip, options: PrepareOptions) -> str:
 
 
 def _blocks(
-    clip: SourceClip, subject: Subject, fps: float, options: PrepareOptions
-) -> list[tuple[str, str, Subject]]:
+    clip: SourceClip, main_face: MainFace, fps: float, options: PrepareOptions
+) -> list[tuple[str, str, MainFace]]:
     """(clip_id, split, frames) in order of time. Unless its share was chosen, val is left out where it is too short."""
     if options.split_by == "clip":
-        return [(clip.name, _split(clip, options), subject)]
-    n_frames = subject.stop - subject.start
+        return [(clip.name, _split(clip, options), main_face)]
+    n_frames = main_face.stop - main_face.start
     test = min(max(1, n_frames - round(n_frames * options.holdout)), n_frames - 1)
     val = min(max(1, test - round(n_frames * options.val_share)), test)
     if options.val is None and test - val < _MIN_VAL_SECONDS * fps:
         val = test
     bounds = {"train": (0, val), "val": (val, test), "test": (test, n_frames)}
     return [
-        (f"{clip.name}_{split}", split, subject.part(start, stop))
+        (f"{clip.name}_{split}", split, main_face.part(start, stop))
         for split, (start, stop) in bounds.items()
         if start < stop or split != "val"
     ]
 
 
-def _scores(subject: Subject, crop: Crop, watched: Watched, options: PrepareOptions) -> Scores:
-    found = subject.found
+def _scores(main_face: MainFace, crop: Crop, detections: Detections, options: PrepareOptions) -> Scores:
+    found = main_face.found
     return Scores(
-        **face_scores(subject.points, watched.fps, watched.width, watched.height),
-        sharpness=float(np.median(subject.sharpness[found])) if found.any() else 0.0,
-        duplicate_rate=float(subject.duplicate.mean()),
-        second_face_rate=float(subject.second_face.mean()),
-        padding=crop.padding(watched.width, watched.height),
+        **face_scores(main_face.points, detections.fps, detections.width, detections.height),
+        sharpness=float(np.median(main_face.sharpness[found])) if found.any() else 0.0,
+        duplicate_rate=float(main_face.duplicate.mean()),
+        second_face_rate=float(main_face.second_face.mean()),
+        padding=crop.padding(detections.width, detections.height),
         upscale=options.size / crop.size,
     )
 
 
-def _faults(subject: Subject, crop: Crop, scores: Scores, options: PrepareOptions) -> list[str]:
-    rate = float(subject.found.mean())
+def _faults(main_face: MainFace, crop: Crop, scores: Scores, options: PrepareOptions) -> list[str]:
+    rate = float(main_face.found.mean())
     limits = (
         ("face found", rate, options.min_face_rate, "or more"),
         ("second face", scores.second_face_rate, options.max_second_face_rate, "at most"),
@@ -122,7 +122,7 @@ def _faults(subject: Subject, crop: Crop, scores: Scores, options: PrepareOption
         faults.append(
             f"crop over the border: expected at most {options.max_padding:.1%}, got {scores.padding:.1%}"
         )
-    if crop.share_inside(subject.points) < _MIN_SHARE_INSIDE:
+    if crop.share_inside(main_face.points) < _MIN_SHARE_INSIDE:
         faults.append("the face leaves the crop, which is fixed")
     return faults
 

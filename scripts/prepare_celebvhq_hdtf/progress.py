@@ -9,9 +9,9 @@ from typing import Any
 
 from faceanim.data.manifest import ManifestRow
 from faceanim.media.files import write_json
+from scripts.prepare_celebvhq_hdtf.first_pass import Detections
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
 from scripts.prepare_celebvhq_hdtf.sources import SourceClip, split_of
-from scripts.prepare_celebvhq_hdtf.watch import Watched
 
 WORK = ".work"
 
@@ -47,14 +47,14 @@ def finished_rows(clip: SourceClip, options: PrepareOptions) -> list[ManifestRow
     return rows
 
 
-def save_watched(clip: SourceClip, options: PrepareOptions, watched: Watched) -> None:
+def save_detections(clip: SourceClip, options: PrepareOptions, detections: Detections) -> None:
     """Remember the first pass, the longest one, which other thresholds and sizes can build on."""
-    watched.save(_watched(clip, options), _state(clip))
+    detections.save(_detections_path(clip, options), _state(clip))
 
 
-def watched_before(clip: SourceClip, options: PrepareOptions) -> Watched | None:
+def saved_detections(clip: SourceClip, options: PrepareOptions) -> Detections | None:
     """What the first pass over this source clip found, or None if it is still to be done."""
-    return Watched.load(_watched(clip, options), _state(clip))
+    return Detections.load(_detections_path(clip, options), _state(clip))
 
 
 def file_hash(path: Path) -> str:
@@ -74,5 +74,5 @@ def _record(clip: SourceClip, options: PrepareOptions) -> Path:
     return options.output_folder / WORK / options.fingerprint() / f"{clip.name}.json"
 
 
-def _watched(clip: SourceClip, options: PrepareOptions) -> Path:
-    return options.output_folder / WORK / f"watched-{options.watch_fingerprint()}" / f"{clip.name}.npz"
+def _detections_path(clip: SourceClip, options: PrepareOptions) -> Path:
+    return options.output_folder / WORK / f"watched-{options.first_pass_fingerprint()}" / f"{clip.name}.npz"

@@ -1,4 +1,4 @@
-"""Whom a clip shows, and in which frames. T: frames."""
+"""The main face of a clip and the frames it is visible in. T: frames."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -7,11 +7,11 @@ from typing import Self
 import numpy as np
 
 from faceanim.pose.boxes import area
-from scripts.prepare_celebvhq_hdtf.watch import SIZEABLE, Watched
+from scripts.prepare_celebvhq_hdtf.first_pass import SIZEABLE, Detections
 
 
 @dataclass(frozen=True)
-class Subject:
+class MainFace:
     """One face over frames `start` to `stop` (exclusive) of a source clip, NaN and 0 where it was not found.
 
     points: (T, 68, 2) in pixels of the source; confidence, sharpness: (T,); duplicate: (T,) bool, repeats the
@@ -27,7 +27,7 @@ class Subject:
     second_face: np.ndarray
 
     def part(self, start: int, stop: int) -> Self:
-        """The same person in frames `start` to `stop`, counted from this subject's first."""
+        """The same person in frames `start` to `stop`, counted from this face's first."""
         arrays = {
             name: getattr(self, name)[start:stop]
             for name in ("points", "confidence", "sharpness", "duplicate", "second_face")
@@ -40,60 +40,64 @@ class Subject:
         return np.isfinite(self.points).all(axis=(1, 2))
 
 
-def choose_subject(watched: Watched) -> Subject | None:
+def find_main_face(detections: Detections) -> MainFace | None:
     """The longest scene's main face, from the first to the last frame it is found in; None without any face.
 
     A scene's main face is the track with the largest area, summed over its frames; scenes are compared by how
     long their main face is there, not by their own length.
     """
-    bounds = [*watched.scenes.tolist(), len(watched)]
-    subjects = []
+    bounds = [*detections.scenes.tolist(), len(detections)]
+    main_faces = []
     for scene_start, scene_stop in pairwise(bounds):
-        inside = (watched.frame >= scene_start) & (watched.frame < scene_stop)
-        tracks = np.unique(watched.track[inside])
+        inside = (detections.frame >= scene_start) & (detections.frame < scene_stop)
+        tracks = np.unique(detections.track[inside])
         if len(tracks):
-            main = max(tracks.tolist(), key=lambda track: (_area(watched, track, inside), -track))
-            frames = watched.frame[inside & (watched.track == main)]
-            subjects.append((int(frames.max()) + 1 - int(frames.min()), -scene_start, main, frames))
-    if not subjects:
+            main = max(tracks.tolist(), key=lambda track: (_area(detections, track, inside), -track))
+            frames = detections.frame[inside & (detections.track == main)]
+            main_faces.append((int(frames.max()) + 1 - int(frames.min()), -scene_start, main, frames))
+    if not main_faces:
         return None
-    _, _, track, frames = max(subjects, key=lambda subject: subject[:2])
-    return _subject(watched, track, int(frames.min()), int(frames.max()) + 1)
+    _, _, track, frames = max(main_faces, key=lambda main_face: main_face[:2])
+    return _main_face(detections, track, int(frames.min()), int(frames.max()) + 1)
 
 
-def _area(watched: Watched, track: int, inside: np.ndarray) -> float:
-    faces = watched.points[inside & (watched.track == track)]
+def _area(detections: Detections, track: int, inside: np.ndarray) -> float:
+    faces = detections.points[inside & (detections.track == track)]
     return float(np.ptp(faces, axis=1).prod(axis=1).sum())
 
 
-def _subject(watched: Watched, track: int, start: int, stop: int) -> Subject:
-    rows = np.flatnonzero((watched.track == track) & (watched.frame >= start) & (watched.frame < stop))
-    place = watched.frame[rows] - start
+def _main_face(detections: Detections, track: int, start: int, stop: int) -> MainFace:
+    rows = np.flatnonzero(
+        (detections.track == track) & (detections.frame >= start) & (detections.frame < stop)
+    )
+    place = detections.frame[rows] - start
     points = np.full((stop - start, 68, 2), np.nan, np.float32)
     confidence, sharp = (np.zeros(stop - start, np.float32) for _ in range(2))
-    points[place], confidence[place] = watched.points[rows], watched.confidence[rows]
-    sharp[place] = watched.sharpness[rows]
-    duplicate = watched.duplicate[start:stop].copy()
+    points[place], confidence[place] = detections.points[rows], detections.confidence[rows]
+    sharp[place] = detections.sharpness[rows]
+    duplicate = detections.duplicate[start:stop].copy()
     duplicate[0] = False
-    return Subject(
-        start, stop, points, confidence, sharp, duplicate, _second_face(watched, track)[start:stop]
+    return MainFace(
+        start, stop, points, confidence, sharp, duplicate, _second_face(detections, track)[start:stop]
     )
 
 
-def _second_face(watched: Watched, main: int) -> np.ndarray:
+def _second_face(detections: Detections, main: int) -> np.ndarray:
     """(T,) bool: frames of chunks in which somebody else was detected, sizeable beside the main face."""
-    second = np.zeros(len(watched), bool)
+    second = np.zeros(len(detections), bool)
     main_area = {
         start: area(box)
-        for start, track, box in zip(watched.faces_start, watched.faces_track, watched.faces_box, strict=True)
+        for start, track, box in zip(
+            detections.faces_start, detections.faces_track, detections.faces_box, strict=True
+        )
         if track == main
     }
     for start, stop, track, box, detected in zip(
-        watched.faces_start,
-        watched.faces_stop,
-        watched.faces_track,
-        watched.faces_box,
-        watched.faces_detected,
+        detections.faces_start,
+        detections.faces_stop,
+        detections.faces_track,
+        detections.faces_box,
+        detections.faces_detected,
         strict=True,
     ):
         if detected and track != main and start in main_area and area(box) > SIZEABLE * main_area[start]:

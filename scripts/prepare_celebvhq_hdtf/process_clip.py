@@ -1,4 +1,4 @@
-"""One source clip from beginning to end: watch, judge, write."""
+"""One source clip from beginning to end: first pass, filter, second pass."""
 
 import sys
 import traceback
@@ -8,15 +8,20 @@ from faceanim.data.manifest import ManifestRow
 from faceanim.media.errors import MediaError
 from faceanim.media.video_files import utf8_name
 from faceanim.pose.landmarks import FaceLandmarker, landmarker
-from scripts.prepare_celebvhq_hdtf.judge import judge, unusable
+from scripts.prepare_celebvhq_hdtf.filtering import filter_clip, unusable
+from scripts.prepare_celebvhq_hdtf.first_pass import Unreadable, detect
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
-from scripts.prepare_celebvhq_hdtf.records import finished_rows, save_record, save_watched, watched_before
+from scripts.prepare_celebvhq_hdtf.progress import (
+    finished_rows,
+    save_detections,
+    save_record,
+    saved_detections,
+)
+from scripts.prepare_celebvhq_hdtf.second_pass import row_of, write_clips, write_sound
 from scripts.prepare_celebvhq_hdtf.sources import SourceClip
-from scripts.prepare_celebvhq_hdtf.watch import Unreadable, watch
-from scripts.prepare_celebvhq_hdtf.write import row_of, write_clips, write_sound
 
 
-def prepare_clip(clip: SourceClip, options: PrepareOptions) -> list[ManifestRow]:
+def process_clip(clip: SourceClip, options: PrepareOptions) -> list[ManifestRow]:
     """Do what is not done yet; a finished clip's rows are returned as they are.
 
     What cannot be written ends the run. Anything unexpected costs this clip only, shows its traceback, and is
@@ -43,16 +48,16 @@ def dropped_row(clip: SourceClip, options: PrepareOptions, reason: str) -> Manif
 
 
 def _prepare(clip: SourceClip, options: PrepareOptions) -> list[ManifestRow]:
-    watched = watched_before(clip, options)
-    if watched is None:
-        watched = watch(clip, options, backend(options.landmarks))
-        save_watched(clip, options, watched)
-    parts = judge(clip, watched, options)
+    detections = saved_detections(clip, options)
+    if detections is None:
+        detections = detect(clip, options, backend(options.landmarks))
+        save_detections(clip, options, detections)
+    parts = filter_clip(clip, detections, options)
     kept = [part for part in parts if not part.reasons]
     if kept:
-        write_clips(clip, kept, watched, options)
-    parts = [part if part.reasons else write_sound(clip, part, watched, options) for part in parts]
-    return [row_of(clip, part, options, watched) for part in parts]
+        write_clips(clip, kept, detections, options)
+    parts = [part if part.reasons else write_sound(clip, part, detections, options) for part in parts]
+    return [row_of(clip, part, options, detections) for part in parts]
 
 
 @cache
