@@ -9,7 +9,7 @@ from faceanim.pipelines.options import InferenceOptions
 @application(config_name="infer")
 def main(cfg: DictConfig) -> None:
     options = typed(cfg, InferenceOptions)
-    from faceanim.pipelines.inference import animate  # takes seconds: first the options
+    from faceanim.pipelines.jobs import animate  # takes seconds: first the options
 
     animate(options)
 

@@ -25,7 +25,7 @@ from faceanim.pipelines.drift import Drift
 from faceanim.pipelines.driving import Reference, motion_from_poses, read_reference
 from faceanim.pipelines.long_video import LongVideo
 from faceanim.pipelines.seams import borders, seam_ratio
-from faceanim.pose.landmarks import landmarker
+from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.sequence import PoseSequence
 
 matplotlib.use("Agg")

@@ -6,7 +6,7 @@ from faceanim.cli import application
 from faceanim.data.cropping import stabilised_square_crop
 from faceanim.pose.composed import compose
 from faceanim.pose.from_video import poses_from_video
-from faceanim.pose.landmarks import landmarker
+from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.preview import write_preview
 from faceanim.pose.sequence import PoseSequence
 from faceanim.pose.templates import save_template

@@ -23,7 +23,8 @@ from faceanim.media.errors import MediaTooLongError
 from faceanim.media.image import read_image, write_image
 from faceanim.media.video import video_info
 from faceanim.pipelines.driving import find_reference, read_motion
-from faceanim.pose.landmarks import FaceLandmarker, landmarker
+from faceanim.pose.landmarkers import landmarker
+from faceanim.pose.landmarks import FaceLandmarker
 from faceanim.pose.scaling import rescale_points, resize_within
 from faceanim.pose.small_faces import face_part, small_faces
 

@@ -25,7 +25,8 @@ from faceanim.metrics.protocol import Protocol
 from faceanim.metrics.set_features import FrameFeatures, I3DFeatures, SetFeatures, VideoMaeFeatures
 from faceanim.metrics.temporal import BackgroundVariation, FlowError, WarpingError
 from faceanim.models.weights import load_into, read_tensors
-from faceanim.pose.landmarks import FaceLandmarker, landmarker
+from faceanim.pose.landmarkers import landmarker
+from faceanim.pose.landmarks import FaceLandmarker
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from faceanim.pipelines.device import choose_device
 from faceanim.pipelines.driving import Motion, Reference, read_motion, read_reference
 from faceanim.pipelines.dry_run import describe
 from faceanim.pipelines.options import DRIVEN_BY, InferenceOptions
-from faceanim.pose.landmarks import landmarker
+from faceanim.pose.landmarkers import landmarker
 
 _OF_MOTION = ("fps", "colour", "max_frames", "crop", "longest_gap", "smoothing", "pipeline", "speech", "seed")
 
@@ -49,16 +49,6 @@ class Animator:
         if options.dry_run:
             return describe(self.pipeline, reference, motion, options, size)
         return _write(self.pipeline, reference, motion, options, size)
-
-
-def animate(options: InferenceOptions) -> None:
-    """One video, or with `jobs` many."""
-    if options.jobs is not None:
-        from faceanim.pipelines.jobs import run_jobs  # which starts Animators of its own
-
-        run_jobs(options)
-        return
-    print(Animator(options).animate(options))
 
 
 def _write(

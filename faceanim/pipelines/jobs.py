@@ -59,7 +59,15 @@ class Job:
         write_json(self.marker, {"hash": self.hash, "bytes": _size(Path(self.options.output))})
 
 
-def run_jobs(options: InferenceOptions) -> None:
+def animate(options: InferenceOptions) -> None:
+    """Make one video, or with `jobs` many."""
+    if options.jobs is not None:
+        _run_jobs(options)
+    else:
+        print(Animator(options).animate(options))
+
+
+def _run_jobs(options: InferenceOptions) -> None:
     """Runs what is not done yet. A job that fails is named at once and the others run.
 
     Raises ValueError at the end where jobs failed by the caller's mistakes alone, RuntimeError otherwise.

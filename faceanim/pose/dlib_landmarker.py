@@ -20,8 +20,8 @@ class DlibLandmarker:
     """A `FaceLandmarker` for frontal faces from about 28 pixels across, rolled by up to about 40 degrees.
 
     The detector sees faces of 80 pixels and more, within about 20 degrees of upright. So a frame is searched
-    at a short side of at least `short_side[0]` pixels and at most `short_side[1]`, and, if nothing is found,
-    again rotated by each of `roll_angles` (degrees). The largest face of the frame is taken.
+    at a short side of 400 to 640 pixels, and, if nothing is found, again rotated by each of `roll_angles`
+    (degrees). The largest face of the frame is taken. windows: frames are cut out around one face, and 240 pixels do.
     min_score: the detector's own score, from about -1 (everything) over 0 (its default) to 3 (sure).
     """
 
@@ -29,13 +29,11 @@ class DlibLandmarker:
         self,
         min_score: float = 0.0,
         roll_angles: Sequence[float] = (-20.0, 20.0),
-        short_side: tuple[int, int] = (400, 640),
+        windows: bool = False,
     ) -> None:
-        if not 1 <= short_side[0] <= short_side[1]:
-            raise ValueError(f"short_side: expected (at least, at most) in pixels, got {short_side}")
         self.min_score = min_score
         self.roll_angles = tuple(roll_angles)
-        self.short_side = short_side
+        self._short_side = (240, 240) if windows else (400, 640)
         self._detector = dlib.get_frontal_face_detector()
         self._predictor = dlib.shape_predictor(str(dlib_weights()))
         self._all_faces = FaceDetector()
@@ -51,7 +49,7 @@ class DlibLandmarker:
 
     def _find(self, frame_HWC: np.ndarray) -> Face | None:
         height, width = frame_HWC.shape[:2]
-        searched = resize_within(frame_HWC, self.short_side)
+        searched = resize_within(frame_HWC, self._short_side)
         face = self._largest(searched) or self._largest_rolled(searched)
         if face is None:
             return None

@@ -2,15 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
-from faceanim.pose.landmark_weights import weights_folder
 from faceanim.pose.topology import N_POINTS
-
-BACKENDS = ("face_alignment", "dlib", "mediapipe", "dwpose")
 
 
 class Face(NamedTuple):
@@ -130,41 +126,3 @@ def check_frames(frames_THWC: np.ndarray) -> None:
     """ValueError for what no backend takes."""
     if frames_THWC.ndim != 4 or frames_THWC.shape[3] != 3 or frames_THWC.dtype != np.uint8:
         raise ValueError(f"frames: expected uint8 (T, H, W, 3), got {frames_THWC.dtype} {frames_THWC.shape}")
-
-
-def landmarker(
-    name: str, device: str | None = None, weights: str | Path | None = None, windows: bool = False
-) -> FaceLandmarker:
-    """Build the backend of this name with its default settings; its weights are loaded here, once.
-
-    device: cpu or cuda[:index], for face_alignment and dwpose; None takes a GPU if there is one. The others
-    always run on the CPU. weights: the folder of the weight files (see `weights_folder`); dlib's come with a
-    package. windows: frames are cut out around one face, which dlib then searches smaller: 2.8 times as fast.
-    """
-    if name not in BACKENDS:
-        raise ValueError(f"landmarks: expected one of {', '.join(BACKENDS)}, got {name!r}")
-    folder = weights_folder(weights)
-    try:  # imports stand here: each backend's package is only needed by who asks for it
-        if name == "dlib":
-            from faceanim.pose.dlib_landmarker import DlibLandmarker
-
-            return DlibLandmarker(short_side=(240, 240)) if windows else DlibLandmarker()
-        if name == "mediapipe":
-            from faceanim.pose.mediapipe_landmarker import MediapipeLandmarker
-
-            return MediapipeLandmarker(folder)
-        if name == "dwpose":
-            from faceanim.pose.dwpose_landmarker import DwposeLandmarker
-
-            return DwposeLandmarker(folder, device)
-        from faceanim.pose.face_alignment_landmarker import FaceAlignmentLandmarker
-
-        return FaceAlignmentLandmarker(folder, device)
-    except ModuleNotFoundError as error:
-        extra = name.replace("_", "-")
-        offline = "" if name == "dlib" else "; landmarks=dlib works offline"
-        raise ValueError(
-            f"landmarks={name} needs the package {error.name}: pip install 'faceanim[{extra}]'{offline}"
-        ) from error
-    except ImportError as error:  # such as libGL, which the package's OpenCV may want
-        raise ValueError(f"landmarks={name} cannot be loaded: {error}") from error

@@ -7,7 +7,8 @@ from functools import cache
 from faceanim.data.manifest import ManifestRow
 from faceanim.media.errors import MediaError
 from faceanim.media.video_files import utf8_name
-from faceanim.pose.landmarks import FaceLandmarker, landmarker
+from faceanim.pose.landmarkers import landmarker
+from faceanim.pose.landmarks import FaceLandmarker
 from scripts.prepare_celebvhq_hdtf.filtering import filter_clip, unusable
 from scripts.prepare_celebvhq_hdtf.first_pass import Unreadable, detect
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions

@@ -7,7 +7,7 @@ import pytest
 from faceanim.data.cropping import Crop, apply_crop, stabilised_square_crop
 from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.video import read_video
-from faceanim.pose.landmarks import landmarker
+from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.sequence import PoseSequence
 
 

@@ -13,7 +13,7 @@ from faceanim.media.frame_rate import constant_rate
 from faceanim.media.video import iter_video, read_video
 from faceanim.pipelines.driving import motion_from_video
 from faceanim.pose.from_video import find_person
-from faceanim.pose.landmarks import landmarker
+from faceanim.pose.landmarkers import landmarker
 from scripts.prepare_celebvhq_hdtf.first_pass import detect, source_frames
 from scripts.prepare_celebvhq_hdtf.sources import SourceClip
 from tests.media.test_video import DATA, needs_shared, numbered, shared_number_of, write_at

@@ -5,7 +5,7 @@ import skimage.data
 
 from faceanim.metrics.baselines import warp, warped
 from faceanim.metrics.comparison import ClipFrames, Comparison, Finders
-from faceanim.pose.landmarks import landmarker
+from faceanim.pose.landmarkers import landmarker
 
 
 def test_a_picture_that_is_not_bent_stays_and_one_that_is_moves_with_its_points():

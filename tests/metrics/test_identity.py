@@ -15,7 +15,7 @@ from faceanim.metrics.comparison import Comparison
 from faceanim.metrics.face_embedding import FaceEmbedder
 from faceanim.metrics.functional.identity import cosine_similarity, identity_similarity
 from faceanim.metrics.identity import IdentitySimilarity
-from faceanim.pose.landmarks import landmarker
+from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.scaling import resize_within
 from tests.metrics.seen import video
 

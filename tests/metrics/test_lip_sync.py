@@ -19,7 +19,7 @@ from faceanim.metrics.lip_sync import (
     faces_at_25,
 )
 from faceanim.metrics.networks.syncnet import SyncNet
-from faceanim.pose.landmarks import landmarker
+from faceanim.pose.landmarkers import landmarker
 from tests.metrics.formula import features, fill, video
 
 SEEN = (

@@ -13,7 +13,7 @@ from faceanim.metrics.measure import measure
 from faceanim.metrics.protocol import Stamp
 from faceanim.metrics.score import Score, pooled, score
 from faceanim.metrics.tools import Tools
-from faceanim.pose.landmarks import landmarker
+from faceanim.pose.landmarkers import landmarker
 
 
 @pytest.fixture(scope="module")

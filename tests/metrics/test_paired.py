@@ -12,7 +12,7 @@ from faceanim.metrics.paired import common_means, difference
 from faceanim.metrics.protocol import Stamp
 from faceanim.metrics.score import pooled
 from faceanim.metrics.tools import Tools
-from faceanim.pose.landmarks import landmarker
+from faceanim.pose.landmarkers import landmarker
 
 STAMP = Stamp("1" * 64, "2" * 64)
 

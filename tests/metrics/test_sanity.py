@@ -18,7 +18,7 @@ from faceanim.metrics.comparison import Comparison, Finders, SeenVideo
 from faceanim.metrics.face_embedding import FaceEmbedder
 from faceanim.metrics.networks.lpips import Lpips
 from faceanim.metrics.tools import Tools, build_lpips
-from faceanim.pose.landmarks import landmarker
+from faceanim.pose.landmarkers import landmarker
 from tests.metrics.formula import fill
 
 SPEECH = Path(__file__).resolve().parents[3] / "shared" / "data" / "clips" / "moore_3_speech.mp4"

@@ -10,7 +10,7 @@ from faceanim.metrics.comparison import Finders
 from faceanim.metrics.measure import measure
 from faceanim.metrics.tools import Tools
 from faceanim.metrics.validation import ValidationMetrics
-from faceanim.pose.landmarks import landmarker
+from faceanim.pose.landmarkers import landmarker
 
 
 def clip(shifts: list[int], generated: list[int]) -> ClipFrames:

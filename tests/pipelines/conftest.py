@@ -12,7 +12,7 @@ from faceanim.media.video import read_video
 from faceanim.media.video_writer import write_video
 from faceanim.models.animation_model import AnimationModel
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
-from faceanim.pose.landmarks import landmarker
+from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.sequence import PoseSequence
 from tests.conftest import tiny_codec, tiny_model, tiny_scheduler, wake
 from tests.training import fit, steps

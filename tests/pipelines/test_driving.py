@@ -11,7 +11,7 @@ from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.image import write_image
 from faceanim.media.video import read_video, write_video
 from faceanim.pipelines.driving import find_reference, motion_from_video, read_motion
-from faceanim.pose.landmarks import landmarker
+from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.measures import lip_aperture
 
 

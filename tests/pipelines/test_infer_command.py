@@ -26,7 +26,7 @@ from faceanim.models.codec import TinyCodec
 from faceanim.pipelines.driving import motion_from_poses, motion_from_video
 from faceanim.pipelines.options import InferenceOptions
 from faceanim.pipelines.step_counts import uneven_steps
-from faceanim.pose.landmarks import landmarker
+from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.sequence import PoseSequence
 from tests.conftest import tiny_scheduler
 from tests.media.sounds import GREY, tone, with_cover, with_damaged_packets, write_video_with_tracks

@@ -8,7 +8,8 @@ import pytest
 from skimage import data
 
 from faceanim.pose.boxes import distinct
-from faceanim.pose.landmarks import FaceLandmarker, landmarker
+from faceanim.pose.landmarkers import landmarker
+from faceanim.pose.landmarks import FaceLandmarker
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 

@@ -16,7 +16,8 @@ from faceanim.pose.composed import compose
 from faceanim.pose.from_video import one_person
 from faceanim.pose.gaps import fill_gaps
 from faceanim.pose.head_model import AVERAGE_HEAD_68x3, project, rotations
-from faceanim.pose.landmarks import Face, Landmarks, landmarker
+from faceanim.pose.landmarkers import landmarker
+from faceanim.pose.landmarks import Face, Landmarks
 from faceanim.pose.motion import Head, read_motion
 from faceanim.pose.retarget import retarget
 from faceanim.pose.sequence import PoseSequence

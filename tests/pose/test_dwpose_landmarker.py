@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from faceanim.pose.landmarks import FaceLandmarker, landmarker
+from faceanim.pose.landmarkers import landmarker
+from faceanim.pose.landmarks import FaceLandmarker
 
 pytest.importorskip("rtmlib")
 pytest.importorskip("onnx")

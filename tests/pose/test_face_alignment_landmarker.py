@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from faceanim.pose.landmarks import FaceLandmarker, landmarker
+from faceanim.pose.landmarkers import landmarker
+from faceanim.pose.landmarks import FaceLandmarker
 
 pytest.importorskip("face_alignment")
 import face_alignment

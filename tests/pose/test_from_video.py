@@ -10,7 +10,7 @@ from faceanim.media.video import read_video, write_video
 from faceanim.pose.composed import compose
 from faceanim.pose.from_video import one_person, poses_from_video
 from faceanim.pose.gaps import gaps
-from faceanim.pose.landmarks import landmarker
+from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.sequence import PoseSequence
 
 

@@ -7,7 +7,7 @@ from skimage import data
 
 from faceanim.pose.head_model import AVERAGE_HEAD_68x3
 from faceanim.pose.head_pose import head_angles
-from faceanim.pose.landmarks import landmarker
+from faceanim.pose.landmarkers import landmarker
 
 
 def turned_head(yaw: float, pitch: float, roll: float) -> np.ndarray:

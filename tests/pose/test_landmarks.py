@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from faceanim.pose.landmark_weights import weights_folder
-from faceanim.pose.landmarks import BACKENDS, Face, Landmarks, box_around, landmarker, largest
+from faceanim.pose.landmarkers import BACKENDS, landmarker
+from faceanim.pose.landmarks import Face, Landmarks, box_around, largest
 from scripts.prepare_celebvhq_hdtf.process_clip import backend
 from tests.prepared import OFFLINE, ROOT
 

@@ -13,7 +13,8 @@ import pytest
 from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.image import read_image
 from faceanim.media.video import iter_video, read_video
-from faceanim.pose.landmarks import FaceLandmarker, Landmarks, landmarker
+from faceanim.pose.landmarkers import landmarker
+from faceanim.pose.landmarks import FaceLandmarker, Landmarks
 from faceanim.pose.scaling import rescale_points
 from faceanim.pose.topology import LEFT_EYE, PARTS, RIGHT_EYE
 
@@ -160,7 +161,7 @@ def test_wrong_options_frames_and_files_are_refused_with_the_reason(
 )
 def test_it_is_closed_without_a_word_and_without_waiting(weights: Path, rest: str) -> None:
     """MediaPipe's own object never returns from its deletion by the garbage collector, and complains at exit."""
-    make = "from faceanim.pose.landmarks import landmarker as make; import gc"
+    make = "from faceanim.pose.landmarkers import landmarker as make; import gc"
     code = f"{make}; landmarker = make('mediapipe', weights={str(weights)!r}); {rest}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=ROOT)
     assert done.returncode == 0 and "Traceback" not in done.stderr

@@ -5,7 +5,8 @@ import pytest
 
 from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.video import read_video
-from faceanim.pose.landmarks import FaceLandmarker, landmarker
+from faceanim.pose.landmarkers import landmarker
+from faceanim.pose.landmarks import FaceLandmarker
 from faceanim.pose.small_faces import detect_closely, face_part, small_faces
 
 

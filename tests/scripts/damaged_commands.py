@@ -14,7 +14,8 @@ from faceanim.media.video import read_video
 from faceanim.metrics.candidates import PredictedVideos
 from faceanim.metrics.protocol import Protocol
 from faceanim.pipelines.driving import read_motion, read_reference
-from faceanim.pose.landmarks import FaceLandmarker, landmarker
+from faceanim.pose.landmarkers import landmarker
+from faceanim.pose.landmarks import FaceLandmarker
 
 _SIZE = (64, 64)
 

@@ -21,7 +21,7 @@ from faceanim.media.clip_reader import ClipReader
 from faceanim.media.errors import MediaError
 from faceanim.media.image import read_image
 from faceanim.media.video import read_video, write_video
-from faceanim.pose.landmarks import landmarker
+from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.sequence import PoseSequence
 from scripts.prepare_celebvhq_hdtf import process_clip
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
