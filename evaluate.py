@@ -9,21 +9,21 @@ from faceanim.metrics.protocol import Protocol
 @application(config_name="evaluate")
 def main(cfg: DictConfig) -> None:
     protocol = typed(cfg.protocol, Protocol)
-    from faceanim.metrics.candidates import candidate  # these take seconds: first the options
+    from faceanim.metrics.distributed import ranks
     from faceanim.metrics.evaluation import evaluate
     from faceanim.metrics.extractor_weights import WeightFiles
-    from faceanim.metrics.ranks import ranks
-    from faceanim.metrics.tools import evaluation_tools
+    from faceanim.metrics.metric_suite import evaluation_suite
+    from faceanim.metrics.predictions import open_predictions  # these take seconds: first the options
 
     files = WeightFiles(protocol.extractors, OmegaConf.to_container(cfg.weights), cfg.download)
     with ranks() as ours:
         device = ours.device(cfg.device)
-        chosen = candidate(
+        chosen = open_predictions(
             protocol, cfg.pipeline, cfg.data.folder, cfg.predictions, cfg.references, device, cfg.colour
         )
-        tools = evaluation_tools(chosen.protocol, files, device, cfg.batch_size)
+        suite = evaluation_suite(chosen.protocol, files, device, cfg.batch_size)
         others = [cfg.compare] if isinstance(cfg.compare, str) else cfg.compare
-        evaluate(chosen, tools, cfg.run_dir, ours, others, device)
+        evaluate(chosen, suite, cfg.run_dir, ours, others, device)
 
 
 if __name__ == "__main__":

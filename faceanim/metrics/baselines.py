@@ -4,18 +4,18 @@ import cv2
 import numpy as np
 from matplotlib.tri import Triangulation
 
-from faceanim.metrics.comparison import Comparison, SeenVideo
+from faceanim.metrics.video_pair import SeenVideo, VideoPair
 from faceanim.pose.topology import LEFT_EYE, RIGHT_EYE
 
 BASELINES = ("static", "warped")
 
 
-def static(seen: Comparison) -> SeenVideo:
+def static(seen: VideoPair) -> SeenVideo:
     """The reference, repeated."""
     return SeenVideo.still(seen.reference.frames_THW3[0], len(seen.real), seen.real.finders)
 
 
-def warped(seen: Comparison) -> SeenVideo | None:
+def warped(seen: VideoPair) -> SeenVideo | None:
     """The reference, bent so that its landmarks lie where the real ones do; None where either face is never found.
 
     Frames without a real face take the nearest one's landmarks. Another person's motion is taken relative to the first

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from faceanim.media.files import atomic_path, write_json
-from faceanim.metrics.measure import ClipMeasures
+from faceanim.metrics.clip_metrics import ClipMetrics
 from faceanim.metrics.protocol import Stamp
 from faceanim.metrics.score import Score
 
@@ -19,7 +19,7 @@ _DIGITS = 6  # of a series: drawn, and compared frame by frame
 @dataclass(frozen=True)
 class ClipRecord:
     """stamp: what was measured how. maker_hash: of weights or prediction. weights: of the networks that measured.
-    seconds: to generate and measure it. The rest: see `ClipMeasures`, whose series come with None for NaN."""
+    seconds: to generate and measure it. The rest: see `ClipMetrics`, whose series come with None for NaN."""
 
     clip_id: str
     stamp: Stamp
@@ -48,7 +48,7 @@ def write_record(
     weights: dict[str, str],
     seconds: float,
     fps: float,
-    found: ClipMeasures,
+    found: ClipMetrics,
 ) -> ClipRecord:
     """Writes `clips/<clip_id>.json` and, before it, the features: a record that is there is complete."""
     record = ClipRecord(

@@ -7,7 +7,7 @@ import numpy as np
 
 from faceanim.media.sheet import side_by_side
 from faceanim.media.video_writer import AI_GENERATED, write_video
-from faceanim.metrics.comparison import ClipFrames
+from faceanim.metrics.video_pair import ClipFrames
 
 _HEIGHT = 192  # pixels
 _CRF = 27

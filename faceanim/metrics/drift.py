@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from faceanim.metrics.comparison import Comparison
 from faceanim.metrics.functional.drift import drift
 from faceanim.metrics.mean_over_frames import MeanOverFrames
+from faceanim.metrics.video_pair import VideoPair
 
 
 class Drift(MeanOverFrames):
@@ -21,7 +21,7 @@ class Drift(MeanOverFrames):
         self.of, self.every = of, every
         self.needs_real = of.needs_real
 
-    def values(self, seen: Comparison) -> Tensor:
+    def values(self, seen: VideoPair) -> Tensor:
         """(1,), NaN where fewer than two frames have a number."""
         slope = drift(self.of.values(seen).double().numpy(), seen.fps / self.every)
         return torch.tensor([slope], dtype=torch.float64)

@@ -11,28 +11,28 @@ from tqdm import tqdm
 from faceanim.media.image import write_image
 from faceanim.media.video_files import utf8_name
 from faceanim.media.video_writer import AI_GENERATED, write_video
-from faceanim.metrics.candidates import Candidate, EvaluationClip
+from faceanim.metrics.clip_metrics import measure
 from faceanim.metrics.clip_record import ClipRecord, read_record, write_record
 from faceanim.metrics.clip_videos import write_beside
-from faceanim.metrics.measure import measure
+from faceanim.metrics.distributed import Ranks
+from faceanim.metrics.metric_suite import MetricSuite
+from faceanim.metrics.predictions import EvaluationClip, Predictions
 from faceanim.metrics.protocol import Stamp
-from faceanim.metrics.ranks import Ranks
 from faceanim.metrics.report import REPORT_FILES, table, write_csv, write_metrics
 from faceanim.metrics.report_beside import read_run
 from faceanim.metrics.report_page import write_page
 from faceanim.metrics.summary import summarise
-from faceanim.metrics.tools import Tools
 
 
 def evaluate(
-    candidate: Candidate,
-    tools: Tools,
+    predictions: Predictions,
+    suite: MetricSuite,
     run_dir: str | Path,
     ranks: Ranks | None = None,
     compare: Sequence[str | Path] = (),
     device: torch.device | None = None,
 ) -> dict[str, Any] | None:
-    """Measure a candidate and, beside it, the baselines (see `measure`).
+    """Measure predictions and, next to them, the baselines (see `measure`).
 
     Writes below `run_dir` for each clip `clips/<clip_id>.json`, `sheets/<clip_id>.png`, `beside/<clip_id>.mp4` (all
     that there is to see) and, for a pipeline, `videos/<clip_id>.mp4` (to look at: the metrics see the frames before
@@ -43,17 +43,17 @@ def evaluate(
     compare: other runs' folders, to stand in the report.
     """
     run_dir, ranks = Path(run_dir), ranks or Ranks()
-    stamp = candidate.protocol.stamp((clip.clip_id, clip.content_hash) for clip in candidate.clips)
+    stamp = predictions.protocol.stamp((clip.clip_id, clip.content_hash) for clip in predictions.clips)
     if ranks.number == 0:
         for name in REPORT_FILES:  # no old numbers lie beside new clips if this run is interrupted
             (run_dir / name).unlink(missing_ok=True)
     others = {str(folder): read_run(folder) for folder in compare}
     error = None
     try:
-        shared = ranks.share(candidate.clips)
+        shared = ranks.share(predictions.clips)
         for clip in tqdm(shared, desc="evaluating", unit="clip", disable=None if ranks.count == 1 else True):
-            if _finished(run_dir, candidate, clip, stamp, tools) is None:
-                _evaluate_clip(run_dir, candidate, clip, stamp, tools)
+            if _finished(run_dir, predictions, clip, stamp, suite) is None:
+                _evaluate_clip(run_dir, predictions, clip, stamp, suite)
     except Exception as caught:
         error = caught
     failed = [each for each in ranks.gather(None if error is None else str(error)) if each is not None]
@@ -63,12 +63,12 @@ def evaluate(
         raise ValueError(f"another rank failed: {failed[0]}")
     if ranks.number:
         return None
-    records = [_finished(run_dir, candidate, clip, stamp, tools) for clip in candidate.clips]
-    for clip, record in zip(candidate.clips, records, strict=True):
+    records = [_finished(run_dir, predictions, clip, stamp, suite) for clip in predictions.clips]
+    for clip, record in zip(predictions.clips, records, strict=True):
         if record is None:
             raise ValueError(f"clip {clip.clip_id}: no result in {run_dir}: ranks have to share one folder")
     content = summarise(
-        run_dir, candidate, stamp, records, tools.unavailable, tools.weights, device or torch.device("cpu")
+        run_dir, predictions, stamp, records, suite.unavailable, suite.weights, device or torch.device("cpu")
     )
     write_csv(run_dir / "per_clip.csv", records)
     write_page(run_dir, content, records, others)
@@ -79,26 +79,26 @@ def evaluate(
 
 
 def _evaluate_clip(
-    run_dir: Path, candidate: Candidate, clip: EvaluationClip, stamp: Stamp, tools: Tools
+    run_dir: Path, predictions: Predictions, clip: EvaluationClip, stamp: Stamp, suite: MetricSuite
 ) -> None:
     start = time.perf_counter()
-    frames = candidate.produce(clip, sound=tools.hears)
-    found = measure(frames, tools)
-    if candidate.kind == "pipeline":
+    frames = predictions.produce(clip, sound=suite.hears)
+    found = measure(frames, suite)
+    if predictions.kind == "pipeline":
         write_video(_video_path(run_dir, clip), frames.generated_THW3, frames.fps, comment=AI_GENERATED)
     write_image(run_dir / "sheets" / f"{clip.clip_id}.png", frames.sheet())
     write_beside(run_dir / "beside" / f"{clip.clip_id}.mp4", frames, found.warped_THW3)
     seconds = time.perf_counter() - start
-    write_record(run_dir, clip.clip_id, stamp, clip.maker_hash, tools.weights, seconds, frames.fps, found)
+    write_record(run_dir, clip.clip_id, stamp, clip.maker_hash, suite.weights, seconds, frames.fps, found)
 
 
 def _finished(
-    run_dir: Path, candidate: Candidate, clip: EvaluationClip, stamp: Stamp, tools: Tools
+    run_dir: Path, predictions: Predictions, clip: EvaluationClip, stamp: Stamp, suite: MetricSuite
 ) -> ClipRecord | None:
     """What an earlier run found out about the clip, if it still holds."""
-    if candidate.kind == "pipeline" and not _video_path(run_dir, clip).is_file():
+    if predictions.kind == "pipeline" and not _video_path(run_dir, clip).is_file():
         return None
-    return read_record(run_dir, clip.clip_id, stamp, clip.maker_hash, tools.weights)
+    return read_record(run_dir, clip.clip_id, stamp, clip.maker_hash, suite.weights)
 
 
 def _video_path(run_dir: Path, clip: EvaluationClip) -> Path:

@@ -2,10 +2,10 @@
 
 from torch import Tensor
 
-from faceanim.metrics.comparison import Comparison
 from faceanim.metrics.functional.frame_similarity import psnr, ssim
 from faceanim.metrics.mean_over_frames import MeanOverFrames
 from faceanim.metrics.networks.lpips import Lpips
+from faceanim.metrics.video_pair import VideoPair
 
 
 class Psnr(MeanOverFrames):
@@ -13,7 +13,7 @@ class Psnr(MeanOverFrames):
 
     higher_is_better = True
 
-    def values(self, seen: Comparison) -> Tensor:
+    def values(self, seen: VideoPair) -> Tensor:
         """(T,)"""
         return psnr(seen.real.frames_THW3, seen.generated.frames_THW3)
 
@@ -23,7 +23,7 @@ class Ssim(MeanOverFrames):
 
     higher_is_better = True
 
-    def values(self, seen: Comparison) -> Tensor:
+    def values(self, seen: VideoPair) -> Tensor:
         """(T,)"""
         return ssim(seen.real.frames_THW3, seen.generated.frames_THW3)
 
@@ -37,7 +37,7 @@ class PerceptualDistance(MeanOverFrames):
         super().__init__()
         self.network = network
 
-    def values(self, seen: Comparison) -> Tensor:
+    def values(self, seen: VideoPair) -> Tensor:
         """(T,)"""
         return self.network.distance(seen.real.frames_THW3, seen.generated.frames_THW3)
 
@@ -53,7 +53,7 @@ class TemporalPerceptualDistance(MeanOverFrames):
         super().__init__()
         self.network = network
 
-    def values(self, seen: Comparison) -> Tensor:
+    def values(self, seen: VideoPair) -> Tensor:
         """(T - 1,)"""
         real, generated = seen.real.frames_THW3, seen.generated.frames_THW3
         changes = [self.network.distance(frames[:-1], frames[1:]) for frames in (real, generated)]

@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from faceanim.metrics.comparison import Comparison
 from faceanim.metrics.functional.head_motion import expression_distance, pose_distance
 from faceanim.metrics.mean_over_frames import MeanOverFrames
+from faceanim.metrics.video_pair import VideoPair
 
 
 class PoseDistance(MeanOverFrames):
@@ -14,7 +14,7 @@ class PoseDistance(MeanOverFrames):
     higher_is_better = False
     needs_real = False
 
-    def values(self, seen: Comparison) -> Tensor:
+    def values(self, seen: VideoPair) -> Tensor:
         """(T,)"""
         return pose_distance(seen.real.points, seen.generated.points, not seen.same_person)
 
@@ -28,6 +28,6 @@ class ExpressionDistance(MeanOverFrames):
     higher_is_better = False
     needs_real = False
 
-    def values(self, seen: Comparison) -> Tensor:
+    def values(self, seen: VideoPair) -> Tensor:
         """(T,)"""
         return expression_distance(seen.real.points, seen.generated.points, not seen.same_person)

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from faceanim.metrics.comparison import Comparison
 from faceanim.metrics.functional.identity import identity_similarity
 from faceanim.metrics.mean_over_frames import MeanOverFrames
+from faceanim.metrics.video_pair import VideoPair
 
 
 class IdentitySimilarity(MeanOverFrames):
@@ -22,7 +22,7 @@ class IdentitySimilarity(MeanOverFrames):
         super().__init__()
         self.likeness = likeness
 
-    def values(self, seen: Comparison) -> Tensor:
+    def values(self, seen: VideoPair) -> Tensor:
         """(ceil(T / embed_every),)"""
         generated_TD = seen.generated.embeddings
         return self.likeness(seen.reference.embeddings.expand_as(generated_TD), generated_TD)

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from faceanim.metrics.comparison import Comparison
 from faceanim.metrics.functional.landmark_error import face_is_there, landmark_error
 from faceanim.metrics.mean_over_frames import MeanOverFrames
+from faceanim.metrics.video_pair import VideoPair
 
 
 class LandmarkError(MeanOverFrames):
@@ -20,7 +20,7 @@ class LandmarkError(MeanOverFrames):
         super().__init__()
         self.part = part
 
-    def values(self, seen: Comparison) -> Tensor:
+    def values(self, seen: VideoPair) -> Tensor:
         """(T,)"""
         return landmark_error(seen.real.points, seen.generated.points, self.part)
 
@@ -31,7 +31,7 @@ class FaceFoundRate(MeanOverFrames):
     higher_is_better = True
     needs_real = False
 
-    def values(self, seen: Comparison) -> Tensor:
+    def values(self, seen: VideoPair) -> Tensor:
         """(T,), 0 or 1."""
         found = seen.generated.points.isfinite().all(dim=(1, 2)).double()
         return torch.where(face_is_there(seen.real.points), found, torch.nan)
@@ -47,7 +47,7 @@ class LandmarkSuccessRate(MeanOverFrames):
         super().__init__()
         self.limit = limit
 
-    def values(self, seen: Comparison) -> Tensor:
+    def values(self, seen: VideoPair) -> Tensor:
         """(T,), 0 or 1."""
         right = (landmark_error(seen.real.points, seen.generated.points) <= self.limit).double()
         return torch.where(face_is_there(seen.real.points), right, torch.nan)

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from faceanim.metrics.comparison import Comparison
 from faceanim.metrics.functional.cepstra import cepstra
 from faceanim.metrics.mean_over_frames import MeanOverFrames
 from faceanim.metrics.networks.syncnet import FRAMES, SIDE, STEPS, SyncNet
+from faceanim.metrics.video_pair import VideoPair
 from faceanim.models.weights import load_into, read_tensors
 from faceanim.pose.face_shape import with_forehead
 
@@ -39,13 +39,13 @@ class LipSync:
         load_into(network, read_tensors(weights), weights, part="syncnet")
         return cls(network.to(device).eval().requires_grad_(False), device, batch)
 
-    def judge(self, seen: Comparison) -> tuple[float, float]:
+    def judge(self, seen: VideoPair) -> tuple[float, float]:
         """Confidence and distance of a clip; NaN without sound, faces, or six frames at 25 a second. Judged once."""
         if "lip_sync" not in seen.generated.notes:
             seen.generated.notes["lip_sync"] = self._judge(seen)
         return seen.generated.notes["lip_sync"]
 
-    def _judge(self, seen: Comparison) -> tuple[float, float]:
+    def _judge(self, seen: VideoPair) -> tuple[float, float]:
         points_T68x2 = seen.generated.points.numpy()
         if seen.sound_N is None or not np.isfinite(points_T68x2).all(axis=(1, 2)).any():
             return float("nan"), float("nan")
@@ -133,7 +133,7 @@ class SyncConfidence(MeanOverFrames):
         super().__init__()
         self.judge = judge
 
-    def values(self, seen: Comparison) -> Tensor:
+    def values(self, seen: VideoPair) -> Tensor:
         """(1,)"""
         return torch.tensor([self.judge.judge(seen)[0]], dtype=torch.float64)
 
@@ -148,6 +148,6 @@ class SyncDistance(MeanOverFrames):
         super().__init__()
         self.judge = judge
 
-    def values(self, seen: Comparison) -> Tensor:
+    def values(self, seen: VideoPair) -> Tensor:
         """(1,)"""
         return torch.tensor([self.judge.judge(seen)[1]], dtype=torch.float64)

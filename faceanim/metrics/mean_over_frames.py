@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from faceanim.metrics.comparison import Comparison
+from faceanim.metrics.video_pair import VideoPair
 
 
 class MeanOverFrames(Metric):
@@ -28,10 +28,10 @@ class MeanOverFrames(Metric):
         self.add_state("lost", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
     @abstractmethod
-    def values(self, seen: Comparison) -> Tensor:
+    def values(self, seen: VideoPair) -> Tensor:
         """One number for each frame, pair of frames or clip: float64 (N,), NaN where there is none."""
 
-    def update(self, seen: Comparison) -> None:
+    def update(self, seen: VideoPair) -> None:
         """Adds a clip."""
         values = self.values(seen).to(self.sum.device, torch.float64)
         self.sum += values.nansum()

@@ -7,8 +7,8 @@ from typing import Any
 
 from faceanim.media.files import atomic_path, write_json
 from faceanim.metrics.catalogue import METRICS, OF_SETS, SPREAD
+from faceanim.metrics.clip_metrics import METHODS
 from faceanim.metrics.clip_record import ClipRecord
-from faceanim.metrics.measure import METHODS
 from faceanim.metrics.protocol import Stamp
 from faceanim.metrics.report_cells import over_fewer
 

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 
 from faceanim import __version__
-from faceanim.metrics.candidates import Candidate
 from faceanim.metrics.catalogue import METRICS, OF_SETS, SPREAD
+from faceanim.metrics.clip_metrics import METHODS
 from faceanim.metrics.clip_record import ClipRecord
 from faceanim.metrics.fid_limit import frechet_limit
-from faceanim.metrics.measure import METHODS
 from faceanim.metrics.paired import common_means
+from faceanim.metrics.predictions import Predictions
 from faceanim.metrics.protocol import Protocol, Stamp
 from faceanim.metrics.score import Score, pooled
 from faceanim.metrics.set_scores import frechet_score, kernel_score
@@ -25,7 +25,7 @@ _NOT_FOR_THIS = "not measured for this"
 
 def summarise(
     run_dir: Path,
-    candidate: Candidate,
+    predictions: Predictions,
     stamp: Stamp,
     records: Sequence[ClipRecord],
     unavailable: dict[str, str],
@@ -64,7 +64,7 @@ def summarise(
                 f"clip {record.clip_id}: its result is of another protocol or data: expected {stamp}, "
                 f"got {record.stamp}"
             )
-    protocol = candidate.protocol
+    protocol = predictions.protocol
     methods = [method for method in METHODS if any(method in record.scores for record in records)]
     metrics = {
         name: {
@@ -75,19 +75,19 @@ def summarise(
     }
     common = {name: _common(name, metrics[name], records, protocol.task == "self") for name in METRICS}
     return {
-        "kind": candidate.kind,
+        "kind": predictions.kind,
         "protocol": dataclasses.asdict(protocol),
         "protocol_hash": stamp.protocol,
         "data_hash": stamp.data,
-        "weights_hash": candidate.weights_hash,
+        "weights_hash": predictions.weights_hash,
         "metric_weights": dict(weights),
         "faceanim_version": __version__,
         "n_clips": len(records),
         "n_frames": sum(record.n_frames for record in records),
         "frames_without_real_face": sum(record.frames_without_real_face for record in records),
-        "missing_clips": [missing._asdict() for missing in candidate.missing],
-        "untagged_videos": candidate.untagged_videos(),
-        "untagged_colour": candidate.colour,
+        "missing_clips": [missing._asdict() for missing in predictions.missing],
+        "untagged_videos": predictions.untagged_videos(),
+        "untagged_colour": predictions.colour,
         "counts": {
             method: {
                 name: sum(record.counts[method][name] for record in records if method in record.counts)

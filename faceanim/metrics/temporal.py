@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from faceanim.metrics.comparison import Comparison
 from faceanim.metrics.functional.temporal import background_variation, flow_error, warping_error
 from faceanim.metrics.mean_over_frames import MeanOverFrames
+from faceanim.metrics.video_pair import VideoPair
 from faceanim.pose.face_mask import face_mask
 
 _AROUND = 0.3  # of the face's size, beyond the hull: hair and collar move with the head
@@ -17,7 +17,7 @@ class FlowError(MeanOverFrames):
 
     higher_is_better = False
 
-    def values(self, seen: Comparison) -> Tensor:
+    def values(self, seen: VideoPair) -> Tensor:
         """(T - 1,)"""
         return torch.from_numpy(flow_error(seen.real.flow_Thw2, seen.generated.flow_Thw2))
 
@@ -28,7 +28,7 @@ class WarpingError(MeanOverFrames):
     higher_is_better = False
     needs_real = False
 
-    def values(self, seen: Comparison) -> Tensor:
+    def values(self, seen: VideoPair) -> Tensor:
         """(T - 1,)"""
         return torch.from_numpy(warping_error(seen.generated.frames_THW3, seen.generated.flow_Thw2))
 
@@ -44,7 +44,7 @@ class BackgroundVariation(MeanOverFrames):
     higher_is_better = False
     needs_real = False
 
-    def values(self, seen: Comparison) -> Tensor:
+    def values(self, seen: VideoPair) -> Tensor:
         """(T - 1,)"""
         moving = seen.real if seen.same_person else seen.generated
         points = torch.cat([seen.reference.points, moving.points])

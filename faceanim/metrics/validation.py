@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from faceanim.metrics.comparison import ClipFrames, Comparison
 from faceanim.metrics.extractor_weights import PUBLISHED
-from faceanim.metrics.tools import validation_tools
+from faceanim.metrics.metric_suite import validation_suite
+from faceanim.metrics.video_pair import ClipFrames, VideoPair
 
 NAMES = ("nme", "face_found_rate", "psnr", "ssim", "identity", "lpips")
 
@@ -23,9 +23,9 @@ class ValidationMetrics:
     """
 
     def __init__(self, landmarks: str = "dlib") -> None:
-        tools = validation_tools(landmarks, PUBLISHED["alexnet"].sha256)
-        self._finders, self.unavailable = tools.finders, tools.unavailable
-        self._metrics = tools.metrics(NAMES)
+        suite = validation_suite(landmarks, PUBLISHED["alexnet"].sha256)
+        self._finders, self.unavailable = suite.finders, suite.unavailable
+        self._metrics = suite.metrics(NAMES)
 
     @property
     def available(self) -> list[str]:
@@ -33,7 +33,7 @@ class ValidationMetrics:
 
     def update(self, frames: ClipFrames) -> None:
         """Adds a clip."""
-        seen = Comparison.of(frames, self._finders)
+        seen = VideoPair.of(frames, self._finders)
         for metric in self._metrics.values():
             metric.update(seen)
 

@@ -1,9 +1,9 @@
-"""Comparisons whose landmarks and embeddings are known, instead of found."""
+"""Video pairs whose landmarks and embeddings are known, instead of found."""
 
 import numpy as np
 import torch
 
-from faceanim.metrics.comparison import Comparison, Finders, SeenVideo
+from faceanim.metrics.video_pair import Finders, SeenVideo, VideoPair
 
 
 def video(
@@ -25,7 +25,7 @@ def video(
 
 def pair(
     real: torch.Tensor, generated: torch.Tensor, same_person: bool = True, fps: float = 25.0
-) -> Comparison:
+) -> VideoPair:
     """Landmarks (T, 68, 2) of a real and a generated video."""
     reference = video(1, real[:1])
-    return Comparison(reference, video(len(real), real), video(len(generated), generated), fps, same_person)
+    return VideoPair(reference, video(len(real), real), video(len(generated), generated), fps, same_person)

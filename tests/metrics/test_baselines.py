@@ -4,7 +4,7 @@ import numpy as np
 import skimage.data
 
 from faceanim.metrics.baselines import warp, warped
-from faceanim.metrics.comparison import ClipFrames, Comparison, Finders
+from faceanim.metrics.video_pair import ClipFrames, Finders, VideoPair
 from faceanim.pose.landmarkers import landmarker
 
 
@@ -23,7 +23,7 @@ def test_a_picture_that_is_not_bent_stays_and_one_that_is_moves_with_its_points(
 def test_the_warped_reference_shows_the_landmarks_of_the_real_frames():
     head = skimage.data.astronaut()[:256, 96:352]
     real = np.stack([head, np.roll(head, 12, axis=1), np.roll(head, 5, axis=0)])
-    seen = Comparison.of(ClipFrames(head, real, real, None, 25.0), Finders(landmarker("dlib")))
+    seen = VideoPair.of(ClipFrames(head, real, real, None, 25.0), Finders(landmarker("dlib")))
     found = warped(seen)
     error = (found.points - seen.real.points).norm(dim=-1).mean(dim=1)
     assert error.max() < 3 and (seen.reference.points - seen.real.points).norm(dim=-1).mean(dim=1).max() > 4
@@ -32,7 +32,7 @@ def test_the_warped_reference_shows_the_landmarks_of_the_real_frames():
 def test_a_frame_without_a_face_is_warped_as_the_nearest_one():
     head = skimage.data.astronaut()[:256, 96:352]
     real = np.stack([head, np.zeros_like(head)])
-    seen = Comparison.of(ClipFrames(head, real, real, None, 25.0), Finders(landmarker("dlib")))
+    seen = VideoPair.of(ClipFrames(head, real, real, None, 25.0), Finders(landmarker("dlib")))
     found = warped(seen)
     np.testing.assert_array_equal(found.frames_THW3[0], found.frames_THW3[1])
-    assert warped(Comparison.of(ClipFrames(real[1], real, real, None, 25.0), seen.real.finders)) is None
+    assert warped(VideoPair.of(ClipFrames(real[1], real, real, None, 25.0), seen.real.finders)) is None

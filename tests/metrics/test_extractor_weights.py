@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from faceanim.metrics.extractor_weights import PUBLISHED, WeightFiles
+from faceanim.metrics.metric_suite import evaluation_suite
 from faceanim.metrics.protocol import Protocol
 from faceanim.metrics.set_features import I3DFeatures
-from faceanim.metrics.tools import evaluation_tools
 from faceanim.models.weight_source import WeightSource
 from faceanim.pose.landmark_weights import WeightsFile
 from tests.metrics.test_protocol import named
@@ -117,14 +117,14 @@ def test_a_torchscript_file_runs_only_with_its_hash(folder):
 
 
 def test_an_evaluation_without_weights_says_of_every_metric_why_it_has_none(folder):
-    tools = evaluation_tools(
+    suite = evaluation_suite(
         named("self_reenactment"), WeightFiles(named("self_reenactment").extractors), CPU, 4
     )
     missing = {"lpips", "tlp", "fid", "fid_limit", "kid", "fvd", "sync_confidence", "sync_distance"}
-    assert set(tools.unavailable) == missing and not missing & set(tools.metrics())
-    assert all(reason.startswith("no ") and str(folder) in reason for reason in tools.unavailable.values())
-    assert tools.weights == {
+    assert set(suite.unavailable) == missing and not missing & set(suite.metrics())
+    assert all(reason.startswith("no ") and str(folder) in reason for reason in suite.unavailable.values())
+    assert suite.weights == {
         name: named("self_reenactment").extractors[name] for name in ("dlib_landmarks", "dlib_identity")
     }
     with pytest.raises(ValueError, match=r"shape_predictor_68_face_landmarks.dat: expected sha256 000"):
-        evaluation_tools(Protocol("p", 1), WeightFiles({"dlib_landmarks": "0" * 64}), CPU, 4)
+        evaluation_suite(Protocol("p", 1), WeightFiles({"dlib_landmarks": "0" * 64}), CPU, 4)

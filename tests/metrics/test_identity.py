@@ -11,10 +11,10 @@ import torch
 from faceanim.media.image import read_image
 from faceanim.media.video import iter_video
 from faceanim.metrics.arcface import ArcFaceEmbedder, aligned
-from faceanim.metrics.comparison import Comparison
 from faceanim.metrics.face_embedding import FaceEmbedder
 from faceanim.metrics.functional.identity import cosine_similarity, identity_similarity
 from faceanim.metrics.identity import IdentitySimilarity
+from faceanim.metrics.video_pair import VideoPair
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.scaling import resize_within
 from tests.metrics.seen import video
@@ -47,9 +47,9 @@ def test_it_is_one_minus_the_distance():
     assert identity_similarity(a, a).tolist() == [1.0] * 5
 
 
-def seen(reference: torch.Tensor, generated: torch.Tensor) -> Comparison:
+def seen(reference: torch.Tensor, generated: torch.Tensor) -> VideoPair:
     n_frames = len(generated)
-    return Comparison(
+    return VideoPair(
         video(1, embeddings=reference), video(n_frames), video(n_frames, embeddings=generated), fps=25.0
     )
 

@@ -9,7 +9,6 @@ import pytest
 import skimage.data
 import torch
 
-from faceanim.metrics.comparison import ClipFrames, Comparison, Finders
 from faceanim.metrics.functional.cepstra import cepstra
 from faceanim.metrics.lip_sync import (
     LipSync,
@@ -19,6 +18,7 @@ from faceanim.metrics.lip_sync import (
     faces_at_25,
 )
 from faceanim.metrics.networks.syncnet import SyncNet
+from faceanim.metrics.video_pair import ClipFrames, Finders, VideoPair
 from faceanim.pose.landmarkers import landmarker
 from tests.metrics.formula import features, fill, video
 
@@ -99,10 +99,10 @@ def test_a_clip_is_judged_by_its_sound_and_has_no_figure_without(network):
 
     points = torch.from_numpy(landmarker("dlib").detect(frames).points)
 
-    def seen(sound_N: np.ndarray | None, n_frames: int = 8, lost: bool = False) -> Comparison:
+    def seen(sound_N: np.ndarray | None, n_frames: int = 8, lost: bool = False) -> VideoPair:
         shown = frames[:n_frames]
         clip = ClipFrames(shown[0], shown, shown, None, 25.0, sound_N=sound_N)
-        found = Comparison.of(clip, Finders(None))
+        found = VideoPair.of(clip, Finders(None))
         found.generated.points = torch.full_like(points, torch.nan) if lost else points[:n_frames]
         return found
 

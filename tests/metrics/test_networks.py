@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from faceanim.metrics.comparison import Comparison
 from faceanim.metrics.frame_similarity import TemporalPerceptualDistance
+from faceanim.metrics.metric_suite import build_lpips
 from faceanim.metrics.networks import inception
 from faceanim.metrics.networks.i3d import I3D
 from faceanim.metrics.networks.inception import Inception
 from faceanim.metrics.networks.videomae import VideoMae
 from faceanim.metrics.set_features import FrameFeatures, I3DFeatures, VideoMaeFeatures
-from faceanim.metrics.tools import build_lpips
+from faceanim.metrics.video_pair import VideoPair
 from faceanim.models.weights import load_into, read_tensors
 from tests.metrics.formula import fill, video
 from tests.metrics.seen import video as seen_video
@@ -153,7 +153,7 @@ def test_lpips_is_that_of_the_authors_package_with_its_own_linear_layers(tmp_pat
     shown = torch.cat([a[:2], b[1:2]]).numpy()
     videos = [seen_video(len(x), frames_THW3=x) for x in (a[:1].numpy(), a.numpy(), shown)]
     changes = [ours.distance(x[:-1], x[1:]) for x in (a.numpy(), shown)]
-    tlp = TemporalPerceptualDistance(ours).values(Comparison(*videos, 25.0))
+    tlp = TemporalPerceptualDistance(ours).values(VideoPair(*videos, 25.0))
     assert tlp.tolist() == (changes[1] - changes[0]).abs().tolist() and tlp[0] < 1e-6 < tlp[1]
     for k in range(5):
         torch.testing.assert_close(

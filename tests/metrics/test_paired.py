@@ -5,13 +5,13 @@ import pytest
 
 from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.video import read_video
+from faceanim.metrics.clip_metrics import measure
 from faceanim.metrics.clip_record import ClipRecord, write_record
-from faceanim.metrics.comparison import ClipFrames, Finders
-from faceanim.metrics.measure import measure
+from faceanim.metrics.metric_suite import MetricSuite
 from faceanim.metrics.paired import common_means, difference
 from faceanim.metrics.protocol import Stamp
 from faceanim.metrics.score import pooled
-from faceanim.metrics.tools import Tools
+from faceanim.metrics.video_pair import ClipFrames, Finders
 from faceanim.pose.landmarkers import landmarker
 
 STAMP = Stamp("1" * 64, "2" * 64)
@@ -36,13 +36,13 @@ def versus(ours: list[list[float | None]], theirs: list[list[float | None]], met
 @pytest.mark.parametrize("same_person", [True, False])
 def test_a_video_that_freezes_is_not_worse_than_one_whose_frozen_half_is_grey(tmp_path, same_person):
     """Both have the same perfect first half. The plain means say that grey frames improve landmarks and expression."""
-    tools = Tools(Finders(landmarker("dlib")))
+    suite = MetricSuite(Finders(landmarker("dlib")))
     real = read_video(demo_clip_path()).frames_THWC[:36:6]
     frozen, grey = real.copy(), real.copy()
     frozen[3:], grey[3:] = real[2], 128
     clips = []
     for name, made in (("frozen", frozen), ("grey", grey)):
-        found = measure(ClipFrames(real[0], real, made, None, 4.0, same_person), tools)
+        found = measure(ClipFrames(real[0], real, made, None, 4.0, same_person), suite)
         clips.append(write_record(tmp_path / name, "a", STAMP, name, {}, 0.0, 4.0, found))
     for metric in ("nme", "pose_distance", "expression_distance", "nme_drift"):
         if not same_person and metric.startswith("nme"):

@@ -12,16 +12,16 @@ import pytest
 import torch
 
 from faceanim.media.video_writer import write_video
-from faceanim.metrics.candidates import PredictedVideos
 from faceanim.metrics.clip_record import ClipRecord
 from faceanim.metrics.clip_videos import write_beside
-from faceanim.metrics.comparison import ClipFrames
+from faceanim.metrics.predictions import PredictedVideos
 from faceanim.metrics.protocol import Protocol
 from faceanim.metrics.report import table
 from faceanim.metrics.report_beside import OtherRun
 from faceanim.metrics.report_page import write_page
 from faceanim.metrics.score import score
 from faceanim.metrics.summary import summarise
+from faceanim.metrics.video_pair import ClipFrames
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 METHODS = ("generated", "static", "warped", "real")

@@ -14,10 +14,10 @@ from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.video import read_video
 from faceanim.metrics.baselines import warp
 from faceanim.metrics.catalogue import METRICS, OF_SETS
-from faceanim.metrics.comparison import Comparison, Finders, SeenVideo
 from faceanim.metrics.face_embedding import FaceEmbedder
+from faceanim.metrics.metric_suite import MetricSuite, build_lpips
 from faceanim.metrics.networks.lpips import Lpips
-from faceanim.metrics.tools import Tools, build_lpips
+from faceanim.metrics.video_pair import Finders, SeenVideo, VideoPair
 from faceanim.pose.landmarkers import landmarker
 from tests.metrics.formula import fill
 
@@ -27,35 +27,35 @@ HEARD = ("sync_confidence", "sync_distance")
 
 
 @pytest.fixture(scope="module")
-def tools(tmp_path_factory) -> Tools:
+def suite(tmp_path_factory) -> MetricSuite:
     """LPIPS sees through weights of no training here: enough to tell changes, not to weigh them."""
     path = tmp_path_factory.mktemp("weights") / "alexnet.pth"
     backbone = {k: v for k, v in fill(Lpips()).state_dict().items() if k.startswith("features.")}
     torch.save(backbone, path)
     finders = Finders(landmarker("dlib"), FaceEmbedder(), 4)
-    return Tools(finders, build_lpips(path, torch.device("cpu")))
+    return MetricSuite(finders, build_lpips(path, torch.device("cpu")))
 
 
 @pytest.fixture(scope="module", params=["demo", "speech"])
-def clip(request, tools) -> tuple[SeenVideo, SeenVideo]:
+def clip(request, suite) -> tuple[SeenVideo, SeenVideo]:
     """Reference and real frames, cropped as a preparation does."""
     path = demo_clip_path() if request.param == "demo" else SPEECH
     if not path.is_file():
         pytest.skip("needs the clips of ../shared/data/clips")
     frames = read_video(path, fps=12).frames_THWC[:N_FRAMES]
-    points = tools.finders.landmarker.detect(frames).points
+    points = suite.finders.landmarker.detect(frames).points
     crop = stabilised_square_crop(points, *frames.shape[2:0:-1])
-    real = SeenVideo(apply_crop(frames, crop, SIZE), tools.finders)
-    return SeenVideo(real.frames_THW3[:1], tools.finders), real
+    real = SeenVideo(apply_crop(frames, crop, SIZE), suite.finders)
+    return SeenVideo(real.frames_THW3[:1], suite.finders), real
 
 
 @pytest.fixture(scope="module")
-def figures(clip, tools) -> Callable[[np.ndarray], dict[str, float]]:
+def figures(clip, suite) -> Callable[[np.ndarray], dict[str, float]]:
     reference, real = clip
 
     def figures(generated_THW3: np.ndarray) -> dict[str, float]:
-        seen = Comparison(reference, real, SeenVideo(generated_THW3, tools.finders), 12.0)
-        return {name: float(metric.values(seen).double().mean()) for name, metric in tools.metrics().items()}
+        seen = VideoPair(reference, real, SeenVideo(generated_THW3, suite.finders), 12.0)
+        return {name: float(metric.values(seen).double().mean()) for name, metric in suite.metrics().items()}
 
     return figures
 

@@ -5,7 +5,6 @@ import pytest
 import skimage.data
 import torch
 
-from faceanim.metrics.comparison import Comparison, Finders, SeenVideo
 from faceanim.metrics.drift import Drift
 from faceanim.metrics.functional.drift import drift
 from faceanim.metrics.functional.temporal import (
@@ -16,6 +15,7 @@ from faceanim.metrics.functional.temporal import (
 )
 from faceanim.metrics.landmark_error import LandmarkError
 from faceanim.metrics.temporal import BackgroundVariation
+from faceanim.metrics.video_pair import Finders, SeenVideo, VideoPair
 from tests.metrics.seen import pair, video
 
 
@@ -75,15 +75,15 @@ def test_the_background_is_away_from_the_real_face_for_every_method():
     shown[1, :6] = 103  # the only part that is far enough from the face
     shown[:, 6:] = 50
     elsewhere = video(2, points - 200, frames_THW3=shown)
-    seen = Comparison(
+    seen = VideoPair(
         video(1, points[:1], frames_THW3=shown[:1]), video(2, points, frames_THW3=shown), elsewhere, 25.0
     )
     value = BackgroundVariation().values(seen)
     assert value.shape == (1,) and 0 < value.item() < 3
-    still = Comparison(seen.reference, seen.real, SeenVideo.still(shown[0], 2, Finders(None)), 25.0)
+    still = VideoPair(seen.reference, seen.real, SeenVideo.still(shown[0], 2, Finders(None)), 25.0)
     assert BackgroundVariation().values(still).item() == 0
     nowhere = torch.full_like(points, torch.nan)
-    lost = Comparison(
+    lost = VideoPair(
         video(1, nowhere[:1], frames_THW3=shown[:1]), video(2, nowhere, frames_THW3=shown), elsewhere, 25.0
     )
     assert BackgroundVariation().values(lost).isnan().all()

@@ -18,8 +18,8 @@ from faceanim.media.clip_reader import ClipReader
 from faceanim.media.image import read_image
 from faceanim.media.video import read_video, video_info
 from faceanim.media.video_writer import write_video
-from faceanim.metrics.candidates import AnimatedClips, PredictedVideos, candidate
 from faceanim.metrics.catalogue import METRICS
+from faceanim.metrics.predictions import AnimatedClips, PredictedVideos, open_predictions
 from faceanim.metrics.prepared_clips import PreparedClips
 from faceanim.metrics.protocol import Protocol
 from faceanim.pose.retarget import retarget
@@ -304,7 +304,7 @@ def test_every_combination_that_is_not_one_thing_to_measure_is_refused(
 
     def refused(message: str, changes: dict | None = None, **options: str) -> None:
         with pytest.raises(ValueError, match=message):
-            candidate(dataclasses.replace(protocol, **changes or {}), **options)
+            open_predictions(dataclasses.replace(protocol, **changes or {}), **options)
 
     refused("got both", pipeline="a", predictions="b")
     refused("needs references=<folder", predictions=predictions)

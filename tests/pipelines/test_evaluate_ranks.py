@@ -19,8 +19,8 @@ from faceanim.cli import CONF_FOLDER
 from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.video import read_video
 from faceanim.media.video_writer import write_video
+from faceanim.metrics.distributed import Ranks
 from faceanim.metrics.networks.inception import Inception
-from faceanim.metrics.ranks import Ranks
 from tests.metrics.formula import fill
 from tests.prepared import OFFLINE, ROOT
 

@@ -11,7 +11,7 @@ import numpy as np
 from faceanim.app import untrusted
 from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.video import read_video
-from faceanim.metrics.candidates import PredictedVideos
+from faceanim.metrics.predictions import PredictedVideos
 from faceanim.metrics.protocol import Protocol
 from faceanim.pipelines.driving import read_motion, read_reference
 from faceanim.pose.landmarkers import landmarker

@@ -13,7 +13,7 @@ from faceanim.data.datamodule import FaceClipDataModule
 from faceanim.data.manifest import ManifestRow
 from faceanim.media.image import write_image
 from faceanim.media.video_writer import AI_GENERATED, write_video
-from faceanim.metrics.candidates import ClipFrames
+from faceanim.metrics.predictions import ClipFrames
 from faceanim.metrics.validation import ValidationMetrics
 from faceanim.models.animation_model import AnimationModel
 from faceanim.modules.callbacks.guard import gather

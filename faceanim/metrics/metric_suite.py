@@ -1,4 +1,4 @@
-"""The networks that measure, as far as they can be had here, and the metrics that they give."""
+"""The metrics that can be computed here, and the networks that they need."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -10,7 +10,6 @@ from typing import Any
 import torch
 
 from faceanim.metrics.arcface import ArcFaceEmbedder
-from faceanim.metrics.comparison import Finders
 from faceanim.metrics.drift import Drift
 from faceanim.metrics.extractor_weights import WeightFiles
 from faceanim.metrics.face_embedding import WEIGHTS_FILE, Embedder, FaceEmbedder
@@ -24,6 +23,7 @@ from faceanim.metrics.networks.lpips import Lpips
 from faceanim.metrics.protocol import Protocol
 from faceanim.metrics.set_features import FrameFeatures, I3DFeatures, SetFeatures, VideoMaeFeatures
 from faceanim.metrics.temporal import BackgroundVariation, FlowError, WarpingError
+from faceanim.metrics.video_pair import Finders
 from faceanim.models.weights import load_into, read_tensors
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.landmarks import FaceLandmarker
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class Tools:
+class MetricSuite:
     """What is there. features: the network's name -> features of sets. unavailable: by metric, why it cannot be had
     here; it then has no value at all. weights: by network, the sha256 of what is used."""
 
@@ -85,41 +85,41 @@ class Tools:
         }
 
 
-def evaluation_tools(protocol: Protocol, files: WeightFiles, device: torch.device, batch: int) -> Tools:
+def evaluation_suite(protocol: Protocol, files: WeightFiles, device: torch.device, batch: int) -> MetricSuite:
     """All that the protocol asks for. ValueError where its landmarks cannot be had; the rest may be missing."""
-    tools = Tools(Finders(landmarker(protocol.landmarks)), weights=files.used)
-    files.note_landmarker(protocol.landmarks, tools.finders.landmarker)
-    embedder = _try(tools, ("identity", "identity_drift"), lambda: _embedder(protocol.identity, files))
-    tools.finders = Finders(tools.finders.landmarker, embedder, protocol.identity_every)
-    tools.lpips = _try(tools, ("lpips", "tlp"), lambda: build_lpips(files.find("alexnet"), device))
+    suite = MetricSuite(Finders(landmarker(protocol.landmarks)), weights=files.used)
+    files.note_landmarker(protocol.landmarks, suite.finders.landmarker)
+    embedder = _try(suite, ("identity", "identity_drift"), lambda: _embedder(protocol.identity, files))
+    suite.finders = Finders(suite.finders.landmarker, embedder, protocol.identity_every)
+    suite.lpips = _try(suite, ("lpips", "tlp"), lambda: build_lpips(files.find("alexnet"), device))
     frames = _try(
-        tools, ("fid", "fid_limit", "kid"), lambda: FrameFeatures(files.find("inception"), device, batch)
+        suite, ("fid", "fid_limit", "kid"), lambda: FrameFeatures(files.find("inception"), device, batch)
     )
-    windows = _try(tools, ("fvd",), lambda: _video_features(protocol, files, device, batch))
+    windows = _try(suite, ("fvd",), lambda: _video_features(protocol, files, device, batch))
     names = ("sync_confidence", "sync_distance")
-    tools.lip_sync = _try(tools, names, lambda: LipSync.load(files.find("syncnet"), device, batch))
-    tools.features = {
+    suite.lip_sync = _try(suite, names, lambda: LipSync.load(files.find("syncnet"), device, batch))
+    suite.features = {
         name: features
         for name, features in (("frames", frames), ("windows", windows))
         if features is not None
     }
-    return tools
+    return suite
 
 
-def validation_tools(landmarks: str, alexnet: str) -> Tools:
+def validation_suite(landmarks: str, alexnet: str) -> MetricSuite:
     """Of a validation during training, which nothing that is missing may end. alexnet: sha256."""
-    tools, files = Tools(Finders(None)), WeightFiles({"alexnet": alexnet})
+    suite, files = MetricSuite(Finders(None)), WeightFiles({"alexnet": alexnet})
     found: FaceLandmarker | None = _try(
-        tools, ("nme", "face_found_rate", "identity"), lambda: landmarker(landmarks), Exception
+        suite, ("nme", "face_found_rate", "identity"), lambda: landmarker(landmarks), Exception
     )
-    embedder = _try(tools, ("identity",), FaceEmbedder, Exception) if found is not None else None
-    tools.finders = Finders(found, embedder)
+    embedder = _try(suite, ("identity",), FaceEmbedder, Exception) if found is not None else None
+    suite.finders = Finders(found, embedder)
     cpu = torch.device("cpu")
-    tools.lpips = _try(tools, ("lpips",), lambda: build_lpips(files.find("alexnet"), cpu), Exception)
-    for reason in dict.fromkeys(tools.unavailable.values()):
-        names = [name for name, why in tools.unavailable.items() if why == reason]
+    suite.lpips = _try(suite, ("lpips",), lambda: build_lpips(files.find("alexnet"), cpu), Exception)
+    for reason in dict.fromkeys(suite.unavailable.values()):
+        names = [name for name, why in suite.unavailable.items() if why == reason]
         log.warning("validation: no %s: %s", ", ".join(names), reason)
-    return tools
+    return suite
 
 
 def build_lpips(alexnet: Path, device: torch.device) -> Lpips:
@@ -150,10 +150,10 @@ def _video_features(protocol: Protocol, files: WeightFiles, device: torch.device
 
 
 def _try(
-    tools: Tools, names: Sequence[str], build: Callable[[], Any], errors: type[Exception] = ValueError
+    suite: MetricSuite, names: Sequence[str], build: Callable[[], Any], errors: type[Exception] = ValueError
 ) -> Any:
     try:
         return build()
     except errors as error:
-        tools.unavailable |= dict.fromkeys(names, str(error))
+        suite.unavailable |= dict.fromkeys(names, str(error))
         return None

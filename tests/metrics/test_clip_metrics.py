@@ -6,19 +6,19 @@ from scipy import stats
 
 from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.video import read_video
+from faceanim.metrics.clip_metrics import measure
 from faceanim.metrics.clip_record import read_record, write_record
-from faceanim.metrics.comparison import ClipFrames, Finders
 from faceanim.metrics.face_embedding import FaceEmbedder
-from faceanim.metrics.measure import measure
+from faceanim.metrics.metric_suite import MetricSuite
 from faceanim.metrics.protocol import Stamp
 from faceanim.metrics.score import Score, pooled, score
-from faceanim.metrics.tools import Tools
+from faceanim.metrics.video_pair import ClipFrames, Finders
 from faceanim.pose.landmarkers import landmarker
 
 
 @pytest.fixture(scope="module")
-def tools() -> Tools:
-    return Tools(Finders(landmarker("dlib"), FaceEmbedder(), 2))
+def suite() -> MetricSuite:
+    return MetricSuite(Finders(landmarker("dlib"), FaceEmbedder(), 2))
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +30,15 @@ def clip(real: np.ndarray, generated: np.ndarray, same_person: bool = True) -> C
     return ClipFrames(real[0], real, generated, None, 24.0, same_person)
 
 
-def test_the_repeated_reference_scores_as_the_static_baseline(real_THW3, tools):
-    found = measure(clip(real_THW3, np.repeat(real_THW3[:1], 4, axis=0)), tools)
+def test_the_repeated_reference_scores_as_the_static_baseline(real_THW3, suite):
+    found = measure(clip(real_THW3, np.repeat(real_THW3[:1], 4, axis=0)), suite)
     assert found.scores["generated"] == found.scores["static"]
     assert found.scores["static"]["nme"].value > 0.005 and found.scores["static"]["ssim"].value < 0.95
 
 
-def test_a_lost_face_is_counted_and_noise_alone_has_no_error_but_a_reason(real_THW3, tools):
+def test_a_lost_face_is_counted_and_noise_alone_has_no_error_but_a_reason(real_THW3, suite):
     noise = np.random.default_rng(0).integers(0, 256, real_THW3.shape, dtype=np.uint8)
-    found = measure(clip(real_THW3, np.concatenate([real_THW3[:3], noise[:1]])), tools)
+    found = measure(clip(real_THW3, np.concatenate([real_THW3[:3], noise[:1]])), suite)
     scores = found.scores["generated"]
     assert found.counts["generated"] == {"without_face": 1, "blank": 0}
     assert (
@@ -47,7 +47,7 @@ def test_a_lost_face_is_counted_and_noise_alone_has_no_error_but_a_reason(real_T
     assert scores["psnr"].n == 4 and scores["flow_error"].n == 3  # pixels are compared in every frame
     assert scores["identity"].n == 2  # of every second frame
 
-    noisy = measure(clip(real_THW3, noise), tools)
+    noisy = measure(clip(real_THW3, noise), suite)
     assert (
         noisy.scores["static"] == found.scores["static"]
     )  # the baseline does not look at what was generated
@@ -56,28 +56,28 @@ def test_a_lost_face_is_counted_and_noise_alone_has_no_error_but_a_reason(real_T
     assert noisy.scores["generated"]["face_found_rate"].value == 0
 
 
-def test_frames_of_a_single_colour_are_counted_and_frames_that_are_no_bytes_are_refused(real_THW3, tools):
+def test_frames_of_a_single_colour_are_counted_and_frames_that_are_no_bytes_are_refused(real_THW3, suite):
     broken = real_THW3.copy()
     broken[1:3] = 0  # what a pipeline makes of NaN
-    assert measure(clip(real_THW3, broken), tools).counts["generated"] == {"without_face": 2, "blank": 2}
+    assert measure(clip(real_THW3, broken), suite).counts["generated"] == {"without_face": 2, "blank": 2}
     floats = real_THW3 / 255
     floats[1] = np.nan
     with pytest.raises(ValueError, match=r"expected uint8 .* got float64 .*, 1 frames of it not finite"):
-        measure(clip(real_THW3, floats), tools)
+        measure(clip(real_THW3, floats), suite)
     with pytest.raises(ValueError, match="as many generated as real"):
-        measure(clip(real_THW3, real_THW3[:2]), tools)
+        measure(clip(real_THW3, real_THW3[:2]), suite)
 
 
-def test_without_a_real_face_there_is_a_reason_and_no_warped_baseline(tools):
+def test_without_a_real_face_there_is_a_reason_and_no_warped_baseline(suite):
     frames = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 3), dtype=np.uint8)
-    found = measure(clip(frames, frames), tools)
+    found = measure(clip(frames, frames), suite)
     assert found.scores["generated"]["face_found_rate"].reason == "no face was found in any real frame"
     assert found.scores["warped"]["psnr"].reason == "no face to warp, or to warp to"
     assert found.frames_without_real_face == 2
 
 
-def test_another_persons_motion_has_figures_only_where_no_truth_is_needed(real_THW3, tools):
-    found = measure(clip(real_THW3, real_THW3[::-1].copy(), same_person=False), tools)
+def test_another_persons_motion_has_figures_only_where_no_truth_is_needed(real_THW3, suite):
+    found = measure(clip(real_THW3, real_THW3[::-1].copy(), same_person=False), suite)
     assert "real" not in found.scores
     for name in ("nme", "psnr", "ssim", "flow_error"):
         assert "another person's motion" in found.scores["generated"][name].reason
@@ -87,8 +87,8 @@ def test_another_persons_motion_has_figures_only_where_no_truth_is_needed(real_T
     assert warped["expression_distance"].value < static["expression_distance"].value
 
 
-def test_a_record_is_read_again_only_where_nothing_has_changed(real_THW3, tools, tmp_path):
-    found = measure(clip(real_THW3, real_THW3), tools)
+def test_a_record_is_read_again_only_where_nothing_has_changed(real_THW3, suite, tmp_path):
+    found = measure(clip(real_THW3, real_THW3), suite)
     stamp = Stamp("1" * 64, "2" * 64)
     written = write_record(tmp_path, "a", stamp, "made", {"x": "3"}, 1.5, 24.0, found)
     assert read_record(tmp_path, "a", stamp, "made", {"x": "3"}) == written

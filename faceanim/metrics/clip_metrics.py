@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from faceanim.metrics.baselines import static, warped
-from faceanim.metrics.comparison import ClipFrames, Comparison, SeenVideo
 from faceanim.metrics.functional.landmark_error import face_is_there
+from faceanim.metrics.metric_suite import MetricSuite
 from faceanim.metrics.score import Score, score
-from faceanim.metrics.tools import Tools
+from faceanim.metrics.video_pair import ClipFrames, SeenVideo, VideoPair
 
 # In the order of the report: what was made, the baselines, and what the real video itself scores.
 METHODS = ("generated", "static", "warped", "real")
@@ -21,7 +21,7 @@ _NO_WARP = "no face to warp, or to warp to"
 
 
 @dataclass(frozen=True)
-class ClipMeasures:
+class ClipMetrics:
     """scores, series: by method and metric; a series has a number for each frame, or pair, or every so many frames.
 
     counts: by method, its frames without a face where there is a real one, and those of a single colour.
@@ -37,13 +37,13 @@ class ClipMeasures:
     warped_THW3: np.ndarray | None
 
 
-def measure(frames: ClipFrames, tools: Tools) -> ClipMeasures:
+def measure(frames: ClipFrames, suite: MetricSuite) -> ClipMetrics:
     """What was generated and, through the same metrics, the baselines and the real video itself.
 
     One backend finds the landmarks of all frames, the real ones too, so that a perfect copy scores exactly 0. In
     cross-reenactment the real video shows another person, so that it is no method.
     """
-    seen = Comparison.of(frames, tools.finders)
+    seen = VideoPair.of(frames, suite.finders)
     videos: dict[str, SeenVideo | None] = {
         "generated": seen.generated,
         "static": static(seen),
@@ -53,7 +53,7 @@ def measure(frames: ClipFrames, tools: Tools) -> ClipMeasures:
         videos["real"] = seen.real
     scores: dict[str, dict[str, Score]] = {method: {} for method in videos}
     series: dict[str, dict[str, np.ndarray]] = {method: {} for method in videos}
-    for name, metric in tools.metrics().items():
+    for name, metric in suite.metrics().items():
         for method, video in videos.items():
             if video is None or (metric.needs_real and not seen.same_person):
                 scores[method][name] = Score(None, 0, _NO_WARP if video is None else _OTHER_PERSON)
@@ -64,7 +64,7 @@ def measure(frames: ClipFrames, tools: Tools) -> ClipMeasures:
             scores[method][name] = score(values, _reason(name, shown))
     real_there = face_is_there(seen.real.points)
     found = {m: v.points.isfinite().all(dim=(1, 2)) for m, v in videos.items() if v is not None}
-    return ClipMeasures(
+    return ClipMetrics(
         len(seen.real),
         int((~real_there).sum()),
         {
@@ -75,18 +75,18 @@ def measure(frames: ClipFrames, tools: Tools) -> ClipMeasures:
         series,
         {
             network: {m: features.extract(v.frames_THW3) for m, v in _for_sets(videos, seen).items()}
-            for network, features in tools.features.items()
+            for network, features in suite.features.items()
         },
         None if videos["warped"] is None else videos["warped"].frames_THW3,
     )
 
 
-def _for_sets(videos: dict[str, SeenVideo | None], seen: Comparison) -> dict[str, SeenVideo]:
+def _for_sets(videos: dict[str, SeenVideo | None], seen: VideoPair) -> dict[str, SeenVideo]:
     """Sets are compared with the real videos, also with those that drove another face."""
     return {method: video for method, video in (videos | {"real": seen.real}).items() if video is not None}
 
 
-def _reason(metric: str, seen: Comparison) -> str:
+def _reason(metric: str, seen: VideoPair) -> str:
     """Why a metric has no value at all for a clip."""
     if metric in _PIXELS:
         return "fewer than two frames"

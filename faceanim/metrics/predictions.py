@@ -17,9 +17,9 @@ from faceanim.media.errors import MediaError
 from faceanim.media.video import read_video, video_info
 from faceanim.media.video_files import VIDEO_SUFFIXES, utf8_name, videos_of
 from faceanim.metrics.clip_ids import clip_ids
-from faceanim.metrics.comparison import ClipFrames
 from faceanim.metrics.prepared_clips import MissingClip, PreparedClips, hash_file
 from faceanim.metrics.protocol import Protocol
+from faceanim.metrics.video_pair import ClipFrames
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.device import choose_device
 from faceanim.pipelines.folder import weights_hash
@@ -38,7 +38,7 @@ class EvaluationClip(NamedTuple):
     maker_hash: str
 
 
-class Candidate(Interface):
+class Predictions(Interface):
     """kind: who made the frames. weights_hash: of the pipeline folder, None for videos made elsewhere. missing: clips
     of the protocol that are not there. colour: how videos without colour tags are read."""
 
@@ -58,7 +58,7 @@ class Candidate(Interface):
         ...
 
 
-def candidate(
+def open_predictions(
     protocol: Protocol,
     pipeline: str | None = None,
     data_folder: str | None = None,
@@ -66,7 +66,7 @@ def candidate(
     references: str | None = None,
     device: str | torch.device = "auto",
     colour: UntaggedColour = "auto",
-) -> Candidate:
+) -> Predictions:
     """What the options of `evaluate.py` ask for; ValueError unless that is exactly one thing."""
     check_untagged(colour)
     if (pipeline is None) == (predictions is None):

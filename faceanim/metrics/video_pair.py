@@ -119,7 +119,7 @@ class SeenVideo:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class VideoPair:
     """One clip as some method shows it, beside what it is compared with. reference: one frame."""
 
     reference: SeenVideo
