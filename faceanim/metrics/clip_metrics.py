@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from faceanim.metrics.baselines import static, warped
+from faceanim.metrics.estimate import Estimate, estimate
 from faceanim.metrics.functional.landmark_error import face_is_there
 from faceanim.metrics.metric_suite import MetricSuite
-from faceanim.metrics.score import Score, score
 from faceanim.metrics.video_pair import ClipFrames, SeenVideo, VideoPair
 
 # In the order of the report: what was made, the baselines, and what the real video itself scores.
@@ -31,7 +31,7 @@ class ClipMetrics:
     n_frames: int
     frames_without_real_face: int
     counts: dict[str, dict[str, int]]
-    scores: dict[str, dict[str, Score]]
+    scores: dict[str, dict[str, Estimate]]
     series: dict[str, dict[str, np.ndarray]]
     features: dict[str, dict[str, np.ndarray]]
     warped_THW3: np.ndarray | None
@@ -51,17 +51,17 @@ def measure(frames: ClipFrames, suite: MetricSuite) -> ClipMetrics:
     }
     if frames.same_person:
         videos["real"] = seen.real
-    scores: dict[str, dict[str, Score]] = {method: {} for method in videos}
+    scores: dict[str, dict[str, Estimate]] = {method: {} for method in videos}
     series: dict[str, dict[str, np.ndarray]] = {method: {} for method in videos}
     for name, metric in suite.metrics().items():
         for method, video in videos.items():
             if video is None or (metric.needs_real and not seen.same_person):
-                scores[method][name] = Score(None, 0, _NO_WARP if video is None else _OTHER_PERSON)
+                scores[method][name] = Estimate(None, 0, _NO_WARP if video is None else _OTHER_PERSON)
                 continue
             shown = replace(seen, generated=video)
             values = metric.values(shown).double().numpy()
             series[method][name] = values
-            scores[method][name] = score(values, _reason(name, shown))
+            scores[method][name] = estimate(values, _reason(name, shown))
     real_there = face_is_there(seen.real.points)
     found = {m: v.points.isfinite().all(dim=(1, 2)) for m, v in videos.items() if v is not None}
     return ClipMetrics(

@@ -10,8 +10,8 @@ import numpy as np
 
 from faceanim.media.files import atomic_path, write_json
 from faceanim.metrics.clip_metrics import ClipMetrics
+from faceanim.metrics.estimate import Estimate
 from faceanim.metrics.protocol import Stamp
-from faceanim.metrics.score import Score
 
 _DIGITS = 6  # of a series: drawn, and compared frame by frame
 
@@ -30,7 +30,7 @@ class ClipRecord:
     n_frames: int
     frames_without_real_face: int
     counts: dict[str, dict[str, int]]
-    scores: dict[str, dict[str, Score]]
+    scores: dict[str, dict[str, Estimate]]
     series: dict[str, dict[str, list[float | None]]]
     features: dict[str, list[str]]
 
@@ -103,7 +103,7 @@ def parsed(path: Path) -> ClipRecord:
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     scores = {
         method: {
-            name: Score(**{**s, "interval": None if s["interval"] is None else tuple(s["interval"])})
+            name: Estimate(**{**s, "interval": None if s["interval"] is None else tuple(s["interval"])})
             for name, s in by.items()
         }
         for method, by in content["scores"].items()

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from faceanim.metrics.estimate import Estimate
 from faceanim.metrics.functional.frechet import frechet_distance
-from faceanim.metrics.score import Score
 
 FEWEST_FRAMES = 5000  # of the smallest subset, as in the paper: below, FID does not go as 1 / N
 FEWEST_CLIPS = 30  # likewise, for what differs from clip to clip
@@ -15,7 +15,7 @@ _SUBSETS = 15
 
 def frechet_limit(
     real: Sequence[np.ndarray], generated: Sequence[np.ndarray], seed: int, device: torch.device
-) -> Score:
+) -> Estimate:
     """Effectively unbiased FID (Chong and Forsyth, 2020, arXiv:1911.07023, section 3) over each clip's features (N, D).
 
     The line through FID against 1 / N at 15 numbers of frames, read at 0. A subset is whole clips, with their real
@@ -25,7 +25,7 @@ def frechet_limit(
     n_clips, total = len(generated), sum(map(len, generated))
     if total < 2 * FEWEST_FRAMES or n_clips < 2 * FEWEST_CLIPS:
         expected = f"{2 * FEWEST_FRAMES} frames of {2 * FEWEST_CLIPS} clips or more"
-        return Score(None, 0, f"too few to extrapolate: expected {expected}, got {total} of {n_clips}")
+        return Estimate(None, 0, f"too few to extrapolate: expected {expected}, got {total} of {n_clips}")
     smallest = max(FEWEST_CLIPS, round(n_clips * FEWEST_FRAMES / total))
     rng = np.random.default_rng(seed)
     inverse_N, distances = [], []
@@ -37,4 +37,4 @@ def frechet_limit(
         )
         inverse_N.append(1 / len(made_ND))
         distances.append(frechet_distance(real_ND, made_ND).item())
-    return Score(float(np.polynomial.Polynomial.fit(inverse_N, distances, 1)(0.0)), total)
+    return Estimate(float(np.polynomial.Polynomial.fit(inverse_N, distances, 1)(0.0)), total)

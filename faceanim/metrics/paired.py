@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from faceanim.metrics.clip_record import ClipRecord
-from faceanim.metrics.score import Score, pooled, score
+from faceanim.metrics.estimate import Estimate, estimate, pooled
 
 # Figures of a clip that relate its frames to each other; pose and expression do where two people are compared.
 _OF_WHOLE_CLIPS = ("nme_drift", "identity_drift")
@@ -24,7 +24,7 @@ class Difference:
     there; a clip is left out where no frame of it is left.
     """
 
-    score: Score
+    score: Estimate
     clips: int
     frames_left_out: int
     clips_left_out: int
@@ -44,10 +44,10 @@ def difference(
     scores, frames_left_out, clips_left_out = [], 0, 0
     for pair in pairs:
         values_MN, left_out = common_values(metric, pair, same_person)
-        scores.append(score(values_MN[0] - values_MN[1], _NONE))
+        scores.append(estimate(values_MN[0] - values_MN[1], _NONE))
         frames_left_out += left_out
         clips_left_out += left_out > 0 and not values_MN.size
-    whole = pooled(scores, n_resamples, seed) if scores else Score(None, 0, _NONE)
+    whole = pooled(scores, n_resamples, seed) if scores else Estimate(None, 0, _NONE)
     return Difference(whole, sum(s.n > 0 for s in scores), frames_left_out, clips_left_out)
 
 

@@ -13,7 +13,7 @@ from faceanim.metrics import report_plots
 from faceanim.metrics.catalogue import CURVES, METRICS, OF_SETS
 from faceanim.metrics.clip_record import ClipRecord
 from faceanim.metrics.clip_videos import beside_titles
-from faceanim.metrics.interval import FEWEST
+from faceanim.metrics.estimate import FEWEST
 from faceanim.metrics.report import untagged
 from faceanim.metrics.report_beside import OtherRun, beside_others, beside_published
 from faceanim.metrics.report_cells import cell, most, number, over_fewer

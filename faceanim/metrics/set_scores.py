@@ -6,10 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from faceanim.metrics.estimate import Estimate, jackknife_interval, resamples, spread_interval
 from faceanim.metrics.functional.frechet import frechet_distance
 from faceanim.metrics.functional.kernel_distance import kernel_own_sum, kernel_sum
-from faceanim.metrics.interval import jackknife_interval, resamples, spread_interval
-from faceanim.metrics.score import Score
 
 _FRECHET_RESAMPLES = 50  # a decomposition each; enough for a standard deviation
 _TOO_FEW = "fewer than two samples"
@@ -17,7 +16,7 @@ _TOO_FEW = "fewer than two samples"
 
 def frechet_score(
     real: Sequence[np.ndarray], generated: Sequence[np.ndarray], seed: int, device: torch.device
-) -> Score:
+) -> Estimate:
     """Over the features (N, D) of each clip.
 
     The interval is no confidence interval of the distance itself, which few samples make too large, but the spread of
@@ -26,7 +25,7 @@ def frechet_score(
     real_C, generated_C = _tensors(real, device), _tensors(generated, device)
     n = sum(map(len, generated_C))
     if min(n, sum(map(len, real_C))) < 2:
-        return Score(None, 0, _TOO_FEW)
+        return Estimate(None, 0, _TOO_FEW)
 
     def distance(clips: Sequence[int]) -> float:
         made_ND = torch.cat([generated_C[c] for c in clips])
@@ -36,10 +35,14 @@ def frechet_score(
 
     value, n_clips = distance(range(len(real_C))), _clips_with_samples(generated_C)
     drawn_RC = resamples(len(real_C), _FRECHET_RESAMPLES if n_clips > 2 else 0, seed)
-    return Score(value, n, None, spread_interval(value, np.array([distance(d) for d in drawn_RC]), n_clips))
+    return Estimate(
+        value, n, None, spread_interval(value, np.array([distance(d) for d in drawn_RC]), n_clips)
+    )
 
 
-def kernel_score(real: Sequence[np.ndarray], generated: Sequence[np.ndarray], device: torch.device) -> Score:
+def kernel_score(
+    real: Sequence[np.ndarray], generated: Sequence[np.ndarray], device: torch.device
+) -> Estimate:
     """The unbiased estimate over all samples, see `kernel_distance`, and an interval of the distance over ever more
     such clips, see `jackknife_interval`.
 
@@ -51,7 +54,7 @@ def kernel_score(real: Sequence[np.ndarray], generated: Sequence[np.ndarray], de
     real_C, generated_C = _tensors(real, device), _tensors(generated, device)
     n_C2 = np.array([[len(r), len(g)] for r, g in zip(real_C, generated_C, strict=True)], np.float64)
     if min(n_C2.sum(axis=0), default=0) < 2:
-        return Score(None, 0, _TOO_FEW)
+        return Estimate(None, 0, _TOO_FEW)
     real_CC, generated_CC = (_pair_sums(some, some) for some in (real_C, generated_C))
     across_CC = _pair_sums(real_C, generated_C)
 
@@ -64,7 +67,7 @@ def kernel_score(real: Sequence[np.ndarray], generated: Sequence[np.ndarray], de
     filled = np.flatnonzero(n_C2[:, 1])
     value = distance(np.arange(len(n_C2)))
     without_C = np.array([distance(np.setdiff1d(filled, [c])) for c in filled])
-    return Score(value, int(n_C2[:, 1].sum()), None, jackknife_interval(value, without_C))
+    return Estimate(value, int(n_C2[:, 1].sum()), None, jackknife_interval(value, without_C))
 
 
 def _clips_with_samples(features_C: Sequence[Tensor]) -> int:

@@ -12,11 +12,11 @@ from faceanim import __version__
 from faceanim.metrics.catalogue import METRICS, OF_SETS, SPREAD
 from faceanim.metrics.clip_metrics import METHODS
 from faceanim.metrics.clip_record import ClipRecord
+from faceanim.metrics.estimate import Estimate, pooled
 from faceanim.metrics.fid_limit import frechet_limit
 from faceanim.metrics.paired import common_means
 from faceanim.metrics.predictions import Predictions
 from faceanim.metrics.protocol import Protocol, Stamp
-from faceanim.metrics.score import Score, pooled
 from faceanim.metrics.set_scores import frechet_score, kernel_score
 
 _NETWORKS = {"fid": "frames", "fid_limit": "frames", "kid": "frames", "fvd": "windows"}
@@ -115,20 +115,20 @@ def _score(
     unavailable: dict[str, str],
     protocol: Protocol,
     device: torch.device,
-) -> Score:
+) -> Estimate:
     if name in unavailable:
-        return Score(None, 0, f"unavailable: {unavailable[name]}")
+        return Estimate(None, 0, f"unavailable: {unavailable[name]}")
     if name not in OF_SETS:
         scores = [
-            record.scores.get(method, {}).get(name) or Score(None, 0, _NOT_FOR_THIS) for record in records
+            record.scores.get(method, {}).get(name) or Estimate(None, 0, _NOT_FOR_THIS) for record in records
         ]
         return pooled(scores, protocol.resamples, protocol.bootstrap_seed).within(*METRICS[name].limits)
     network = _NETWORKS[name]
     there = [record for record in records if {method, "real"} <= set(record.features.get(network, []))]
     if not there:
-        return Score(None, 0, _NOT_FOR_THIS)
+        return Estimate(None, 0, _NOT_FOR_THIS)
     if len(there) < len(records):  # the same clips for all methods, or the sets would differ
-        return Score(None, 0, f"{len(records) - len(there)} clips have no {method} frames")
+        return Estimate(None, 0, f"{len(records) - len(there)} clips have no {method} frames")
     real, made = ([record.features_of(run_dir, network, who) for record in there] for who in ("real", method))
     if name == "kid":
         return kernel_score(real, made, device)
@@ -137,7 +137,7 @@ def _score(
 
 
 def _common(
-    name: str, by: dict[str, Score], records: Sequence[ClipRecord], same_person: bool
+    name: str, by: dict[str, Estimate], records: Sequence[ClipRecord], same_person: bool
 ) -> dict[str, float | None]:
     """Of the methods that have any figure, the real video left out."""
     methods = [m for m, score in by.items() if m != "real" and score.value is not None]
@@ -147,7 +147,7 @@ def _common(
     return {m: mean if np.isfinite(mean) else None for m, mean in zip(methods, means, strict=True)}
 
 
-def _plain(name: str, score: Score) -> dict[str, Any]:
+def _plain(name: str, score: Estimate) -> dict[str, Any]:
     interval = None if score.interval is None else list(score.interval)
     kind = (
         None if interval is None else "spread" if name in SPREAD else "distance" if name == "kid" else "mean"

@@ -8,10 +8,10 @@ from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.video import read_video
 from faceanim.metrics.clip_metrics import measure
 from faceanim.metrics.clip_record import read_record, write_record
+from faceanim.metrics.estimate import Estimate, estimate, pooled
 from faceanim.metrics.face_embedding import FaceEmbedder
 from faceanim.metrics.metric_suite import MetricSuite
 from faceanim.metrics.protocol import Stamp
-from faceanim.metrics.score import Score, pooled, score
 from faceanim.metrics.video_pair import ClipFrames, Finders
 from faceanim.pose.landmarkers import landmarker
 
@@ -52,7 +52,7 @@ def test_a_lost_face_is_counted_and_noise_alone_has_no_error_but_a_reason(real_T
         noisy.scores["static"] == found.scores["static"]
     )  # the baseline does not look at what was generated
     nme = noisy.scores["generated"]["nme"]
-    assert nme == Score(None, 0, "no face was found in any generated frame that has a real one")
+    assert nme == Estimate(None, 0, "no face was found in any generated frame that has a real one")
     assert noisy.scores["generated"]["face_found_rate"].value == 0
 
 
@@ -100,24 +100,25 @@ def test_a_record_is_read_again_only_where_nothing_has_changed(real_THW3, suite,
 
 
 def test_pooling_counts_every_frame_the_same_and_keeps_reasons():
-    parts = [score(np.array(v), "nothing") for v in ([1.0, 2.0, np.nan], [], [6.0])]
+    parts = [estimate(np.array(v), "nothing") for v in ([1.0, 2.0, np.nan], [], [6.0])]
     whole = pooled(parts)
-    assert (whole.value, whole.n) == (3.0, 3) and parts[1] == Score(None, 0, "nothing")
-    assert pooled(parts[1:2]) == Score(None, 0, "nothing")
-    assert pooled([]) == Score(None, 0, "no clips")
+    assert (whole.value, whole.n) == (3.0, 3) and parts[1] == Estimate(None, 0, "nothing")
+    assert pooled(parts[1:2]) == Estimate(None, 0, "nothing")
+    assert pooled([]) == Estimate(None, 0, "no clips")
 
 
 def test_the_interval_is_that_of_the_mean_of_independent_clips_and_takes_three():
     values = np.random.default_rng(0).normal(5, 2, 40)
-    parts = [Score(v, 10) for v in values]
+    parts = [Estimate(v, 10) for v in values]
     low, high = pooled(parts, 4000, seed=1).interval
     half = 2.02 * values.std(ddof=1) / 40**0.5  # Student's t
     assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.15 * half)
     assert (
-        pooled(parts[:2]).interval is None and pooled([*parts[:2], Score(None, 0, "lost")]).interval is None
+        pooled(parts[:2]).interval is None
+        and pooled([*parts[:2], Estimate(None, 0, "lost")]).interval is None
     )
-    assert pooled([Score(2.0, 3), Score(2.0, 5), Score(2.0, 5)]).interval == (2.0, 2.0)
-    rates = pooled([Score(1.0, 10)] * 9 + [Score(0.9, 10)])  # a third of the resamples knows no spread
+    assert pooled([Estimate(2.0, 3), Estimate(2.0, 5), Estimate(2.0, 5)]).interval == (2.0, 2.0)
+    rates = pooled([Estimate(1.0, 10)] * 9 + [Estimate(0.9, 10)])  # a third of the resamples knows no spread
     assert rates.interval[0] > 0.9 and rates.interval[1] > 1
     assert rates.within(0, 1).interval == (rates.interval[0], 1)
 
@@ -127,4 +128,4 @@ def test_the_interval_of_three_or_four_clips_is_students(n_clips):
     values = np.array([1.0, 4.0, 2.5, 7.0])[:n_clips]
     half = stats.sem(values) * stats.t.ppf(0.975, n_clips - 1)
     expected = (values.mean() - half, values.mean() + half)
-    assert pooled([Score(v, 7) for v in values]).interval == pytest.approx(expected)
+    assert pooled([Estimate(v, 7) for v in values]).interval == pytest.approx(expected)

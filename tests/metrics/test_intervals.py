@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from faceanim.metrics.estimate import Estimate, pooled
 from faceanim.metrics.functional.kernel_distance import kernel_distance
-from faceanim.metrics.score import Score, pooled
 from faceanim.metrics.set_scores import kernel_score
 
 CPU = torch.device("cpu")
@@ -24,7 +24,7 @@ def coverage(shape: str, n_clips: int, unequal: bool, n_sets: int) -> float:
     rng, held = np.random.default_rng(0), 0
     for k in range(n_sets):
         frames = rng.integers(24, 241, n_clips) if unequal else np.full(n_clips, 120)
-        scores = [Score(v, int(n)) for v, n in zip(SHAPES[shape](rng, n_clips), frames, strict=True)]
+        scores = [Estimate(v, int(n)) for v, n in zip(SHAPES[shape](rng, n_clips), frames, strict=True)]
         low, high = pooled(scores, 400, seed=k).interval
         held += low <= 0 <= high
     return held / n_sets

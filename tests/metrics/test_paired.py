@@ -7,10 +7,10 @@ from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.video import read_video
 from faceanim.metrics.clip_metrics import measure
 from faceanim.metrics.clip_record import ClipRecord, write_record
+from faceanim.metrics.estimate import pooled
 from faceanim.metrics.metric_suite import MetricSuite
 from faceanim.metrics.paired import common_means, difference
 from faceanim.metrics.protocol import Stamp
-from faceanim.metrics.score import pooled
 from faceanim.metrics.video_pair import ClipFrames, Finders
 from faceanim.pose.landmarkers import landmarker
 

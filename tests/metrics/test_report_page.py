@@ -14,12 +14,12 @@ import torch
 from faceanim.media.video_writer import write_video
 from faceanim.metrics.clip_record import ClipRecord
 from faceanim.metrics.clip_videos import write_beside
+from faceanim.metrics.estimate import estimate
 from faceanim.metrics.predictions import PredictedVideos
 from faceanim.metrics.protocol import Protocol
 from faceanim.metrics.report import table
 from faceanim.metrics.report_beside import OtherRun
 from faceanim.metrics.report_page import write_page
-from faceanim.metrics.score import score
 from faceanim.metrics.summary import summarise
 from faceanim.metrics.video_pair import ClipFrames
 
@@ -46,7 +46,7 @@ def evaluated(tmp_path) -> Callable[[list[Series]], Evaluation]:
         for clip, by in zip(made.clips, clips, strict=True):
             series = {m: {name: s[m] for name, s in by.items()} for m in METHODS}
             scores = {
-                m: {name: score(np.array(v, np.float64), "no face") for name, v in of.items()}
+                m: {name: estimate(np.array(v, np.float64), "no face") for name, v in of.items()}
                 for m, of in series.items()
             }
             counts = {m: {"without_face": 0, "blank": 0} for m in METHODS}

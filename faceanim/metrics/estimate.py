@@ -1,4 +1,11 @@
-"""95% intervals from independent clips, few or many, of unequal length. C: clips; R: resamples."""
+"""Estimates with their 95% intervals, from independent clips, few or many, of unequal length.
+
+C: clips; R: resamples.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import t as student
@@ -6,6 +13,52 @@ from scipy.stats import t as student
 FEWEST = 3  # clips: of two, the interval would say nothing
 _BOOTSTRAP_FROM = 5  # clips: of fewer, too many resamples are of one clip alone
 _LOW, _HIGH = 0.025, 0.975
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over n frames (pairs of frames, clips, samples); value is None where there was none to take a mean over,
+    and reason says why.
+
+    interval: 95%, over clips; None where there are fewer than three.
+    """
+
+    value: float | None
+    n: int
+    reason: str | None = None
+    interval: tuple[float, float] | None = None
+
+    def within(self, low: float, high: float) -> "Estimate":
+        """The same with the interval's ends inside what the figure can be at all."""
+        if self.interval is None:
+            return self
+        ends = tuple(min(max(end, low), high) for end in self.interval)
+        return Estimate(self.value, self.n, self.reason, ends)
+
+
+def estimate(values: np.ndarray, reason_if_none: str) -> Estimate:
+    """The mean of what is finite."""
+    there = np.isfinite(values)
+    if not there.any():
+        return Estimate(None, 0, reason_if_none)
+    return Estimate(math.fsum(values[there]) / int(there.sum()), int(there.sum()))
+
+
+def pooled(scores: Sequence[Estimate], n_resamples: int = 1000, seed: int = 0) -> Estimate:
+    """The mean over all frames of all clips, one score a clip: every frame counts the same, in whatever order.
+
+    The interval is over clips, see `mean_interval`: frames of one clip are no independent witnesses. n_resamples,
+    seed: of its bootstrap.
+    """
+    if not scores:
+        return Estimate(None, 0, "no clips")
+    there = [score for score in scores if score.value is not None]
+    if not there:
+        return Estimate(None, 0, "; ".join(sorted({score.reason for score in scores if score.reason})))
+    n_C = np.array([score.n for score in there], np.float64)
+    sums_C = np.array([score.value * score.n for score in there])
+    value = math.fsum(sums_C) / n_C.sum()
+    return Estimate(value, int(n_C.sum()), None, mean_interval(sums_C, n_C, n_resamples, seed))
 
 
 def mean_interval(
