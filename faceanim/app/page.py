@@ -1,14 +1,14 @@
-"""The page: three steps and a result. What happens is in studio.py."""
+"""The page: three steps and a result. What happens is in service.py."""
 
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from faceanim.app import pictures
-from faceanim.app.answers import TEMPLATES, Answers
-from faceanim.app.reading import NO_SPEECH
-from faceanim.app.studio import Studio
+from faceanim.app import html_views
+from faceanim.app.analyzer import NO_SPEECH
+from faceanim.app.handlers import TEMPLATES, Handlers
+from faceanim.app.service import AnimationService
 from faceanim.pose.draw import Drawing
 
 TITLE = "Animate a face"
@@ -36,10 +36,10 @@ def css() -> str:
     return _CSS.read_text(encoding="utf-8")
 
 
-def build(studio: Studio, mask: dict, drawing: Drawing) -> gr.Blocks:
+def build(service: AnimationService, mask: dict, drawing: Drawing) -> gr.Blocks:
     """mask, drawing: options of ``face_mask`` and ``draw_pose`` that the pipeline was trained with."""
-    limits, presets = studio.settings.limits, list(studio.presets)
-    answers = Answers(studio, mask, drawing)
+    limits, presets = service.settings.limits, list(service.presets)
+    handlers = Handlers(service, mask, drawing)
 
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         gr.HTML(f'<div class="fa-head"><h1>{TITLE}</h1><p>One photo and a motion in, a video out.</p></div>')
@@ -55,7 +55,7 @@ def build(studio: Studio, mask: dict, drawing: Drawing) -> gr.Blocks:
                     buttons=["download", "fullscreen"],
                     elem_id="fa-photo",
                 )
-                example = gr.Button("Use the example photo", size="sm", visible=bool(studio.settings.photo))
+                example = gr.Button("Use the example photo", size="sm", visible=bool(service.settings.photo))
                 photo_view = gr.HTML(elem_id="fa-photo-view")
                 face = gr.Radio(label="Which face?", choices=[], visible=False, elem_id="fa-face")
                 gr.HTML(_CONSENT)
@@ -80,7 +80,7 @@ def build(studio: Studio, mask: dict, drawing: Drawing) -> gr.Blocks:
                             sources=["upload", "microphone"],
                             editable=False,
                         )
-                        no_speech = "" if studio.speaks else pictures.told(NO_SPEECH)
+                        no_speech = "" if service.speaks else html_views.status(NO_SPEECH)
                         speech_view = gr.HTML(no_speech, elem_id="fa-speech-view")
         with gr.Row():
             with gr.Column(min_width=300):
@@ -109,7 +109,7 @@ def build(studio: Studio, mask: dict, drawing: Drawing) -> gr.Blocks:
             with gr.Column(min_width=300):
                 gr.HTML('<div class="fa-step"><h2>Result</h2></div>')
                 status = gr.HTML(
-                    pictures.told("Your video will appear here."), elem_id="fa-status", container=False
+                    html_views.status("Your video will appear here."), elem_id="fa-status", container=False
                 )
                 with gr.Group(visible=False) as result_group:
                     with gr.Tabs():
@@ -152,13 +152,13 @@ def build(studio: Studio, mask: dict, drawing: Drawing) -> gr.Blocks:
         # preprocess: nothing of a visitor's is decoded in this process, so we get what the page sends
         quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "preprocess": False}
         looks: dict[str, Any] = {**quiet, "concurrency_limit": None, "trigger_mode": "always_last"}
-        page.load(answers.show_state, None, [state, timer], **quiet)
-        page.load(answers.show_results, None, gallery, **quiet)
-        page.load(answers.looking_at("template"), [template, photo], [template_view, seconds], **looks)
-        timer.tick(answers.show_state, None, [state, timer], **quiet)
-        example.click(answers.example_photo, None, photo, **quiet)
-        seen = photo.change(answers.look_at_photo, photo, [photo_view, face], **looks)
-        face.input(answers.look_at_face, [photo, face], photo_view, **looks)
+        page.load(handlers.show_state, None, [state, timer], **quiet)
+        page.load(handlers.show_results, None, gallery, **quiet)
+        page.load(handlers.looking_at("template"), [template, photo], [template_view, seconds], **looks)
+        timer.tick(handlers.show_state, None, [state, timer], **quiet)
+        example.click(handlers.example_photo, None, photo, **quiet)
+        seen = photo.change(handlers.look_at_photo, photo, [photo_view, face], **looks)
+        face.input(handlers.look_at_face, [photo, face], photo_view, **looks)
         for name, tab, field, view in (
             ("template", template_tab, template, template_view),
             ("video", video_tab, video, video_view),
@@ -166,21 +166,25 @@ def build(studio: Studio, mask: dict, drawing: Drawing) -> gr.Blocks:
         ):
             tab.select(None, None, source, js=f"() => '{name}'", **quiet)
             gr.on(
-                [tab.select, field.change], answers.looking_at(name), [field, photo], [view, seconds], **looks
+                [tab.select, field.change],
+                handlers.looking_at(name),
+                [field, photo],
+                [view, seconds],
+                **looks,
             )
             # once there is a photo: on this person's face
-            seen = seen.then(answers.showing(name), [field, photo], view, **looks)
+            seen = seen.then(handlers.showing(name), [field, photo], view, **looks)
         make.click(
-            answers.generate,
+            handlers.generate,
             [photo, face, source, template, video, speech, preset, seconds, seed, steps, label],
             [status, result_group, result, columns, command, gallery, make, halt],
             concurrency_limit=None,
             scroll_to_output=True,
             **quiet,
         )
-        halt.click(answers.stop, None, None, concurrency_limit=None, **quiet)
+        halt.click(handlers.stop, None, None, concurrency_limit=None, **quiet)
         api.click(
-            answers.animate,
+            handlers.animate,
             api_inputs,
             [api_result, api_columns, api_command, api_state, api_face_file],
             concurrency_limit=None,

@@ -1,4 +1,4 @@
-"""Looking at visitors' files in processes that cannot do harm; see untrusted.py."""
+"""Looking at visitors' files in processes that cannot do harm; see sandbox_worker.py."""
 
 import asyncio
 import json
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import faceanim
-from faceanim.app.mistakes import from_json
 from faceanim.app.settings import Limits
+from faceanim.app.upload_errors import from_json
 
 _ROOT = Path(faceanim.__file__).resolve().parents[1]
 _KEPT = ("PATH", "LANG", "HOME", "FACEANIM_WEIGHTS", "LD_LIBRARY_PATH")
@@ -76,7 +76,7 @@ class Sandbox:
         environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
         environment |= {"PYTHONPATH": str(_ROOT), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "faceanim.app.untrusted", self.landmarks),
+            *(sys.executable, "-m", "faceanim.app.sandbox_worker", self.landmarks),
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,

@@ -15,11 +15,11 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
-from faceanim.app.door import Door
+from faceanim.app.access_middleware import AccessMiddleware
+from faceanim.app.file_store import FileStore
 from faceanim.app.log import event, start_log
+from faceanim.app.service import AnimationService
 from faceanim.app.settings import AppSettings
-from faceanim.app.studio import Studio
-from faceanim.app.visitors import Files
 from faceanim.models.weights import read_json
 from faceanim.pipelines.folder import INDEX
 from faceanim.pipelines.options import InferenceOptions
@@ -35,7 +35,7 @@ def serve(settings: AppSettings, presets: dict[str, InferenceOptions]) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that what follows is tidied up after
     folder = Path(tempfile.mkdtemp(prefix=_OWN, dir=settings.work_folder))
     try:
-        door, studio = application(settings, presets, folder, users)
+        door, service = application(settings, presets, folder, users)
         config = uvicorn.Config(
             door,
             host=settings.host,
@@ -46,7 +46,7 @@ def serve(settings: AppSettings, presets: dict[str, InferenceOptions]) -> None:
         )
         print(f"open http://{settings.host}:{settings.port} in a browser; Ctrl-C ends", flush=True)
         uvicorn.Server(config).run()
-        studio.devices.close()
+        service.workers.close()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -56,11 +56,11 @@ def application(
     presets: dict[str, InferenceOptions],
     folder: Path,
     users: dict[str, str] | None = None,
-) -> tuple[Door, Studio]:
+) -> tuple[AccessMiddleware, AnimationService]:
     """The ASGI application and what works behind it. folder: for visitors' files, and nothing else."""
     limits = settings.limits
-    files = Files(folder, limits.keep_minutes * 60, limits.disk_gigabytes * 1e9)
-    studio = Studio(settings, presets, files)
+    files = FileStore(folder, limits.keep_minutes * 60, limits.disk_gigabytes * 1e9)
+    service = AnimationService(settings, presets, files)
     os.environ["GRADIO_TEMP_DIR"] = str(files.folder)  # where uploads go
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     import gradio as gr  # reads the two when it is imported
@@ -71,24 +71,24 @@ def application(
 
     @asynccontextmanager
     async def life(app: FastAPI):
-        studio.devices.start()
-        studio.reader.sandbox.warm()
+        service.workers.start()
+        service.analyzer.sandbox.warm()
         tidying = asyncio.create_task(_keep_tidy(files))
-        event("started", host=settings.host, port=settings.port, devices=studio.devices.names)
+        event("started", host=settings.host, port=settings.port, devices=service.workers.names)
         yield
         tidying.cancel()
-        await studio.reader.sandbox.close()
+        await service.analyzer.sandbox.close()
         event("ended")
 
     app = FastAPI(lifespan=life, docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/health")
     async def health() -> JSONResponse:
-        waiting, running = studio.line.lengths
-        state = studio.devices.state
+        waiting, running = service.queue.lengths
+        state = service.workers.state
         content = {
             "state": state,
-            "devices": len(studio.devices.pipelines),
+            "devices": len(service.workers.pipelines),
             "waiting": waiting,
             "running": running,
             "uptime_seconds": round(time.monotonic() - started),
@@ -96,7 +96,7 @@ def application(
         return JSONResponse(content, status_code=200 if state == "ready" else 503)
 
     trained = read_json(Path(settings.pipeline) / INDEX)
-    blocks = page.build(studio, trained.get("mask") or {}, trained.get("drawing", "full"))
+    blocks = page.build(service, trained.get("mask") or {}, trained.get("drawing", "full"))
     blocks.queue(default_concurrency_limit=None, api_open=False)
     gr.mount_gradio_app(
         app,
@@ -117,10 +117,10 @@ def application(
         theme=page.theme(),
         css=page.css(),
     )
-    return Door(app, files, limits), studio
+    return AccessMiddleware(app, files, limits), service
 
 
-async def _keep_tidy(files: Files) -> None:
+async def _keep_tidy(files: FileStore) -> None:
     while True:
         await asyncio.sleep(min(_TIDY_EVERY, files.keep_seconds / 4))
         with suppress(OSError):

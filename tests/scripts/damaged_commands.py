@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from faceanim.app import untrusted
+from faceanim.app import sandbox_worker
 from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.video import read_video
 from faceanim.metrics.predictions import PredictedVideos
@@ -44,11 +44,11 @@ def doors(path: Path) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "upload photo", lambda: _upload(path, out, face=None, **limits)
     yield (
         "upload video",
-        lambda: untrusted.look_at_video(
+        lambda: sandbox_worker.look_at_video(
             path, out, finder(), fps=24, seconds=2.0, max_frames=24, longest_gap=1.0, smoothing=0.3, **limits
         ),
     )
-    yield "upload speech", lambda: untrusted.look_at_speech(path, out, finder(), seconds=20.0)
+    yield "upload speech", lambda: sandbox_worker.look_at_speech(path, out, finder(), seconds=20.0)
 
 
 def _motion(path: Path, fps: float | None, max_frames: int) -> None:
@@ -62,7 +62,7 @@ def _motion(path: Path, fps: float | None, max_frames: int) -> None:
 
 def _upload(path: Path, out: Path, **task) -> None:
     try:
-        untrusted.look_at_photo(path, out, finder(), **task)
+        sandbox_worker.look_at_photo(path, out, finder(), **task)
     except ValueError as error:  # the visitor knows which photo it is
         raise ValueError(str(error).replace("the photo", f"the photo {path.name}")) from error
 

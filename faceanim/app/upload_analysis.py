@@ -15,7 +15,7 @@ _MOST_BYTES = 2**26  # of the arrays that the other process wrote
 
 
 @dataclass(frozen=True)
-class PhotoLook:
+class PhotoAnalysis:
     """image: uint8 (H, W, 3), the head at the video's size; landmarks (68, 2 or 3) in it, see `retarget`. shown: the
     whole photograph, smaller; boxes (F, 4) of all faces, crop (4,) of what is animated, in its pixels. name: of the
     file for people. face_file: what was cut out around a face that was chosen."""
@@ -36,7 +36,7 @@ class PhotoLook:
 
 
 @dataclass(frozen=True)
-class MotionLook:
+class MotionAnalysis:
     """source: template, video or speech. name: the template's or the file's. poses: of the driver; None for speech,
     which becomes poses with the photograph. speech: what is heard, for the network; sound: for people."""
 
@@ -75,20 +75,20 @@ def read_arrays(path: Path, shapes: dict[str, tuple[type, tuple[int | None, ...]
     return arrays
 
 
-class Kept:
+class AnalysisCache:
     """The looks that were taken last, so that nothing is looked at twice."""
 
     def __init__(self, most: int = 200) -> None:
         self.most = most
-        self._looks: dict[Hashable, PhotoLook | MotionLook] = {}
+        self._looks: dict[Hashable, PhotoAnalysis | MotionAnalysis] = {}
 
-    def get(self, key: Hashable) -> PhotoLook | MotionLook | None:
+    def get(self, key: Hashable) -> PhotoAnalysis | MotionAnalysis | None:
         look = self._looks.pop(key, None)
         if look is not None:
             self._looks[key] = look  # now the newest
         return look
 
-    def put(self, key: Hashable, look: PhotoLook | MotionLook) -> None:
+    def put(self, key: Hashable, look: PhotoAnalysis | MotionAnalysis) -> None:
         self._looks[key] = look
         while len(self._looks) > self.most:
             del self._looks[next(iter(self._looks))]

@@ -7,10 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from faceanim.app import asks, pictures
-from faceanim.app.door import VISITOR
-from faceanim.app.reading import NO_SPEECH, Told
-from faceanim.app.studio import Made, Studio
+from faceanim.app import html_views, validation
+from faceanim.app.access_middleware import VISITOR
+from faceanim.app.analyzer import NO_SPEECH, UserError
+from faceanim.app.service import AnimationService, Result
 from faceanim.pose.draw import Drawing
 from faceanim.pose.templates import template_names
 
@@ -18,64 +18,68 @@ TEMPLATES = template_names()
 _SHORTEST = 0.2  # seconds that the page's slider ends at, at least
 
 
-class Answers:
+class Handlers:
     """mask, drawing: options of ``face_mask`` and ``draw_pose`` that the pipeline was trained with."""
 
-    def __init__(self, studio: Studio, mask: dict, drawing: Drawing) -> None:
-        self.studio, self.mask, self.drawing = studio, mask, drawing
+    def __init__(self, service: AnimationService, mask: dict, drawing: Drawing) -> None:
+        self.service, self.mask, self.drawing = service, mask, drawing
 
     async def show_state(self) -> tuple[Any, Any]:
         words = {
             "loading": "The model is loading; you can prepare everything meanwhile.",
             "failed": "The model could not be loaded. The people who run this platform have to look at its log.",
             "ready": "",
-        }[self.studio.devices.state]
-        return pictures.told(words) if words else "", gr.Timer(active=self.studio.devices.state == "loading")
+        }[self.service.workers.state]
+        return html_views.status(words) if words else "", gr.Timer(
+            active=self.service.workers.state == "loading"
+        )
 
     async def show_results(self, request: gr.Request) -> Any:
-        return pictures.results_view(self.studio.files.visit(_who(request)).results)
+        return html_views.results_view(self.service.files.visit(_who(request)).results)
 
     async def look_at_photo(self, file: Any, request: gr.Request) -> tuple[Any, Any]:
         hidden = gr.Radio(choices=[], value=None, visible=False)
         if file is None:
             return "", hidden
         try:
-            look = await self.studio.reader.photo(_who(request), asks.file_of(file))
-        except Told as told:
-            return pictures.alert(str(told)), hidden
+            look = await self.service.analyzer.photo(_who(request), validation.file_of(file))
+        except UserError as error:
+            return html_views.alert(str(error)), hidden
         choices = [(f"Face {k}", k) for k in range(1, len(look.boxes) + 1)]
         several = gr.Radio(choices=choices, value=None, visible=True) if len(choices) > 1 else hidden
-        return pictures.photo_view(look, self.mask), several
+        return html_views.photo_view(look, self.mask), several
 
     async def look_at_face(self, file: Any, face: Any, request: gr.Request) -> Any:
         try:
-            look = await self.studio.reader.photo(_who(request), asks.file_of(file), asks.face_of(face))
-        except Told as told:
-            return pictures.alert(str(told))
-        return pictures.photo_view(look, self.mask)
+            look = await self.service.analyzer.photo(
+                _who(request), validation.file_of(file), validation.face_of(face)
+            )
+        except UserError as error:
+            return html_views.alert(str(error))
+        return html_views.photo_view(look, self.mask)
 
     def looking_at(self, source: str) -> Callable:
         async def look_at_motion(value: Any, photo: Any, request: gr.Request) -> tuple[Any, Any]:
             visitor, warnings = _who(request), []
-            looks = self.studio.files.visit(visitor).looks
+            looks = self.service.files.visit(visitor).looks
             looks[source] = looks.get(source, 0) + 1
             if value is None:
-                missing = source == "speech" and not self.studio.speaks
-                return (pictures.told(NO_SPEECH) if missing else ""), gr.skip()
+                missing = source == "speech" and not self.service.speaks
+                return (html_views.status(NO_SPEECH) if missing else ""), gr.skip()
             try:
-                look = await self.studio.reader.motion(
-                    visitor, source, value if source == "template" else asks.file_of(value)
+                look = await self.service.analyzer.motion(
+                    visitor, source, value if source == "template" else validation.file_of(value)
                 )
-            except Told as told:
-                return pictures.alert(str(told)), gr.skip()
+            except UserError as error:
+                return html_views.alert(str(error)), gr.skip()
             poses = look.poses
             if photo is not None:
-                with suppress(Told):  # the photo's own view tells
-                    seen = await self.studio.reader.photo(visitor, asks.file_of(photo))
-                    warnings = self.studio.suits(seen, look)
-                    poses = await self.studio.fitted(seen, look, seed=0)
-            most = max(_SHORTEST, round(min(look.seconds, self.studio.settings.limits.result_seconds), 1))
-            view = await asyncio.to_thread(pictures.motion_view, look, poses, self.drawing, warnings)
+                with suppress(UserError):  # the photo's own view tells
+                    seen = await self.service.analyzer.photo(visitor, validation.file_of(photo))
+                    warnings = self.service.suits(seen, look)
+                    poses = await self.service.fitted(seen, look, seed=0)
+            most = max(_SHORTEST, round(min(look.seconds, self.service.settings.limits.result_seconds), 1))
+            view = await asyncio.to_thread(html_views.motion_view, look, poses, self.drawing, warnings)
             return view, gr.Slider(maximum=most, value=most)
 
         return look_at_motion
@@ -84,7 +88,7 @@ class Answers:
         async def show_motion(value: Any, photo: Any, request: gr.Request) -> Any:
             if value is None or photo is None:
                 return gr.skip()
-            looks = self.studio.files.visit(_who(request)).looks
+            looks = self.service.files.visit(_who(request)).looks
             this_one = looks.get(source, 0) + 1
             view, _ = await self.looking_at(source)(value, photo, request)
             return (
@@ -94,7 +98,7 @@ class Answers:
         return show_motion
 
     async def example_photo(self, request: gr.Request) -> str:
-        return str(self.studio.example(_who(request)))
+        return str(self.service.example(_who(request)))
 
     async def generate(
         self,
@@ -116,21 +120,23 @@ class Answers:
         running = gr.Button(interactive=False), gr.Button(visible=True)
         over = gr.Button(interactive=True), gr.Button(visible=False)
         values = {"template": template, "video": video, "speech": speech}
-        yield pictures.told("Looking at your files ..."), *same, *running
+        yield html_views.status("Looking at your files ..."), *same, *running
         try:
-            wish = asks.wish_of(photo, face, source, values, preset, seconds, seed, steps, label)
-            async for step in self.studio.animate(visitor, wish):
-                if isinstance(step, Made):
+            wanted = validation.validated_request(
+                photo, face, source, values, preset, seconds, seed, steps, label
+            )
+            async for step in self.service.animate(visitor, wanted):
+                if isinstance(step, Result):
                     made = gr.Group(visible=True), str(step.video), str(step.columns), step.command
-                    results = pictures.results_view(self.studio.files.visit(visitor).results)
-                    yield pictures.made_view(step), *made, results, *over
+                    results = html_views.results_view(self.service.files.visit(visitor).results)
+                    yield html_views.made_view(step), *made, results, *over
                 else:
-                    yield pictures.progress_view(step, self.studio.wait_words(step)), *same, *running
-        except Told as told:
-            yield pictures.alert(str(told)), *same, *over
+                    yield html_views.progress_view(step, self.service.wait_words(step)), *same, *running
+        except UserError as error:
+            yield html_views.alert(str(error)), *same, *over
 
     async def stop(self, request: gr.Request) -> None:
-        self.studio.stop(_who(request))
+        self.service.stop(_who(request))
 
     async def animate(
         self,
@@ -150,17 +156,19 @@ class Answers:
         """Animate a photo. source: template, video or speech, which the motion comes from. seconds: 0 for all of it."""
         values = {"template": template, "video": video, "speech": speech}
         try:
-            preset = next(iter(self.studio.presets)) if preset is None else preset
-            wish = asks.wish_of(photo, face, source, values, preset, seconds, seed, steps, label)
-            async for step in self.studio.animate(_who(request), wish):
-                if isinstance(step, Made):
+            preset = next(iter(self.service.presets)) if preset is None else preset
+            wanted = validation.validated_request(
+                photo, face, source, values, preset, seconds, seed, steps, label
+            )
+            async for step in self.service.animate(_who(request), wanted):
+                if isinstance(step, Result):
                     face_file = str(step.face_file) if step.face_file else None
                     yield str(step.video), str(step.columns), step.command, step.words, face_file
                 else:
-                    words = self.studio.wait_words(step) if step.state == "waiting" else f"{step.share:.0%}"
+                    words = self.service.wait_words(step) if step.state == "waiting" else f"{step.share:.0%}"
                     yield None, None, "", words, None
-        except Told as told:
-            raise gr.Error(str(told), print_exception=False) from told
+        except UserError as error:
+            raise gr.Error(str(error), print_exception=False) from error
 
 
 def _who(request: gr.Request) -> str:

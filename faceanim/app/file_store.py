@@ -46,7 +46,7 @@ class Visit:
     seen: float = field(default_factory=time.monotonic)
 
 
-class Files:
+class FileStore:
     """The platform's one folder of visitors' files, each with an owner, none for longer than `keep_seconds`."""
 
     def __init__(self, folder: Path, keep_seconds: float, most_bytes: float) -> None:

@@ -7,8 +7,8 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from faceanim.app.devices import Devices, WatchedPipeline, animate
-from faceanim.app.jobs import Job, Line
+from faceanim.app.job_queue import Job, JobQueue
+from faceanim.app.workers import WatchedPipeline, Workers, animate
 from faceanim.media.video import read_video
 from faceanim.pose.draw import Drawing
 from faceanim.pose.drive import template_poses
@@ -45,15 +45,15 @@ def job(options, tmp_path):
 
 
 def test_two_devices_make_two_videos_at_once_and_a_stopped_one_leaves_nothing(options, job, tmp_path):
-    line = Line(longest=9)
-    devices = Devices(["cpu", "cpu:0"], options, line)
-    devices.start()
+    queue = JobQueue(longest=9)
+    workers = Workers(["cpu", "cpu:0"], options, queue)
+    workers.start()
     long, other, third = job("ann", 100, steps=100), job("ben", 9, steps=30), job("cem", 3, steps=1)
     for one in (long, other, third):
-        line.join(one)
+        queue.join(one)
     until(lambda: long.share > 0 and other.share > 0)
-    assert line.lengths == (1, 2)
-    line.leave(long)
+    assert queue.lengths == (1, 2)
+    queue.leave(long)
     until(lambda: third.over)
     until(lambda: other.over, 60)
     assert (long.state, other.state, third.state) == ("stopped", "done", "done")
@@ -63,7 +63,7 @@ def test_two_devices_make_two_videos_at_once_and_a_stopped_one_leaves_nothing(op
         and read_video(third.columns).frames_THWC.shape[2] == 192
     )
     assert sorted(path.stem for path in tmp_path.iterdir()) == ["ben", "ben_columns", "cem", "cem_columns"]
-    devices.close()
+    workers.close()
 
 
 @pytest.mark.parametrize("drawing", ["full", "points", "no_face_contour"])
@@ -81,9 +81,9 @@ def test_the_middle_column_shows_the_poses_as_the_model_saw_them(pipeline_folder
 
 def test_a_pipeline_that_does_not_load_is_a_state_not_a_crash(options, tmp_path):
     (tmp_path / "model_index.json").write_text("{}")
-    devices = Devices(["cpu"], dataclasses.replace(options, pipeline=str(tmp_path)), Line(9))
-    assert devices.state == "loading"
-    devices.start()
-    until(lambda: devices.state == "failed")
-    assert "expected the components" in devices.failure
-    devices.close()
+    workers = Workers(["cpu"], dataclasses.replace(options, pipeline=str(tmp_path)), JobQueue(9))
+    assert workers.state == "loading"
+    workers.start()
+    until(lambda: workers.state == "failed")
+    assert "expected the components" in workers.failure
+    workers.close()

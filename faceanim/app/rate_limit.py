@@ -7,7 +7,7 @@ from collections import OrderedDict
 _MOST_KEPT = 10_000  # names remembered at a time
 
 
-class Rate:
+class RateLimit:
     """At most `a_minute` in one go, and as many again every minute (a token bucket for each name)."""
 
     def __init__(self, a_minute: float) -> None:

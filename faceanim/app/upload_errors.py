@@ -14,7 +14,7 @@ class OutOfMemoryError(ValueError):
     """It takes more than a look at an upload may have."""
 
 
-MISTAKES: tuple[type[ValueError], ...] = (
+UPLOAD_ERRORS: tuple[type[ValueError], ...] = (
     media.MediaError,
     media.EmptyMediaError,
     media.TruncatedMediaError,
@@ -31,12 +31,12 @@ MISTAKES: tuple[type[ValueError], ...] = (
 
 
 def to_json(error: ValueError) -> dict[str, str]:
-    """Return the error as a record: nearest type in `MISTAKES` by name (else ValueError), message on one line."""
-    kind = next((kind for kind in type(error).__mro__ if kind in MISTAKES), ValueError)
+    """Return the error as a record: nearest type in `UPLOAD_ERRORS` by name (else ValueError), message on one line."""
+    kind = next((kind for kind in type(error).__mro__ if kind in UPLOAD_ERRORS), ValueError)
     return {"mistake": kind.__name__, "message": " ".join(str(error).split())}
 
 
 def from_json(content: dict[str, Any], path: str) -> ValueError:
     """Rebuild the error from `to_json`'s record, with FILE in place of the upload's path."""
-    kinds = {kind.__name__: kind for kind in MISTAKES}
+    kinds = {kind.__name__: kind for kind in UPLOAD_ERRORS}
     return kinds.get(content["mistake"], ValueError)(str(content["message"]).replace(path, "FILE"))

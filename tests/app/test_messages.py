@@ -2,7 +2,7 @@
 
 import pytest
 
-from faceanim.app.advice import of_photo
+from faceanim.app.messages import of_photo
 from tests.pose.test_head_pose import turned_head
 
 

@@ -10,11 +10,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from faceanim.app.looks import read_arrays
+from faceanim.app.analyzer import Analyzer, UserError
+from faceanim.app.file_store import FileStore
 from faceanim.app.plain_wav import is_plain_wav, n_samples, write_plain_wav
-from faceanim.app.reading import Reader, Told
 from faceanim.app.settings import AppSettings, Limits
-from faceanim.app.visitors import Files
+from faceanim.app.upload_analysis import read_arrays
 from faceanim.cli import CONF_FOLDER
 from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.image import read_image, write_image
@@ -34,19 +34,19 @@ def limits(**changes) -> Limits:
 
 @pytest.fixture
 def looking(tmp_path):
-    """Run a coroutine of (a reader with these limits, the place of an upload of `ann`'s with this content)."""
+    """Run a coroutine of (a analyzer with these limits, the place of an upload of `ann`'s with this content)."""
 
     def run(look, source: Path, **changes):
-        files = Files(tmp_path / "files", 60, 1e9)
+        files = FileStore(tmp_path / "files", 60, 1e9)
         place = files.new_place("ann", source.name)
         shutil.copy(source, place)
 
         async def one():
-            reader = Reader(files, limits(**changes), "dlib", (64, 64), 24.0, speaks=True)
+            analyzer = Analyzer(files, limits(**changes), "dlib", (64, 64), 24.0, speaks=True)
             try:
-                return await look(reader, place)
+                return await look(analyzer, place)
             finally:
-                await reader.sandbox.close()
+                await analyzer.sandbox.close()
 
         return asyncio.run(one()), files
 
@@ -63,9 +63,9 @@ def test_of_two_faces_the_larger_is_taken_until_the_other_is_chosen(looking, upl
     )
     write_image(tmp_path / "two.png", np.concatenate([small[:, ::-1], large], axis=1))
 
-    async def both(reader, place):
-        looks = await asyncio.gather(reader.photo("ann", place), reader.photo("ann", place, 1))
-        assert await reader.photo("ann", place, 1) is looks[1]  # it is not looked at twice
+    async def both(analyzer, place):
+        looks = await asyncio.gather(analyzer.photo("ann", place), analyzer.photo("ann", place, 1))
+        assert await analyzer.photo("ann", place, 1) is looks[1]  # it is not looked at twice
         return looks
 
     (first, second), files = looking(both, tmp_path / "two.png")
@@ -80,7 +80,7 @@ def test_a_full_body_photo_s_face_is_found_and_told_to_be_small(looking, tmp_pat
     picture = np.full((1280, 960, 3), 120, np.uint8)
     picture[100:244, 400:592] = read_video(demo_clip_path()).frames_THWC[40, :, :192]
     write_image(tmp_path / "body.png", picture)
-    look, _ = looking(lambda reader, place: reader.photo("ann", place), tmp_path / "body.png")
+    look, _ = looking(lambda analyzer, place: analyzer.photo("ann", place), tmp_path / "body.png")
     assert len(look.boxes) == 1 and look.image.shape == (64, 64, 3)
 
 
@@ -88,14 +88,14 @@ def test_sound_that_cannot_be_read_costs_a_video_its_sound_alone(looking, tmp_pa
     frames = read_video(demo_clip_path()).frames_THWC[60:75, :, :192]
     path = write_video_with_tracks(tmp_path / "v.mkv", [tone(0.6, 48_000)], "ac3", frames_THWC=frames)
     with_damaged_packets(path)
-    look, _ = looking(lambda reader, place: reader.motion("ann", "video", place), path)
+    look, _ = looking(lambda analyzer, place: analyzer.motion("ann", "video", place), path)
     assert len(look.poses) >= 14 and look.sound is None
     assert look.warnings == ("The sound of this video cannot be read, so that the result will be silent.",)
 
 
 def test_lips_and_sound_of_a_video_as_speech_have_one_origin(looking, tmp_path):
     write_with_sound(tmp_path / "v.mkv", [1.0, 2.5], video_start=0.5, sound_start=0.2)
-    look, _ = looking(lambda reader, place: reader.motion("ann", "speech", place), tmp_path / "v.mkv")
+    look, _ = looking(lambda analyzer, place: analyzer.motion("ann", "speech", place), tmp_path / "v.mkv")
     for path in (look.speech, look.sound.path):
         np.testing.assert_allclose(onsets(read_speech(path)), [1.0, 2.5], atol=0.002)
 
@@ -104,11 +104,11 @@ def test_a_face_that_is_hidden_for_moments_is_told_of(looking, uploads, tmp_path
     frames = read_video(uploads.video).frames_THWC.repeat(2, 0)
     frames[4:7] = 128
     write_video(tmp_path / "hidden.mp4", frames, 24.0)
-    look, _ = looking(lambda reader, place: reader.motion("ann", "video", place), tmp_path / "hidden.mp4")
+    look, _ = looking(lambda analyzer, place: analyzer.motion("ann", "video", place), tmp_path / "hidden.mp4")
     assert look.warnings == (
         "The face is hidden for moments in this video; these are filled in from before and after.",
     )
-    look, _ = looking(lambda reader, place: reader.motion("ann", "video", place), uploads.video)
+    look, _ = looking(lambda analyzer, place: analyzer.motion("ann", "video", place), uploads.video)
     assert look.warnings == ()
 
 
@@ -123,8 +123,8 @@ def test_a_face_that_is_hidden_for_moments_is_told_of(looking, uploads, tmp_path
 def test_what_takes_too_much_ends_in_plain_words_and_leaves_nothing(
     looking, uploads, tmp_path, changes, words
 ):
-    with pytest.raises(Told, match=words):
-        looking(lambda reader, place: reader.photo("ann", place), uploads.photo, **changes)
+    with pytest.raises(UserError, match=words):
+        looking(lambda analyzer, place: analyzer.photo("ann", place), uploads.photo, **changes)
     assert [path for path in (tmp_path / "files").rglob("*") if path.is_file()] == []
 
 
@@ -133,8 +133,10 @@ def test_a_photo_that_takes_more_memory_than_a_look_may_have_is_too_large_not_br
 ):
     face = read_image(uploads.photo)
     write_image(tmp_path / "large.png", face.repeat(20, axis=0).repeat(20, axis=1))  # 33 MB
-    with pytest.raises(Told, match="This photo is too large for this platform"):
-        looking(lambda reader, place: reader.photo("ann", place), tmp_path / "large.png", look_gigabytes=0.05)
+    with pytest.raises(UserError, match="This photo is too large for this platform"):
+        looking(
+            lambda analyzer, place: analyzer.photo("ann", place), tmp_path / "large.png", look_gigabytes=0.05
+        )
     assert [path for path in (tmp_path / "files").rglob("*") if path.is_file()] == []
 
 

@@ -11,10 +11,10 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image
 
-from faceanim.app.advice import clock
-from faceanim.app.jobs import Job
-from faceanim.app.looks import MotionLook, PhotoLook
-from faceanim.app.studio import Made
+from faceanim.app.job_queue import Job
+from faceanim.app.messages import clock
+from faceanim.app.service import Result
+from faceanim.app.upload_analysis import MotionAnalysis, PhotoAnalysis
 from faceanim.pose.draw import Drawing
 from faceanim.pose.face_mask import face_mask
 from faceanim.pose.preview import write_preview
@@ -23,7 +23,7 @@ from faceanim.pose.sequence import PoseSequence
 _PREVIEW = 192  # pixels
 
 
-def photo_view(look: PhotoLook, mask: dict) -> str:
+def photo_view(look: PhotoAnalysis, mask: dict) -> str:
     """The photograph with its faces and the frame around what is animated, this part, and what the Face Locator
     sees of it. mask: options of ``face_mask``."""
     height, width = look.shown.shape[:2]
@@ -49,7 +49,7 @@ def photo_view(look: PhotoLook, mask: dict) -> str:
 
 
 def motion_view(
-    look: MotionLook, poses: PoseSequence | None, drawing: Drawing, warnings: Sequence[str] = ()
+    look: MotionAnalysis, poses: PoseSequence | None, drawing: Drawing, warnings: Sequence[str] = ()
 ) -> str:
     """The poses as a small video, drawn as the pipeline was trained on them; of speech without a photograph, which has
     none yet, only how long it is."""
@@ -100,7 +100,7 @@ def results_view(paths: Sequence[Path]) -> str:
     return f'<div class="fa-step"><h2>Your latest videos</h2></div><div class="fa-results">{"".join(items)}</div>'
 
 
-def made_view(made: Made) -> str:
+def made_view(made: Result) -> str:
     words = escape(made.words)
     if made.face_file is not None:
         words += f" The command below needs {_link(made.face_file, made.face_file.name, 'the face that you chose')}."
@@ -119,7 +119,7 @@ def alert(words: str) -> str:
     return f'<div class="fa-alert" role="alert">{escape(words)}</div>'
 
 
-def told(words: str) -> str:
+def status(words: str) -> str:
     return f'<div class="fa-status" role="status">{escape(words)}</div>'
 
 

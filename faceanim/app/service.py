@@ -5,15 +5,15 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from faceanim.app import advice
-from faceanim.app.devices import Devices, image_size
-from faceanim.app.jobs import Busy, Job, Line
+from faceanim.app import messages
+from faceanim.app.analyzer import Analyzer, UserError
+from faceanim.app.file_store import FileStore
+from faceanim.app.job_queue import Job, JobQueue, QueueFull
 from faceanim.app.log import event
-from faceanim.app.looks import MotionLook, PhotoLook
-from faceanim.app.reading import Reader, Told
 from faceanim.app.reproduction import infer_command
 from faceanim.app.settings import STANDARD, AppSettings
-from faceanim.app.visitors import Files
+from faceanim.app.upload_analysis import MotionAnalysis, PhotoAnalysis
+from faceanim.app.workers import Workers, image_size
 from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.image import write_image
 from faceanim.media.video import iter_video
@@ -42,7 +42,7 @@ _NEEDED = {
 
 
 @dataclass(frozen=True)
-class Wish:
+class VideoRequest:
     """What is to be made. photo, and value for a video or speech: paths of this visitor's uploads; value for a
     template: its name. face: which of several, by size; None: the largest. seconds: of the sequence; 0: all of it."""
 
@@ -58,7 +58,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Made:
+class Result:
     """command: what reproduces the video, from the uploads and, where a face was chosen, face_file. seconds: that it
     took."""
 
@@ -74,14 +74,16 @@ class Made:
     @property
     def words(self) -> str:
         length = self.n_frames / self.fps
-        done = f"Done: {self.n_frames} frames, {length:.1f} s of video, made in {advice.clock(self.seconds)}."
-        return f"{done} {advice.of_steps(self.uneven)}" if self.uneven else done
+        done = (
+            f"Done: {self.n_frames} frames, {length:.1f} s of video, made in {messages.clock(self.seconds)}."
+        )
+        return f"{done} {messages.of_steps(self.uneven)}" if self.uneven else done
 
 
-class Studio:
+class AnimationService:
     """presets: by name, the options of infer.py that each stands for, the first being the usual one."""
 
-    def __init__(self, settings: AppSettings, presets: dict[str, InferenceOptions], files: Files) -> None:
+    def __init__(self, settings: AppSettings, presets: dict[str, InferenceOptions], files: FileStore) -> None:
         self.settings, self.presets, self.files = settings, presets, files
         self._usual = usual = next(iter(presets.values()))
         for name, needed in _NEEDED.items():
@@ -94,9 +96,9 @@ class Studio:
         side = image_size(settings.pipeline)
         self.fps = usual.fps
         self.speaks = usual.speech is not None or (Path(settings.pipeline) / "audio_to_pose").is_dir()
-        self.line = Line(settings.limits.waiting)
-        self.devices = Devices(settings.devices, usual, self.line)
-        self.reader = Reader(
+        self.queue = JobQueue(settings.limits.waiting)
+        self.workers = Workers(settings.devices, usual, self.queue)
+        self.analyzer = Analyzer(
             files,
             settings.limits,
             usual.landmarks,
@@ -119,16 +121,16 @@ class Studio:
             place.write_bytes(Path(photo).read_bytes())
         return place
 
-    async def fitted(self, photo: PhotoLook, motion: MotionLook, seed: int) -> PoseSequence:
-        """The motion as the person in the photograph makes it. Raises Told where it makes none."""
+    async def fitted(self, photo: PhotoAnalysis, motion: MotionAnalysis, seed: int) -> PoseSequence:
+        """The motion as the person in the photograph makes it. Raises UserError where it makes none."""
         try:
             return await asyncio.to_thread(self._fitted, photo, motion, seed)
         except ValueError as error:
             event("unfit", source=motion.source, why=str(error))
             look = "speech" if motion.source == "speech" else "video"
-            raise Told(advice.mistake(error, look, self.settings.limits)) from error
+            raise UserError(messages.mistake(error, look, self.settings.limits)) from error
 
-    def _fitted(self, photo: PhotoLook, motion: MotionLook, seed: int) -> PoseSequence:
+    def _fitted(self, photo: PhotoAnalysis, motion: MotionAnalysis, seed: int) -> PoseSequence:
         """By what `infer.py` calls too."""
         size, options = photo.image.shape[:2], self._usual
         if motion.poses is not None and motion.source == "video":
@@ -145,7 +147,7 @@ class Studio:
             seed=seed,
         ).poses
 
-    def suits(self, photo: PhotoLook, motion: MotionLook) -> list[str]:
+    def suits(self, photo: PhotoAnalysis, motion: MotionAnalysis) -> list[str]:
         """Warnings of a driver that this photograph will hardly follow."""
         if motion.poses is None:
             return []
@@ -158,31 +160,33 @@ class Studio:
             f"This motion hardly suits this photo: {'; '.join(suited.reasons[:2])}. The video may look poor."
         ]
 
-    async def animate(self, visitor: str, wish: Wish) -> AsyncIterator[Job | Made]:
-        """Yields the job again and again while it waits and runs, then what was made. Raises Told for whatever ends it
-        otherwise. Who stops listening stops the job."""
-        if wish.preset not in self.presets:
-            raise Told(f"Choose one of the qualities {', '.join(self.presets)}.")
-        if self.devices.state == "failed":
-            raise Told(
+    async def animate(self, visitor: str, wanted: VideoRequest) -> AsyncIterator[Job | Result]:
+        """Yield the job again and again while it waits and runs, then the result; a client that stops listening stops
+        the job. Raises UserError where it ends otherwise."""
+        if wanted.preset not in self.presets:
+            raise UserError(f"Choose one of the qualities {', '.join(self.presets)}.")
+        if self.workers.state == "failed":
+            raise UserError(
                 "The model could not be loaded. The people who run this platform have to look at its log."
             )
-        photo = await self.reader.photo(visitor, wish.photo, wish.face)
-        motion = await self.reader.motion(visitor, wish.source, wish.value)
-        poses = await self.fitted(photo, motion, wish.seed)
+        photo = await self.analyzer.photo(visitor, wanted.photo, wanted.face)
+        motion = await self.analyzer.motion(visitor, wanted.source, wanted.value)
+        poses = await self.fitted(photo, motion, wanted.seed)
         longest = self.settings.limits.result_seconds
-        seconds = min(wish.seconds or len(poses) / self.fps, longest)
+        seconds = min(wanted.seconds or len(poses) / self.fps, longest)
         n_frames = min(max(1, round(seconds * self.fps)), len(poses))
         shortened = n_frames < len(poses)
-        if wish.source == "video" and shortened:
-            motion = await self.reader.motion(visitor, wish.source, wish.value, n_frames)
-            poses = await self.fitted(photo, motion, wish.seed)
-        options, changed = self._options(wish, n_frames if shortened else None)
+        if wanted.source == "video" and shortened:
+            motion = await self.analyzer.motion(visitor, wanted.source, wanted.value, n_frames)
+            poses = await self.fitted(photo, motion, wanted.seed)
+        options, changed = self._options(wanted, n_frames if shortened else None)
         try:
             uneven = uneven_steps(options.scheduler, read_scheduler(options.pipeline), options.steps)
         except ValueError as error:
             event("bad_steps", visitor, why=str(error))
-            raise Told(f"This model cannot take {options.steps} steps. Choose another number.") from error
+            raise UserError(
+                f"This model cannot take {options.steps} steps. Choose another number."
+            ) from error
         job = Job(
             visitor,
             photo.image,
@@ -195,17 +199,17 @@ class Studio:
             most_seconds=self.settings.limits.job_seconds,
         )
         try:
-            self.line.join(job)
-        except Busy as busy:
+            self.queue.join(job)
+        except QueueFull as full:
             self._clear(job)
-            raise Told(str(busy)) from busy
+            raise UserError(str(full)) from full
         event(
             "joined",
             visitor,
-            source=wish.source,
-            preset=wish.preset,
+            source=wanted.source,
+            preset=wanted.preset,
             frames=n_frames,
-            place=self.line.place(job),
+            place=self.queue.place(job),
         )
         try:
             while not job.over:
@@ -213,46 +217,50 @@ class Studio:
                 yield job
                 await asyncio.sleep(_ASK_EVERY)
             if job.state != "done":
-                raise Told(job.why)
+                raise UserError(job.why)
         finally:
             if job.state != "done":
-                self.line.leave(job)
+                self.queue.leave(job)
                 self._clear(job)
         results = self.files.visit(visitor).results
         results.insert(0, job.video)
         del results[_MOST_RESULTS:]
         command = self._command(photo, motion, changed)
-        yield Made(job.video, job.columns, command, n_frames, self.fps, job.seconds, photo.face_file, uneven)
+        yield Result(
+            job.video, job.columns, command, n_frames, self.fps, job.seconds, photo.face_file, uneven
+        )
 
     def stop(self, visitor: str) -> bool:
         """Stops this visitor's job; False where there is none."""
-        job = self.line.of(visitor)
+        job = self.queue.of(visitor)
         if job is not None:
-            self.line.leave(job)
+            self.queue.leave(job)
         return job is not None
 
     def wait_words(self, job: Job) -> str:
-        before = self.line.place(job)
-        seconds = self.line.seconds_until(job, len(self.devices.pipelines))
-        if self.devices.state == "loading":
+        before = self.queue.place(job)
+        seconds = self.queue.seconds_until(job, len(self.workers.pipelines))
+        if self.workers.state == "loading":
             return "The model is still loading; then your video is made."
-        about = f", about {advice.clock(seconds)}" if seconds else ""
+        about = f", about {messages.clock(seconds)}" if seconds else ""
         return f"Waiting: {before} video{'s' * (before != 1)} before yours{about}."
 
-    def _options(self, wish: Wish, max_frames: int | None) -> tuple[InferenceOptions, dict[str, str | int]]:
+    def _options(
+        self, wanted: VideoRequest, max_frames: int | None
+    ) -> tuple[InferenceOptions, dict[str, str | int]]:
         """What infer.py is to do, and the options in which it differs from the preset."""
-        options = self.presets[wish.preset]
-        changed = {} if wish.preset == STANDARD else {"preset": wish.preset}
-        if wish.steps is not None and wish.steps != options.steps:
-            options, changed = replace(options, steps=wish.steps), changed | {"steps": wish.steps}
-        if wish.label:
+        options = self.presets[wanted.preset]
+        changed = {} if wanted.preset == STANDARD else {"preset": wanted.preset}
+        if wanted.steps is not None and wanted.steps != options.steps:
+            options, changed = replace(options, steps=wanted.steps), changed | {"steps": wanted.steps}
+        if wanted.label:
             options, changed = replace(options, label=LABEL), changed | {"label": LABEL}
-        changed["seed"] = wish.seed
+        changed["seed"] = wanted.seed
         if max_frames is not None:
             changed["max_frames"] = max_frames
-        return replace(options, seed=wish.seed), changed
+        return replace(options, seed=wanted.seed), changed
 
-    def _command(self, photo: PhotoLook, motion: MotionLook, changed: dict[str, str | int]) -> str:
+    def _command(self, photo: PhotoAnalysis, motion: MotionAnalysis, changed: dict[str, str | int]) -> str:
         """The infer.py command that makes the same video from the same files."""
         given = {
             "pipeline": self.settings.pipeline,

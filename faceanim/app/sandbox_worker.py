@@ -1,4 +1,4 @@
-"""python -m faceanim.app.untrusted <landmarks>: looks at one file that a visitor sent, then ends.
+"""python -m faceanim.app.sandbox_worker <landmarks>: looks at one file that a visitor sent, then ends.
 
 A process of its own, so that a file that exhausts, hangs or crashes a decoder takes nothing else with it: memory,
 time, the size of files and their number are limited before the file is opened. It reads one line of JSON, writes arrays
@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from faceanim.app.mistakes import ChosenFaceNotFoundError, OutOfMemoryError, to_json
 from faceanim.app.plain_wav import write_plain_wav
+from faceanim.app.upload_errors import ChosenFaceNotFoundError, OutOfMemoryError, to_json
 from faceanim.media import sound, speech
 from faceanim.media.errors import MediaTooLongError
 from faceanim.media.image import read_image, write_image

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import torch
 
-from faceanim.app.jobs import Job, Line, Stopped
+from faceanim.app.job_queue import Job, JobQueue, Stopped
 from faceanim.app.log import event
 from faceanim.media.frame_writers import frame_writer
 from faceanim.media.label import Label
@@ -45,11 +45,11 @@ class WatchedPipeline(AnimationPipeline):
         yield SimpleNamespace(update=update)
 
 
-class Devices:
+class Workers:
     """Takes jobs from the line with every device, once its pipeline is loaded."""
 
-    def __init__(self, names: list[str], options: InferenceOptions, line: Line) -> None:
-        self.names, self.options, self.line = _each(names), options, line
+    def __init__(self, names: list[str], options: InferenceOptions, queue: JobQueue) -> None:
+        self.names, self.options, self.queue = _each(names), options, queue
         self.pipelines: dict[str, WatchedPipeline] = {}
         self.failure: str | None = None
         self._threads: list[threading.Thread] = []
@@ -68,7 +68,7 @@ class Devices:
         return "failed" if self.failure is not None else "loading"
 
     def close(self) -> None:
-        self.line.close()
+        self.queue.close()
         for thread in self._threads:
             thread.join(timeout=30)
 
@@ -84,9 +84,9 @@ class Devices:
                 traceback.print_exc()
             return
         event("device_ready", device=name)
-        while (job := self.line.take()) is not None:
+        while (job := self.queue.take()) is not None:
             state, why = _ended(pipe, job)
-            self.line.finish(job, state, why)
+            self.queue.finish(job, state, why)
             event(
                 "job",
                 job.visitor,

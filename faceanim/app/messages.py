@@ -4,8 +4,8 @@ from typing import Literal
 
 import numpy as np
 
-from faceanim.app.mistakes import ChosenFaceNotFoundError, OutOfMemoryError
 from faceanim.app.settings import Limits
+from faceanim.app.upload_errors import ChosenFaceNotFoundError, OutOfMemoryError
 from faceanim.media import errors as media
 from faceanim.media.sound import UNREADABLE
 from faceanim.media.sound_reader import DAMAGED, LATER_TRACK
@@ -27,7 +27,7 @@ _TRY = {
 
 
 def mistake(error: ValueError, look: Look, limits: Limits) -> str:
-    """Why a file cannot be used, from the type of the error that reading it raised, see ``MISTAKES``."""
+    """Why a file cannot be used, from the type of the error that reading it raised, see ``UPLOAD_ERRORS``."""
     words = _words(look, limits)
     kind = next((kind for kind in type(error).__mro__ if kind in words), ValueError)
     return words[kind]

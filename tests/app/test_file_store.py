@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from faceanim.app.rates import Rate
-from faceanim.app.visitors import COOKIE, HEADER, Files, new_word, visitor_of
+from faceanim.app.file_store import COOKIE, HEADER, FileStore, new_word, visitor_of
+from faceanim.app.rate_limit import RateLimit
 
 
 def test_a_visitor_is_known_by_a_long_word_else_by_the_address():
@@ -19,7 +19,7 @@ def test_a_visitor_is_known_by_a_long_word_else_by_the_address():
 
 
 def test_only_the_owner_and_only_by_the_very_name(tmp_path):
-    files = Files(tmp_path / "files", 60, 1e6)
+    files = FileStore(tmp_path / "files", 60, 1e6)
     place = files.new_place("ann", "video.mp4")
     place.write_bytes(b"x")
     assert files.owned(place, "ann") and not files.owned(place, "ben")
@@ -35,7 +35,7 @@ def test_only_the_owner_and_only_by_the_very_name(tmp_path):
 
 
 def test_what_two_brought_is_there_as_long_as_one_of_them_has_it(tmp_path):
-    files = Files(tmp_path / "files", 60, 1e6)
+    files = FileStore(tmp_path / "files", 60, 1e6)
     place = files.new_place("ann", "photo.png")
     place.write_bytes(b"x")
     files.own(place, "ben")
@@ -46,7 +46,7 @@ def test_what_two_brought_is_there_as_long_as_one_of_them_has_it(tmp_path):
 
 
 def test_what_is_old_goes_and_what_is_new_or_coming_stays(tmp_path):
-    files = Files(tmp_path / "files", 60, 1e6)
+    files = FileStore(tmp_path / "files", 60, 1e6)
     old, new, coming = (files.new_place("ann", f"{name}.mp4") for name in ("old", "new", "coming"))
     old.write_bytes(b"x")
     new.write_bytes(b"x")
@@ -59,20 +59,20 @@ def test_what_is_old_goes_and_what_is_new_or_coming_stays(tmp_path):
 
 
 def test_a_session_belongs_to_who_used_it_first(tmp_path):
-    files = Files(tmp_path / "files", 60, 1e6)
+    files = FileStore(tmp_path / "files", 60, 1e6)
     assert files.session_is_of("s1", "ann") and files.session_is_of("s1", "ann")
     assert not files.session_is_of("s1", "ben") and files.session_is_of("s2", "ben")
 
 
 def test_a_full_disk_is_seen(tmp_path):
-    files = Files(tmp_path / "files", 60, most_bytes=10)
+    files = FileStore(tmp_path / "files", 60, most_bytes=10)
     assert not files.full
     files.new_place("ann", "video.mp4").write_bytes(b"x" * 11)
     assert files.full
 
 
 def test_a_rate_refuses_what_is_too_much_and_recovers():
-    rate = Rate(3)
+    rate = RateLimit(3)
     assert [rate.allows("a", now=0.0) for _ in range(4)] == [True, True, True, False]
     assert rate.allows("b", now=0.0)
     assert rate.allows("a", now=20.0) and not rate.allows("a", now=20.0)
@@ -80,7 +80,7 @@ def test_a_rate_refuses_what_is_too_much_and_recovers():
 
 
 def test_nobody_can_guess_a_place(tmp_path):
-    files = Files(tmp_path / "files", 60, 1e6)
+    files = FileStore(tmp_path / "files", 60, 1e6)
     folders = {files.new_place("ann", "v.mp4").parent.name for _ in range(20)}
     assert len(folders) == 20 and all(len(name) >= 32 for name in folders)
     assert (tmp_path / "files").stat().st_mode & 0o077 == 0

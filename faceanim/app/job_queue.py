@@ -77,11 +77,11 @@ class Job:
             raise Stopped(f"Stopped: this platform gives a video at most {self.most_seconds / 60:g} minutes.")
 
 
-class Busy(Exception):
+class QueueFull(Exception):
     """The line does not take the job; the message is for the visitor."""
 
 
-class Line:
+class JobQueue:
     """First come, first served, one job a visitor: so nobody waits for more than one job of each of the others."""
 
     def __init__(self, longest: int) -> None:
@@ -95,9 +95,11 @@ class Line:
     def join(self, job: Job) -> None:
         with self._changed:
             if any(other.visitor == job.visitor for other in (*self._waiting, *self._running)):
-                raise Busy("A video of yours is in the making already: wait for it, or stop it.")
+                raise QueueFull("A video of yours is in the making already: wait for it, or stop it.")
             if len(self._waiting) >= self.longest:
-                raise Busy(f"{len(self._waiting)} people are waiting already. Try again in some minutes.")
+                raise QueueFull(
+                    f"{len(self._waiting)} people are waiting already. Try again in some minutes."
+                )
             self._waiting.append(job)
             self._changed.notify()
 

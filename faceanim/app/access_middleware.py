@@ -10,10 +10,10 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
 
+from faceanim.app.file_store import COOKIE, FileStore, new_word, visitor_of
 from faceanim.app.log import event
-from faceanim.app.rates import Rate
+from faceanim.app.rate_limit import RateLimit
 from faceanim.app.settings import Limits
-from faceanim.app.visitors import COOKIE, Files, new_word, visitor_of
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -48,12 +48,12 @@ class Refused(Exception):
     """(status, what the visitor reads)."""
 
 
-class Door:
+class AccessMiddleware:
     """An ASGI application around another one."""
 
-    def __init__(self, app: Callable, files: Files, limits: Limits) -> None:
+    def __init__(self, app: Callable, files: FileStore, limits: Limits) -> None:
         self.app, self.files, self.limits = app, files, limits
-        self._uploads, self._calls = Rate(limits.uploads_a_minute), Rate(limits.calls_a_minute)
+        self._uploads, self._calls = RateLimit(limits.uploads_a_minute), RateLimit(limits.calls_a_minute)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -167,7 +167,7 @@ class Door:
 class _Owning:
     """Passes an upload's answer on after noting whose the files are that it names."""
 
-    def __init__(self, send: Send, files: Files, visitor: str) -> None:
+    def __init__(self, send: Send, files: FileStore, visitor: str) -> None:
         self.send, self.files, self.visitor = send, files, visitor
         self.start: Message = {}
         self.body = b""

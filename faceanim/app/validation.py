@@ -4,8 +4,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from faceanim.app.reading import SOURCES, Told
-from faceanim.app.studio import Wish
+from faceanim.app.analyzer import SOURCES, UserError
+from faceanim.app.service import VideoRequest
 
 _MOST_SEED = 2**31 - 1
 _MOST_STEPS = 100
@@ -19,7 +19,7 @@ def file_of(value: Any) -> str | None:
         return None
     path = value.get("path") if isinstance(value, dict) else None
     if not isinstance(path, str) or not path:
-        raise Told("Only files that you uploaded here can be used.")
+        raise UserError("Only files that you uploaded here can be used.")
     return path
 
 
@@ -29,7 +29,7 @@ def face_of(value: Any) -> int | None:
     return None if number is None else int(number) - 1
 
 
-def wish_of(
+def validated_request(
     photo: Any,
     face: Any,
     source: Any,
@@ -39,20 +39,20 @@ def wish_of(
     seed: Any,
     steps: Any,
     label: Any,
-) -> Wish:
-    """values: what each source would take. Raises Told for what makes no sense."""
+) -> VideoRequest:
+    """values: what each source would take. Raises UserError for what makes no sense."""
     if source not in SOURCES:
-        raise Told(f"The motion comes from one of {', '.join(SOURCES)}.")
+        raise UserError(f"The motion comes from one of {', '.join(SOURCES)}.")
     value = values[source]
     if source != "template":
         value = file_of(value)
     elif not isinstance(value, str):
-        raise Told("Choose one of the motions.")
+        raise UserError("Choose one of the motions.")
     if not isinstance(preset, str):
-        raise Told("Choose one of the qualities.")
+        raise UserError("Choose one of the qualities.")
     path = file_of(photo)
     number_of_steps = _number(steps, "The number of steps", 1, _MOST_STEPS)
-    return Wish(
+    return VideoRequest(
         photo=Path(path) if path else None,
         face=face_of(face),
         source=source,
@@ -69,7 +69,7 @@ def _number(value: Any, name: str, least: float, most: float) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise Told(f"{name} is a number.")
+        raise UserError(f"{name} is a number.")
     if not least <= value <= most:
-        raise Told(f"{name} is from {least} to {most:g}.")
+        raise UserError(f"{name} is from {least} to {most:g}.")
     return float(value)

@@ -9,8 +9,8 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from faceanim.app import advice
-from faceanim.app.mistakes import MISTAKES, OutOfMemoryError, from_json, to_json
+from faceanim.app import messages
+from faceanim.app.upload_errors import UPLOAD_ERRORS, OutOfMemoryError, from_json, to_json
 from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media import errors as media
 from faceanim.media.audio import write_wav
@@ -18,7 +18,7 @@ from faceanim.media.image import write_image
 from faceanim.media.video import read_video, write_video
 from faceanim.pose import errors as pose
 from tests.app.conftest import word
-from tests.app.test_reading import limits
+from tests.app.test_analyzer import limits
 from tests.pipelines.test_bad_inputs import HOSTILE, png_header
 
 LOOKS = ("photo", "video", "speech")
@@ -35,11 +35,11 @@ def all_types() -> set[type[ValueError]]:
 
 
 def test_every_type_of_error_has_words_of_its_own():
-    assert all_types() == set(MISTAKES)
+    assert all_types() == set(UPLOAD_ERRORS)
     for look in LOOKS:
-        words = {kind: advice.mistake(kind("changed words"), look, limits()) for kind in all_types()}
+        words = {kind: messages.mistake(kind("changed words"), look, limits()) for kind in all_types()}
         assert len(set(words.values())) == len(words), words
-        unknown = advice.mistake(ValueError("it is empty, truncated and too large"), look, limits())
+        unknown = messages.mistake(ValueError("it is empty, truncated and too large"), look, limits())
         assert unknown not in words.values() and "cannot be used" in unknown
 
 
