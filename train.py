@@ -21,8 +21,8 @@ def main(cfg: DictConfig) -> float | None:
 
     from faceanim.cli.source_settings import take_from_source
     from faceanim.modules.launch import check_launcher, check_ranks
-    from faceanim.modules.run import lock_run
     from faceanim.modules.strategies import check_accelerator, check_strategy
+    from faceanim.runs.run_folder import lock_run
 
     if cfg.seed < 0:
         raise ValueError(f"seed: expected 0 or more, got {cfg.seed}")
@@ -43,9 +43,9 @@ def train(cfg: DictConfig, trainer: "L.Trainer") -> float | None:
 
     from faceanim.models.seeding import seed_of_32_bits
     from faceanim.modules.global_batch import idle_gpus, set_global_batch
-    from faceanim.modules.run import begin_run, find_run
-    from faceanim.modules.run_metrics import last_value
     from faceanim.modules.short_run import shorten_intervals
+    from faceanim.runs.run_folder import begin_run, find_run
+    from faceanim.runs.run_metrics import last_value
 
     say = print if trainer.is_global_zero else lambda text: None
     run = find_run(cfg.run_dir, OmegaConf.to_yaml(cfg, resolve=True), cfg.ckpt_path)

@@ -21,8 +21,9 @@ from torch import Tensor, nn
 from benchmarks.inference import random_picture, random_pipeline, random_poses
 from faceanim.markdown import table
 from faceanim.models.animation_model import AnimationModel
-from faceanim.modules.footprint import StepMeter, fake_tensors
 from faceanim.pipelines.compute import PRECISIONS, prepare, weights_bytes
+from faceanim.profiling.cost_model import fake_tensors
+from faceanim.profiling.flop_meter import StepMeter
 
 MEASURED = {
     "decode_batch=1": {"decode_batch": 1},

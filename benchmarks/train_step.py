@@ -27,8 +27,8 @@ from faceanim.models.animation_model import AnimationModel
 from faceanim.models.reference_attention import SpeedUps
 from faceanim.modules.callbacks.frozen_weights import FrozenInComputeDtype
 from faceanim.modules.callbacks.progress import StageProgressBar
-from faceanim.modules.device_peak import bf16_peak
-from faceanim.modules.footprint import fake_tensors, random_batch, training_cost
+from faceanim.profiling.cost_model import fake_tensors, random_batch, training_cost
+from faceanim.profiling.device_peak import bf16_peak
 
 OPTIONS = ("batch", "frames", "precision", "checkpointing", "compile", "channels_last", "speed_ups")
 COLUMNS = (
@@ -83,7 +83,7 @@ def main(cfg: DictConfig) -> None:
     append_line(cfg.output, record)
     print(table(COLUMNS, [cells(record)]))
     if not peak:
-        print("no MFU: it needs precision=bf16-mixed and a GPU of faceanim/modules/device_peak.py")
+        print("no MFU: it needs precision=bf16-mixed and a GPU of faceanim/profiling/device_peak.py")
 
 
 def build_stage(cfg: DictConfig) -> L.LightningModule:

@@ -9,7 +9,8 @@ import torch
 from omegaconf import DictConfig
 from tqdm import tqdm
 
-from faceanim.pipelines.golden import Comparison, GoldenFolder
+from scripts.golden.folder import GoldenFolder
+from scripts.golden.tolerances import Comparison
 
 COLUMNS = (torch.float64, torch.float32)
 

@@ -12,17 +12,17 @@ from faceanim.cli import application
 from faceanim.markdown import table as markdown
 
 if TYPE_CHECKING:
-    from faceanim.modules.comparison import Run
+    from faceanim.runs.comparison import Run
 
 
 @application(config_name="compare")
 def main(cfg: DictConfig) -> None:
-    from faceanim.modules.comparison import (  # takes seconds: first the options
+    from faceanim.runs.comparison import (  # takes seconds: first the options
         find_runs,
         read_runs,
         seed_groups,
     )
-    from faceanim.modules.comparison_report import table, write_comparison
+    from faceanim.runs.comparison_report import table, write_comparison
 
     given = OmegaConf.to_container(cfg)["runs"]
     if not isinstance(given, list):
@@ -48,7 +48,7 @@ def main(cfg: DictConfig) -> None:
 
 def default_baseline(runs: Sequence["Run"]) -> tuple[str | None, str]:
     """The run of the default configuration, else the first finished one, by name; and why it is this one."""
-    from faceanim.modules.comparison import default_run, options_of, shared_overrides
+    from faceanim.runs.comparison import default_run, options_of, shared_overrides
 
     finished = next((run.name for run in runs if run.state == "finished"), None)
     if finished is None:

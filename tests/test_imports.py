@@ -15,7 +15,9 @@ FLOORS = {
     "data": {"pose", "models", "media"},
     "pipelines": {"data", "pose", "models", "media"},
     "metrics": {"data", "pipelines", "pose", "models", "media"},
-    "modules": {"pipelines", "metrics", "data", "pose", "models", "media"},
+    "profiling": {"data", "models"},
+    "runs": {"pipelines", "data", "models", "media"},
+    "modules": {"runs", "profiling", "pipelines", "metrics", "data", "pose", "models", "media"},
     "app": {"cli", "pipelines", "metrics", "data", "pose", "models", "media"},
 }
 

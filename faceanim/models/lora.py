@@ -33,7 +33,7 @@ def add_lora(model: nn.Module, rank: int, alpha: float) -> None:
     model.requires_grad_(False)
     with (
         unset_fake_temporarily()
-    ):  # peft moves what it has filled, which fake tensors (scripts.model_card) refuse
+    ):  # peft moves what it has filled, which fake tensors (scripts.estimate_cost) refuse
         inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=alpha, target_modules=layers), model)
     for layer in model.modules():
         if isinstance(layer, LoraLayer):

@@ -19,9 +19,9 @@ from faceanim.models.audio_to_pose import AudioToPose
 from faceanim.models.head_from_speech import at_steps, changes
 from faceanim.models.wav2vec2_features import load_wav2vec2
 from faceanim.models.weights import load_into
+from faceanim.modules.optimizer_step import StepMean, clip_gradients, seed_step
 from faceanim.modules.speech_objective import SpeechObjective
 from faceanim.modules.speech_scores import scores
-from faceanim.modules.step import StepMean, clip_gradients, seed_step
 
 
 class AudioToPoseStage(L.LightningModule):

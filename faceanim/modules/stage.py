@@ -15,20 +15,14 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+import faceanim
 from faceanim.data.sample import ClipSample
 from faceanim.models import diffusion
-from faceanim.models.animation_model import AnimationModel, Face
+from faceanim.models.animation_model import AnimationModel, Face, plain_config
 from faceanim.models.lora import add_lora, plain_name
+from faceanim.modules.batch_encoding import encode_batch, image_tokens, mask_at
 from faceanim.modules.objective import Objective
-from faceanim.modules.step import (
-    StepMean,
-    checkpoint_card,
-    clip_gradients,
-    encode_batch,
-    image_tokens,
-    mask_at,
-    seed_step,
-)
+from faceanim.modules.optimizer_step import StepMean, clip_gradients, seed_step
 from faceanim.modules.strategies import shard
 from faceanim.pipelines.origin import Origin, frozen_fingerprints
 
@@ -210,6 +204,22 @@ class Stage(L.LightningModule):
                 f"{', '.join(differing)}: frozen, but other weights than before the interruption. Their source has "
                 "changed: give the one of then by init_from= or weights.parts, or train in another run_dir"
             )
+
+
+def checkpoint_card(module: L.LightningModule) -> dict:
+    """What a checkpoint says of itself, in plain values: enough to rebuild the networks without its run folder."""
+    return {
+        "version": faceanim.__version__,
+        "stage": module.stage,
+        "settings": module.settings,
+        "model": module.model.configs(),
+        "codec": {"name": type(module.codec).__name__, "config": plain_config(module.codec)},
+        "scheduler": plain_config(module.scheduler),
+        "motion": module.has_motion,
+        "lora_scale": module.lora_alpha / module.lora_rank if module.lora_rank else 0.0,
+        "frozen": module.frozen,
+        "origin": None if module.origin is None else module.origin.card(module.trainer.default_root_dir),
+    }
 
 
 def _freeze_modes(module: torch.nn.Module) -> None:

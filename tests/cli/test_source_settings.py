@@ -202,8 +202,8 @@ def test_latents_are_cached_by_the_codec_of_the_pipeline(command, demo_data, tmp
     tune(demo_data, tmp_path / "run", "appearance", *options, *steps("appearance", 1))
 
 
-def test_the_model_card_counts_the_model_of_the_pipeline(command, tmp_path):
+def test_the_cost_estimate_is_of_the_pipelines_model(command, tmp_path):
     start = pipeline(tmp_path / "pipeline")
-    code, out, err = command("-m", "scripts.model_card", "experiment=finetune_small", f"init_from={start}")
+    code, out, err = command("-m", "scripts.estimate_cost", "experiment=finetune_small", f"init_from={start}")
     size = sum(p.numel() for p in AnimationPipeline.from_pretrained(start).model.parameters())
     assert code == 0 and "32 x 32 pixels, 3 motion frames" in out and f"{size:,}" in out, err

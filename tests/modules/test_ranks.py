@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from faceanim.modules.csv_log import read_rows
+from faceanim.runs.csv_log import read_rows
 from tests.prepared import run
 from tests.training import fit, losses, options, steps, two_ranks, whole
 

@@ -13,7 +13,7 @@ import yaml
 import train
 from faceanim.data.manifest import INDEX_NAME, read_manifest, write_manifest
 from faceanim.modules.callbacks.progress import StageProgressBar
-from faceanim.modules.csv_log import read_rows
+from faceanim.runs.csv_log import read_rows
 from tests.modules.test_ranks import SGD
 from tests.prepared import run
 from tests.training import TINY, configuration, equal, fit, losses, options, steps, two_ranks, whole

@@ -19,7 +19,7 @@ from faceanim.models.layouts import module_of
 from faceanim.models.weight_source import WeightSource
 from faceanim.modules.appearance import AppearanceStage
 from faceanim.modules.objective import Objective
-from faceanim.modules.step import checkpoint_card
+from faceanim.modules.stage import checkpoint_card
 from faceanim.modules.temporal import TemporalStage
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.export import export_pipeline

@@ -7,7 +7,7 @@ import lightning as L
 import pytest
 import torch
 
-from faceanim.modules.callbacks.guard import TrainingDiverged
+from faceanim.modules.callbacks.skip_bad_steps import TrainingDiverged
 from tests.training import equal, fit, losses, steps, whole
 
 

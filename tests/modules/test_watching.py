@@ -15,11 +15,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from faceanim.models.animation_model import AnimationModel
 from faceanim.modules.callbacks.loss_by_timestep import LossByTimestep, bucket_names
 from faceanim.modules.callbacks.progress import StageProgressBar
-from faceanim.modules.code_version import git_state
-from faceanim.modules.csv_log import CSVLog, read_rows
-from faceanim.modules.dashboard import draw_dashboard, read_curves
-from faceanim.modules.footprint import random_batch, training_cost
-from faceanim.modules.wandb_log import WandbLog
+from faceanim.profiling.cost_model import random_batch, training_cost
+from faceanim.runs.code_version import git_state
+from faceanim.runs.csv_log import CSVLog, read_rows
+from faceanim.runs.dashboard import draw_dashboard, read_curves
+from faceanim.runs.wandb_log import WandbLog
 from tests.modules import wandb_file
 from tests.modules.test_training import CutAt, PowerCut  # noqa: F401 (CutAt is named in the options)
 from tests.prepared import run
@@ -121,7 +121,7 @@ def test_wandb_without_an_account_says_what_to_do(tmp_path):
 import os
 os.environ |= {{"HOME": {str(tmp_path)!r}, "WANDB_MODE": "online"}}
 os.environ.pop("WANDB_API_KEY", None)
-from faceanim.modules.wandb_log import WandbLog
+from faceanim.runs.wandb_log import WandbLog
 try:
     WandbLog({str(tmp_path)!r}, "faceanim").experiment
 except ValueError as error:

@@ -12,7 +12,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from faceanim.models.animation_model import AnimationModel
 from faceanim.models.codec import VAECodec
 from faceanim.models.reference_attention import spatial_transformer_blocks
-from faceanim.modules.footprint import StepMeter
 from faceanim.pipelines.ahead import ahead
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.compute import prepare
@@ -22,6 +21,7 @@ from faceanim.pipelines.long_video import LongVideo
 from faceanim.pipelines.residence import Residence
 from faceanim.pipelines.seams import borders, seam_ratio
 from faceanim.pose.sequence import PoseSequence
+from faceanim.profiling.flop_meter import StepMeter
 from tests.conftest import tiny_codec, tiny_model, tiny_scheduler, wake
 
 CPU = torch.device("cpu")

@@ -15,12 +15,12 @@ from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.denoising_step import FILES, export_step, step_with_inputs
 from faceanim.pipelines.export import cast_weights, export_pipeline
 from faceanim.pipelines.folder import weights_hash
-from faceanim.pipelines.golden import FILES as GOLDEN_FILES
-from faceanim.pipelines.golden import GoldenFolder
 from faceanim.pipelines.moore_layout import IMAGE_ENCODER, VAE, write_moore
+from scripts.golden.folder import FILES as GOLDEN_FILES
+from scripts.golden.folder import GoldenFolder
 from tests.conftest import tiny_model, tiny_scheduler, wake
 from tests.pipelines.test_animation_pipeline import animate, pipeline
-from tests.pipelines.test_golden import GOLDEN
+from tests.scripts.test_golden import GOLDEN
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

@@ -10,9 +10,9 @@ import torch
 
 from faceanim.data.sample import ClipSample, PackedSample
 from faceanim.modules.callbacks.checkpoints import RunCheckpoints
-from faceanim.modules.footprint import adamw_bytes, trained
 from faceanim.modules.stage import Stage
 from faceanim.modules.strategies import is_sharded
+from faceanim.profiling.cost_model import adamw_bytes, trained
 
 log = logging.getLogger(__name__)
 

@@ -16,13 +16,13 @@ from faceanim.media.video_writer import AI_GENERATED, write_video
 from faceanim.metrics.predictions import ClipFrames
 from faceanim.metrics.validation import ValidationMetrics
 from faceanim.models.animation_model import AnimationModel
-from faceanim.modules.callbacks.guard import gather
-from faceanim.modules.callbacks.media_log import log_media
 from faceanim.modules.stage import Stage
 from faceanim.modules.strategies import shards_weights
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.step_counts import check_steps
 from faceanim.pose.gaps import fill_gaps
+from faceanim.runs.all_ranks import gather
+from faceanim.runs.media_log import log_media
 
 log = logging.getLogger(__name__)
 

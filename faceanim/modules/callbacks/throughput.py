@@ -9,8 +9,8 @@ from lightning.fabric.utilities.throughput import Throughput
 
 from faceanim.data.sample import ClipSample
 from faceanim.modules.callbacks.log_line import add_to_line, is_line
-from faceanim.modules.device_peak import bf16_peak
-from faceanim.modules.footprint import FlopMeter
+from faceanim.profiling.device_peak import bf16_peak
+from faceanim.profiling.flop_meter import FlopMeter
 
 
 class ThroughputLog(L.Callback):

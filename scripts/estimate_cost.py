@@ -1,9 +1,9 @@
-"""What a model costs to train and to sample: python -m scripts.model_card model=... stage=... (--help explains)."""
+"""What a model costs to train and to sample: python -m scripts.estimate_cost model=... stage=... (--help explains)."""
 
 from faceanim.cli import run_command
 
 if __name__ == "__main__":  # above what takes seconds to import: a mistake is answered at once
-    run_command("model_card", "scripts.model_card")
+    run_command("estimate_cost", "scripts.estimate_cost")
 
 from functools import partial
 
@@ -14,7 +14,8 @@ from faceanim.cli.source_settings import take_from_source
 from faceanim.markdown import table
 from faceanim.models.animation_model import AnimationModel
 from faceanim.modules.callbacks.frozen_weights import DTYPES, cast_frozen
-from faceanim.modules.footprint import (
+from faceanim.modules.stage import Stage
+from faceanim.profiling.cost_model import (
     SamplingCost,
     TrainingCost,
     adamw_8bit_bytes,
@@ -27,7 +28,6 @@ from faceanim.modules.footprint import (
     training_cost,
     weight_bytes,
 )
-from faceanim.modules.stage import Stage
 
 build = partial(hydra.utils.instantiate, _convert_="all")
 

@@ -14,8 +14,8 @@ from lightning.pytorch.utilities import rank_zero_only
 from faceanim.media.files import atomic_path
 from faceanim.media.lock import exclusive_lock
 from faceanim.models.weights import read_checkpoint
-from faceanim.modules.run_settings import check_same_settings
 from faceanim.pipelines.checkpoint_folder import FOLDER, newest_checkpoint
+from faceanim.runs.run_settings import check_same_settings
 
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 
-from faceanim.modules.csv_log import read_rows
+from faceanim.runs.csv_log import read_rows
 
 FILE = "metrics.csv"
 

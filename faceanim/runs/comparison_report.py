@@ -16,7 +16,7 @@ from faceanim import __version__
 from faceanim.media.files import atomic_path
 from faceanim.media.image import read_image
 from faceanim.media.video_files import utf8_name
-from faceanim.modules.comparison import Run, SeedGroup, seed_groups
+from faceanim.runs.comparison import Run, SeedGroup, seed_groups
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

@@ -8,7 +8,7 @@ import numpy as np
 
 from faceanim.media.files import atomic_path
 from faceanim.media.video_files import utf8_name
-from faceanim.modules.csv_log import read_rows
+from faceanim.runs.csv_log import read_rows
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

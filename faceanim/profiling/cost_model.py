@@ -1,54 +1,28 @@
 """What a step costs in arithmetic and memory, counted without running it.
 
 The stages' and networks' own code runs on fake tensors (torch's ``FakeTensorMode``), which have shapes, dtypes,
-storages and an autograd graph but no numbers: two billion parameters take no memory. One floating point
-operation (FLOP) is an addition or a multiplication. Matrix products, convolutions and attention are counted,
-as ``FlopCounterMode`` does; the rest is below a percent of them.
-
-``torch.distributed._tools.mem_tracker`` tracks memory too, but raises on frozen parameters.
+storages and an autograd graph but no numbers: two billion parameters take no memory.
 
 Shape letters: B batch, T frames, n motion frames, C latent channels, H W pixels, h w latent size.
 """
 
-import weakref
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from copy import copy
-from functools import partial
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import torch
 from diffusers.models.upsampling import Upsample2D
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
-from torch.utils.flop_counter import (
-    flop_registry,
-    register_flop_formula,
-    sdpa_backward_flop_count,
-    sdpa_flop_count,
-)
 
 from faceanim.data.sample import ClipSample
 from faceanim.models.animation_model import AnimationModel, Face
 from faceanim.models.codec import Codec
-from faceanim.modules.objective import Draw, Objective
-from faceanim.modules.stage import Stage
-
-_forward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
-_backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
-if _forward not in flop_registry:  # some releases of torch leave out the CPU's attention
-
-    @register_flop_formula(_forward)
-    def _attention(q: torch.Size, k: torch.Size, v: torch.Size, *_: object, **__: object) -> int:
-        return sdpa_flop_count(q, k, v)
-
-    @register_flop_formula(_backward)
-    def _attention_backward(out: torch.Size, q: torch.Size, k: torch.Size, v: torch.Size, *_, **__) -> int:
-        return sdpa_backward_flop_count(out, q, k, v)
-
+from faceanim.profiling.flop_meter import StepMeter
 
 PRECISIONS = {"32-true": None, "bf16-mixed": torch.bfloat16}  # Lightning's names -> autocast's dtype
 
@@ -128,7 +102,7 @@ class TrainingCost(NamedTuple):
     activations: int
 
 
-def training_cost(stage: Stage, batch: ClipSample, precision: str) -> TrainingCost:
+def training_cost(stage: nn.Module, batch: ClipSample, precision: str) -> TrainingCost:
     """Cost of ``stage.losses(batch)`` and its backward, in the order of Lightning's automatic optimisation: the last
     step's gradients live until the forward has ended. No conditioning is dropped, so that this is the most.
 
@@ -139,9 +113,7 @@ def training_cost(stage: Stage, batch: ClipSample, precision: str) -> TrainingCo
         raise ValueError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}")
     dtype = PRECISIONS[precision]
     stage = copy(stage).train()  # the copy has an objective of its own, and the same networks
-    stage.objective = RealDraws(
-        **{**vars(stage.objective), "drop_image": 0.0, "drop_reference": 0.0, "drop_motion": 0.0}
-    )
+    stage.objective = WholeDraws(stage.objective)
     parameters, meter = trained(stage), StepMeter([*stage.parameters(), *stage.buffers()])
     with cuda_autocast(stage), meter:
         meter.add(*(tensor for tensor in batch if isinstance(tensor, Tensor)))
@@ -217,70 +189,16 @@ def cuda_autocast(module: nn.Module) -> Iterator[None]:
         hook.remove()
 
 
-class RealDraws(Objective):
-    """Real draws among fake tensors: the networks read from them which samples keep their reference."""
+class WholeDraws:
+    """An objective whose draws drop nothing, and are real among fake tensors: the networks read from them which samples
+    keep their reference."""
 
-    def draw(self, *args, **kwargs) -> Draw:
+    def __init__(self, objective: Any):
+        self._objective = replace(objective, drop_image=0.0, drop_reference=0.0, drop_motion=0.0)
+
+    def draw(self, *args: Any, **options: Any) -> Any:
         with unset_fake_temporarily():
-            return super().draw(*args, **kwargs)
+            return self._objective.draw(*args, **options)
 
-
-class FlopMeter(TorchDispatchMode):
-    """Counts FLOPs as ``FlopCounterMode`` does, whose module hooks, though, keep activations alive.
-
-    recomputed: those among ``flops`` that gradient checkpointing spends on forwards run again in the backward.
-    """
-
-    def __init__(self):
-        super().__init__()
-        self.flops = self.recomputed = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        result = func(*args, **kwargs)
-        if func.overloadpacket in flop_registry:
-            flops = flop_registry[func.overloadpacket](*args, **kwargs, out_val=result)
-            self.flops += flops
-            if (
-                torch._C._current_graph_task_id() != -1 and torch.is_grad_enabled()
-            ):  # a forward inside a backward
-                self.recomputed += flops
-        return result
-
-
-class StepMeter(FlopMeter):
-    """Counts FLOPs, and the bytes of all tensor storages, real or fake, that are made inside the context and live.
-
-    known: tensors whose storages do not count. live, peak: bytes. gradients: bytes of the gradients that were
-    added, until the caller sets it to 0; gradients_at_peak: the same when ``peak`` was reached.
-    """
-
-    def __init__(self, known: Iterable[Tensor] = ()):
-        super().__init__()
-        self.live = self.peak = self.gradients = self.gradients_at_peak = 0
-        self._known = {id(tensor.untyped_storage()): tensor.untyped_storage() for tensor in known}
-        self._storages: dict[int, weakref.ref] = {}
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        result = super().__torch_dispatch__(func, types, args, kwargs)
-        outputs = result if isinstance(result, tuple | list) else (result,)
-        self.add(*(output for output in outputs if isinstance(output, Tensor)))
-        return result
-
-    def add(self, *tensors: Tensor) -> None:
-        for tensor in tensors:
-            storage = tensor.untyped_storage()
-            key = id(storage)  # stable as long as the storage lives
-            if key not in self._storages and key not in self._known:
-                self._storages[key] = weakref.ref(storage, partial(self._free, key, storage.nbytes()))
-                self.live += storage.nbytes()
-        if self.live > self.peak:
-            self.peak, self.gradients_at_peak = self.live, self.gradients
-
-    def add_gradient(self, parameter: Tensor) -> None:
-        self.add(parameter.grad)
-        self.gradients += parameter.grad.nbytes
-
-    def _free(self, key: int, size: int, _: weakref.ref) -> None:
-        del self._storages[key]
-        self.live -= size
+    def losses(self, *args: Any) -> Tensor:
+        return self._objective.losses(*args)

@@ -10,8 +10,8 @@ from PIL import Image
 
 from faceanim.media.video import read_video
 from faceanim.media.video_writer import write_video
-from faceanim.modules.callbacks.media_log import log_media
-from faceanim.modules.csv_log import CSVLog
+from faceanim.runs.csv_log import CSVLog
+from faceanim.runs.media_log import log_media
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import lightning as L
 
-from faceanim.modules.dashboard import draw_dashboard
+from faceanim.runs.dashboard import draw_dashboard
 
 
 class LossCurve(L.Callback):

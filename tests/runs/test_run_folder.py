@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from faceanim.modules.csv_log import CSVLog, read_rows
-from faceanim.modules.run_metrics import read_metrics
+from faceanim.runs.csv_log import CSVLog, read_rows
+from faceanim.runs.run_metrics import read_metrics
 from tests.prepared import OFFLINE, ROOT, run
 from tests.training import fit, losses, options, steps, two_ranks
 

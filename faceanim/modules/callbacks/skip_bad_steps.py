@@ -14,6 +14,7 @@ from torch import Tensor
 from faceanim.data.sample import ClipSample
 from faceanim.media.files import atomic_path
 from faceanim.modules.callbacks.checkpoints import RunCheckpoints
+from faceanim.runs.all_ranks import gather
 
 log = logging.getLogger(__name__)
 
@@ -149,15 +150,6 @@ def gradient_norm(optimizer: torch.optim.Optimizer) -> float | None:
         return None
     norm = torch.nn.utils.get_total_norm(gradients)
     return float(norm.full_tensor() if hasattr(norm, "full_tensor") else norm)
-
-
-def gather(values: list) -> list:
-    """The lists of all ranks, one after the other."""
-    if not torch.distributed.is_initialized():
-        return values
-    everyone: list[list] = [[] for _ in range(torch.distributed.get_world_size())]
-    torch.distributed.all_gather_object(everyone, values)
-    return [value for one in everyone for value in one]
 
 
 def _joined(values: list) -> str:

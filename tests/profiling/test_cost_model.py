@@ -12,11 +12,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from faceanim.modules.appearance import AppearanceStage
-from faceanim.modules.footprint import (
-    FlopMeter,
-    RealDraws,
-    StepMeter,
+from faceanim.modules.objective import Objective
+from faceanim.modules.temporal import TemporalStage
+from faceanim.pipelines.animation_pipeline import AnimationPipeline
+from faceanim.pose.sequence import PoseSequence
+from faceanim.profiling.cost_model import (
     TrainingCost,
+    WholeDraws,
     adamw_8bit_bytes,
     adamw_bytes,
     bytes_by_dtype,
@@ -28,10 +30,7 @@ from faceanim.modules.footprint import (
     training_cost,
     weight_bytes,
 )
-from faceanim.modules.objective import Objective
-from faceanim.modules.temporal import TemporalStage
-from faceanim.pipelines.animation_pipeline import AnimationPipeline
-from faceanim.pose.sequence import PoseSequence
+from faceanim.profiling.flop_meter import FlopMeter, StepMeter
 from tests.conftest import tiny_codec, tiny_model, tiny_scheduler
 
 B, T, N, SIZE = 2, 4, 2, 32
@@ -173,7 +172,7 @@ def test_mixed_precision_has_the_dtypes_of_a_cuda_device():
             with torch.device(device):
                 stage = tiny_stage(AppearanceStage)
                 batch = random_batch(B, T, N, SIZE)
-            stage.objective = RealDraws(**vars(NOTHING_DROPPED))
+            stage.objective = WholeDraws(NOTHING_DROPPED)
             torch.set_autocast_dtype(device, torch.bfloat16)
             torch.set_autocast_enabled(device, True)
             try:
@@ -192,7 +191,7 @@ def test_checkpointing_costs_at_most_one_more_forward_and_saves_most_activations
     kept, recomputed = (predicted(kind, checkpointing=c) for c in (False, True))
     with fake_tensors(), torch.no_grad():
         stage, batch = tiny_stage(kind), random_batch(B, T, N, SIZE)
-        stage.objective = RealDraws(**vars(NOTHING_DROPPED))
+        stage.objective = WholeDraws(NOTHING_DROPPED)
         with StepMeter() as forward:
             stage.losses(batch, 0).losses.mean()
     assert 0 < recomputed.flops - kept.flops <= forward.flops

@@ -10,7 +10,7 @@ from torch import nn
 
 from faceanim.models.denoising_net import PerFrameGroupNorm
 from faceanim.models.reference_attention import SpeedUps
-from faceanim.pipelines.golden import GoldenFolder
+from scripts.golden.folder import GoldenFolder
 from tests.prepared import ROOT
 
 GOLDEN = ROOT.parent / "shared" / "golden"

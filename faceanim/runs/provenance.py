@@ -11,8 +11,8 @@ import yaml
 
 from faceanim.data.manifest import rows_hash
 from faceanim.media.files import write_json
-from faceanim.modules.callbacks.guard import gather
-from faceanim.modules.code_version import code_version
+from faceanim.runs.all_ranks import gather
+from faceanim.runs.code_version import code_version
 
 
 class Provenance(L.Callback):

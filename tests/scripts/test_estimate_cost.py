@@ -1,4 +1,4 @@
-"""The model card, as a user calls it."""
+"""The cost estimate, as a user calls it."""
 
 import re
 
@@ -18,7 +18,7 @@ def figures(printed: str, name: str) -> list[float]:
 
 
 def test_the_card_adds_up(command):
-    code, out, err = command("-m", "scripts.model_card", *SMALL, "stage=temporal", "frames=2")
+    code, out, err = command("-m", "scripts.estimate_cost", *SMALL, "stage=temporal", "frames=2")
     assert code == 0, err
     parts = ("weights", "gradients", "optimiser", "activations")
     adamw, adam8 = zip(*(figures(out, part) for part in parts), strict=True)
@@ -45,7 +45,7 @@ def test_the_card_adds_up(command):
     ],
 )
 def test_what_a_trainer_of_many_devices_spreads_is_said_and_counted(command, trainer, spread, whole):
-    code, out, err = command("-m", "scripts.model_card", *SMALL, "frames=2", f"trainer={trainer}")
+    code, out, err = command("-m", "scripts.estimate_cost", *SMALL, "frames=2", f"trainer={trainer}")
     assert code == 0, err
     note = out.rstrip().splitlines()[-1]
     assert ("rank" in note) == (trainer != "cpu") and whole in note, note
@@ -60,7 +60,7 @@ def test_what_a_trainer_of_many_devices_spreads_is_said_and_counted(command, tra
 
 
 def test_low_rank_updates_need_no_weights_either(command):
-    code, out, err = command("-m", "scripts.model_card", *SMALL, "frames=2", "lora.rank=2")
+    code, out, err = command("-m", "scripts.estimate_cost", *SMALL, "frames=2", "lora.rank=2")
     assert code == 0, err
     trained = int(re.search(r"^\| all +\|.* ([\d,]+) \|$", out, re.M).group(1).replace(",", ""))
     assert trained > 0 and figures(out, "gradients")[0] == pytest.approx(4 * trained / 1e6, abs=0.1)
@@ -71,13 +71,13 @@ def test_low_rank_updates_need_no_weights_either(command):
     [("precision=fp8", "precision"), ("frames=40", "32 frames"), ("frames=0", "frames")],
 )
 def test_a_mistake_is_one_line(option, message, command):
-    code, _, err = command("-m", "scripts.model_card", *SMALL, "stage=temporal", option)
+    code, _, err = command("-m", "scripts.estimate_cost", *SMALL, "stage=temporal", option)
     assert code == 2 and err.startswith("error: ") and message in err and err.count("\n") == 1
 
 
 def test_help_explains_every_option(command):
-    code, out, _ = command("-m", "scripts.model_card", "--help")
-    assert code == 0 and "usage: python -m scripts.model_card" in out
+    code, out, _ = command("-m", "scripts.estimate_cost", "--help")
+    assert code == 0 and "usage: python -m scripts.estimate_cost" in out
     for option in ("model", "stage", "batch", "frames", "precision", "checkpointing", "experiment"):
         assert f"{option}=" in out, option
 
@@ -87,7 +87,7 @@ def test_the_full_size_is_computed_without_weights_in_memory():
     """Two billion parameters are 10 GB."""
     measured = (
         "import resource, runpy, sys; sys.argv = ['m', *sys.argv[1:]];"
-        "runpy.run_module('scripts.model_card', run_name='__main__', alter_sys=True);"
+        "runpy.run_module('scripts.estimate_cost', run_name='__main__', alter_sys=True);"
         "usage = resource.getrusage(resource.RUSAGE_SELF);"
         "print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20)"
     )

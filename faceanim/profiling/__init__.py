@@ -1,0 +1,1 @@
+"""What training and sampling cost: arithmetic, memory, and what devices can do."""

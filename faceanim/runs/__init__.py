@@ -1,0 +1,1 @@
+"""A run of the training: its folder, loggers, provenance, and the comparison of several."""

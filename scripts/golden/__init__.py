@@ -1,0 +1,1 @@
+"""Parity with the public implementations, on tensors that they computed."""
