@@ -16,6 +16,7 @@ from faceanim.data.manifest import read_manifest
 from faceanim.media.clip_reader import ClipReader
 from faceanim.media.files import write_json
 from faceanim.media.image import write_image
+from faceanim.parallel.finished_jobs import FinishedJobs
 
 HEARTBEAT_SECONDS = 5
 
@@ -26,13 +27,12 @@ class Step:
 
     name: str
     command: list[str]
-    record: Path
+    records: FinishedJobs
 
     def run(self) -> dict:
         """Runs the command unless this very command is done already; returns the record."""
-        before = json.loads(self.record.read_text()) if self.record.is_file() else {}
-        if before.get("command") != self.command:
-            before = {"command": self.command, "seconds": 0.0, "done": False, "peak_memory_gb": 0.0}
+        new = {"command": self.command, "seconds": 0.0, "done": False, "peak_memory_gb": 0.0}
+        before = self.records.load(self.name, command=self.command) or new
         if before["done"]:
             print(f"-- {self.name}: done before, in {before['seconds']:.0f} s", flush=True)
             return before
@@ -66,7 +66,7 @@ class Step:
             "done": done,
             "peak_memory_gb": max(before["peak_memory_gb"], peak),
         }
-        write_json(self.record, after)
+        self.records.save(self.name, **after)
         return after
 
 
@@ -115,7 +115,7 @@ def main(cfg: DictConfig) -> None:
 
 
 def _step(out: Path, name: str, command: list[str]) -> dict:
-    return Step(name, command, out / "steps" / f"{name}.json").run()
+    return Step(name, command, FinishedJobs(out / "steps")).run()
 
 
 def _summary(out: Path, records: dict[str, dict]) -> dict:

@@ -11,10 +11,11 @@ ROOT = Path(__file__).resolve().parent.parent / "faceanim"
 FLOORS = {
     "media": set(),
     "models": set(),
+    "parallel": {"media"},
     "pose": {"media", "models"},
     "data": {"pose", "models", "media"},
-    "pipelines": {"data", "pose", "models", "media"},
-    "metrics": {"data", "pipelines", "pose", "models", "media"},
+    "pipelines": {"parallel", "data", "pose", "models", "media"},
+    "metrics": {"parallel", "data", "pipelines", "pose", "models", "media"},
     "profiling": {"data", "models"},
     "runs": {"pipelines", "data", "models", "media"},
     "modules": {"runs", "profiling", "pipelines", "metrics", "data", "pose", "models", "media"},

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import faceanim
-from faceanim.media.files import write_json
 from faceanim.media.frame_writers import check_name
 from faceanim.media.table import read_table
 from faceanim.media.video_files import VIDEO_SUFFIXES, is_hidden
+from faceanim.parallel.finished_jobs import FinishedJobs
 from faceanim.pipelines.inference import Animator
 from faceanim.pipelines.options import DRIVEN_BY, InferenceOptions
 from faceanim.pipelines.workers import Failure, run_on
@@ -43,20 +43,24 @@ class Job:
     hash: str
 
     @property
-    def marker(self) -> Path:
-        return Path(self.options.output).parent / DONE / f"{self.name}.json"
-
-    @property
     def done(self) -> bool:
         """Whether the video is there as this very job made it."""
-        try:
-            marker = json.loads(self.marker.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return False
-        return marker == {"hash": self.hash, "bytes": _size(Path(self.options.output))}
+        return self._finished.load(self.name, hash=self.hash, bytes=self._size) is not None
 
     def mark_done(self) -> None:
-        write_json(self.marker, {"hash": self.hash, "bytes": _size(Path(self.options.output))})
+        self._finished.save(self.name, hash=self.hash, bytes=self._size)
+
+    @property
+    def _finished(self) -> FinishedJobs:
+        return FinishedJobs(Path(self.options.output).parent / DONE)
+
+    @property
+    def _size(self) -> int | None:
+        """Bytes of the video, or of all frames in a folder; None where there is nothing."""
+        path = Path(self.options.output)
+        if path.is_dir():
+            return sum(frame.stat().st_size for frame in path.iterdir())
+        return path.stat().st_size if path.is_file() else None
 
 
 def animate(options: InferenceOptions) -> None:
@@ -200,10 +204,3 @@ def _content(path: str | Path | None) -> str | None:
         return None  # the job itself will say what is missing
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _size(path: Path) -> int | None:
-    """Bytes of a file, or of all in a folder of frames; None where there is nothing."""
-    if path.is_dir():
-        return sum(frame.stat().st_size for frame in path.iterdir())
-    return path.stat().st_size if path.is_file() else None

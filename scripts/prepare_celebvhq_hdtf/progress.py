@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from faceanim.data.manifest import ManifestRow
-from faceanim.media.files import write_json
+from faceanim.parallel.finished_jobs import FinishedJobs
 from scripts.prepare_celebvhq_hdtf.first_pass import Detections
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
 from scripts.prepare_celebvhq_hdtf.sources import SourceClip, split_of
@@ -18,8 +18,8 @@ WORK = ".work"
 
 def save_record(clip: SourceClip, options: PrepareOptions, rows: list[ManifestRow]) -> None:
     """Remember a finished source clip under `<output>/.work/<hash of the options>/`."""
-    content = {"source": _state(clip), "rows": [dataclasses.asdict(row) for row in rows]}
-    write_json(_record(clip, options), content)
+    content = [dataclasses.asdict(row) for row in rows]
+    _finished(options).save(clip.name, source=_state(clip), rows=content)
 
 
 def finished_rows(clip: SourceClip, options: PrepareOptions) -> list[ManifestRow] | None:
@@ -28,17 +28,17 @@ def finished_rows(clip: SourceClip, options: PrepareOptions) -> list[ManifestRow
     The split of whole clips is today's: it shapes no file.
     """
     try:
-        content = json.loads(_record(clip, options).read_text(encoding="utf-8"))
-        rows = [ManifestRow(**values) for values in content["rows"]]
-        if content["source"] != _state(clip):
+        record = _finished(options).load(clip.name, source=_state(clip))
+        if record is None:
             return None
+        rows = [ManifestRow(**values) for values in record["rows"]]
         for row in rows:
             others = [options.output_folder / name for name in (row.landmarks_path, row.audio_path) if name]
             if not all(path.is_file() for path in others):
                 return None
             if row.keep and file_hash(options.output_folder / row.path) != row.content_hash:
                 return None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, KeyError, TypeError):
         return None
     if options.split_by == "clip":
         return [
@@ -70,8 +70,8 @@ def _state(clip: SourceClip) -> dict[str, Any]:
     return json.loads(json.dumps(state))  # tuples become lists, as in the file
 
 
-def _record(clip: SourceClip, options: PrepareOptions) -> Path:
-    return options.output_folder / WORK / options.fingerprint() / f"{clip.name}.json"
+def _finished(options: PrepareOptions) -> FinishedJobs:
+    return FinishedJobs(options.output_folder / WORK / options.fingerprint())
 
 
 def _detections_path(clip: SourceClip, options: PrepareOptions) -> Path:

@@ -16,15 +16,15 @@ from faceanim.data.manifest import INDEX_NAME, ManifestRow, write_manifest
 from faceanim.media.files import atomic_path
 from faceanim.media.lock import exclusive_lock
 from faceanim.media.video_files import utf8_name
+from faceanim.parallel.runner import Outcomes, run_here, run_in_processes, run_on_ray
+from faceanim.parallel.worker import TookTooLong, WorkerDied
 from scripts.prepare_celebvhq_hdtf.celebvhq import read_celebvhq
 from scripts.prepare_celebvhq_hdtf.coverage import coverage_line, write_coverage
 from scripts.prepare_celebvhq_hdtf.hdtf import read_hdtf
 from scripts.prepare_celebvhq_hdtf.identities import with_identities
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
 from scripts.prepare_celebvhq_hdtf.process_clip import backend, dropped_row, process_clip
-from scripts.prepare_celebvhq_hdtf.processes import TookTooLong, WorkerDied, run_in_processes
 from scripts.prepare_celebvhq_hdtf.progress import WORK, finished_rows, save_record
-from scripts.prepare_celebvhq_hdtf.ray_cluster import run_on_ray
 from scripts.prepare_celebvhq_hdtf.report import reason_head, write_report
 from scripts.prepare_celebvhq_hdtf.sources import Release, SourceClip, read_folder
 from scripts.prepare_celebvhq_hdtf.splitting import empty_splits, shard_of, with_split_by
@@ -113,18 +113,14 @@ def _workers(n_clips: int, options: PrepareOptions) -> int | None:
     return min(options.workers or len(os.sched_getaffinity(0)), n_clips)
 
 
-def _results(
-    todo: list[SourceClip], workers: int | None, options: PrepareOptions
-) -> Iterator[tuple[int, Any]]:
+def _results(todo: list[SourceClip], workers: int | None, options: PrepareOptions) -> Outcomes:
     """(number in `todo`, its rows or why there are none), as they come."""
     task = partial(process_clip, options=options)
-    if not todo:
-        return iter(())
     if options.backend == "ray":
-        return run_on_ray(task, todo, workers, options.time_limit, options.address)
+        return run_on_ray(task, todo, workers, options.address, options.time_limit)
     if workers == 0:
-        return ((number, task(clip)) for number, clip in enumerate(todo))
-    return run_in_processes(task, todo, workers, options.time_limit)
+        return run_here(task, todo)
+    return run_in_processes([task] * workers, todo, options.time_limit)
 
 
 def _rows_of(clip: SourceClip, options: PrepareOptions, result: Any) -> list[ManifestRow]:
