@@ -1,17 +1,17 @@
 """One clip's result on disk: written whole, and read again only where nothing has changed since."""
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from faceanim.media.files import atomic_path, write_json
+from faceanim.media.files import atomic_path
 from faceanim.metrics.clip_metrics import ClipMetrics
 from faceanim.metrics.estimate import Estimate
 from faceanim.metrics.protocol import Stamp
+from faceanim.parallel.finished_jobs import FinishedJobs
 
 _DIGITS = 6  # of a series: drawn, and compared frame by frame
 
@@ -69,38 +69,34 @@ def write_record(
         arrays = {f"{n}_{m}": values for n, by in found.features.items() for m, values in by.items()}
         with atomic_path(features_path(run_dir, clip_id)) as temporary:
             np.savez(temporary, **arrays)
-    write_json(record_path(run_dir, clip_id), dataclasses.asdict(record))
+    _finished(run_dir).save(clip_id, **dataclasses.asdict(record))
     return record
 
 
 def read_record(
     run_dir: Path, clip_id: str, stamp: Stamp, maker_hash: str, weights: dict[str, str]
 ) -> ClipRecord | None:
-    """What an earlier run found out about the clip, if it still holds; None for what is damaged or of another time."""
-    path = record_path(run_dir, clip_id)
-    if not path.is_file():
-        return None
+    """The record of an earlier run, or None if it is missing, damaged or stale."""
+    depends_on = {"stamp": dataclasses.asdict(stamp), "maker_hash": maker_hash, "weights": dict(weights)}
+    content = _finished(run_dir).load(clip_id, clip_id=clip_id, **depends_on)
     try:
-        record = parsed(path)
-        got = (record.clip_id, record.stamp, record.maker_hash, record.weights)
-        same = got == (clip_id, stamp, maker_hash, dict(weights))
-        whole = not record.features or features_path(run_dir, clip_id).is_file()
-        return record if same and whole else None
+        record = None if content is None else parsed(content)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
+    whole = record is None or not record.features or features_path(run_dir, clip_id).is_file()
+    return record if whole else None
 
 
-def record_path(run_dir: Path, clip_id: str) -> Path:
-    return run_dir / "clips" / f"{clip_id}.json"
+def _finished(run_dir: Path) -> FinishedJobs:
+    return FinishedJobs(run_dir / "clips")
 
 
 def features_path(run_dir: Path, clip_id: str) -> Path:
     return run_dir / "features" / f"{clip_id}.npz"
 
 
-def parsed(path: Path) -> ClipRecord:
+def parsed(content: dict[str, Any]) -> ClipRecord:
     """A record as it was written, of whatever protocol; raises what damaged files make one raise."""
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     scores = {
         method: {
             name: Estimate(**{**s, "interval": None if s["interval"] is None else tuple(s["interval"])})

@@ -30,7 +30,8 @@ def read_run(folder: str | Path) -> OtherRun:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         content["metrics"]["nme"]["generated"]["value"]
-        records = [parsed(file) for file in sorted((Path(folder) / "clips").glob("*.json"))]
+        files = sorted((Path(folder) / "clips").glob("*.json"))
+        records = [parsed(json.loads(file.read_text(encoding="utf-8"))) for file in files]
         stamp = Stamp(content["protocol_hash"], content["data_hash"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(

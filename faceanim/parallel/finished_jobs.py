@@ -17,11 +17,11 @@ class FinishedJobs:
     def path(self, name: str) -> Path:
         return self.folder / f"{name}.json"
 
-    def save(self, name: str, **record: Any) -> None:
+    def save(self, name: str, /, **record: Any) -> None:
         """Record a finished job: all that it depended on, and whatever it found."""
         write_json(self.path(name), record)
 
-    def load(self, name: str, **depends_on: Any) -> dict[str, Any] | None:
+    def load(self, name: str, /, **depends_on: Any) -> dict[str, Any] | None:
         """The record of a job whose values of `depends_on` are the same; None if there is none, or it is damaged."""
         try:
             record = json.loads(self.path(name).read_text(encoding="utf-8"))
