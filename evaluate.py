@@ -11,9 +11,9 @@ def main(cfg: DictConfig) -> None:
     protocol = typed(cfg.protocol, Protocol)
     from faceanim.metrics.distributed import ranks
     from faceanim.metrics.evaluation import evaluate
-    from faceanim.metrics.extractor_weights import WeightFiles
     from faceanim.metrics.metric_suite import evaluation_suite
     from faceanim.metrics.predictions import open_predictions  # these take seconds: first the options
+    from faceanim.metrics.weight_files import WeightFiles
 
     files = WeightFiles(protocol.extractors, OmegaConf.to_container(cfg.weights), cfg.download)
     with ranks() as ours:

@@ -18,7 +18,7 @@ from faceanim.markdown import table
 from faceanim.media.files import atomic_path, write_json
 from faceanim.media.image import write_image
 from faceanim.media.sheet import tile
-from faceanim.metrics.face_embedding import FaceEmbedder
+from faceanim.metrics.families.identity import FaceEmbedder
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.device import choose_device
 from faceanim.pipelines.drift import Drift

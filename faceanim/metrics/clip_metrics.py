@@ -6,14 +6,15 @@ import numpy as np
 
 from faceanim.metrics.baselines import static, warped
 from faceanim.metrics.estimate import Estimate, estimate
-from faceanim.metrics.functional.landmark_error import face_is_there
+from faceanim.metrics.families import METRICS
+from faceanim.metrics.families.identity import EMBEDDER
+from faceanim.metrics.families.landmarks import face_is_there
+from faceanim.metrics.metric import LANDMARKS, MetricSpec
 from faceanim.metrics.metric_suite import MetricSuite
 from faceanim.metrics.video_pair import ClipFrames, SeenVideo, VideoPair
 
 # In the order of the report: what was made, the baselines, and what the real video itself scores.
 METHODS = ("generated", "static", "warped", "real")
-_PIXELS = ("psnr", "ssim", "lpips", "tlp", "flow_error", "warping_error")
-_HEARD = ("sync_confidence", "sync_distance")
 _NO_REAL_FACE = "no face was found in any real frame"
 _NO_GENERATED_FACE = "no face was found in any generated frame that has a real one"
 _OTHER_PERSON = "another person's motion: there are no real frames to compare with"
@@ -54,14 +55,15 @@ def measure(frames: ClipFrames, suite: MetricSuite) -> ClipMetrics:
     scores: dict[str, dict[str, Estimate]] = {method: {} for method in videos}
     series: dict[str, dict[str, np.ndarray]] = {method: {} for method in videos}
     for name, metric in suite.metrics().items():
+        spec = METRICS[name]
         for method, video in videos.items():
-            if video is None or (metric.needs_real and not seen.same_person):
+            if video is None or (spec.compares == "frames" and not seen.same_person):
                 scores[method][name] = Estimate(None, 0, _NO_WARP if video is None else _OTHER_PERSON)
                 continue
             shown = replace(seen, generated=video)
             values = metric.values(shown).double().numpy()
             series[method][name] = values
-            scores[method][name] = estimate(values, _reason(name, shown))
+            scores[method][name] = estimate(values, _reason(spec, shown))
     real_there = face_is_there(seen.real.points)
     found = {m: v.points.isfinite().all(dim=(1, 2)) for m, v in videos.items() if v is not None}
     return ClipMetrics(
@@ -86,19 +88,17 @@ def _for_sets(videos: dict[str, SeenVideo | None], seen: VideoPair) -> dict[str,
     return {method: video for method, video in (videos | {"real": seen.real}).items() if video is not None}
 
 
-def _reason(metric: str, seen: VideoPair) -> str:
+def _reason(spec: MetricSpec, seen: VideoPair) -> str:
     """Why a metric has no value at all for a clip."""
-    if metric in _PIXELS:
-        return "fewer than two frames"
-    real = face_is_there(seen.real.points)
-    if metric in _HEARD and seen.sound_N is None:
+    if spec.needs_sound and seen.sound_N is None:
         return "no sound"
+    if LANDMARKS not in spec.needs:
+        return spec.without_value or "fewer than two frames"
+    real = face_is_there(seen.real.points)
     if not real.any():
         return _NO_REAL_FACE
-    if not seen.reference.points.isfinite().all() and metric in ("identity", "identity_drift"):
+    if EMBEDDER in spec.needs and not seen.reference.points.isfinite().all():
         return "no face was found in the reference image"
     if not seen.generated.points[real].isfinite().all(dim=(1, 2)).any():
         return _NO_GENERATED_FACE
-    if metric == "background_variation":
-        return "fewer than two frames, or no room beside the face"
-    return "fewer than two frames with both faces"
+    return spec.without_value or "fewer than two frames with both faces"

@@ -1,9 +1,9 @@
 """From clips to a report, one clip at a time, resumable, over any number of processes."""
 
+import dataclasses
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -15,10 +15,11 @@ from faceanim.metrics.clip_metrics import measure
 from faceanim.metrics.clip_record import ClipRecord, read_record, write_record
 from faceanim.metrics.clip_videos import write_beside
 from faceanim.metrics.distributed import Ranks
+from faceanim.metrics.evaluation_report import EvaluationReport
 from faceanim.metrics.metric_suite import MetricSuite
 from faceanim.metrics.predictions import EvaluationClip, Predictions
 from faceanim.metrics.protocol import Stamp
-from faceanim.metrics.report import REPORT_FILES, table, write_csv, write_metrics
+from faceanim.metrics.report import REPORT_FILES, table, write_csv
 from faceanim.metrics.report_beside import read_run
 from faceanim.metrics.report_page import write_page
 from faceanim.metrics.summary import summarise
@@ -31,7 +32,7 @@ def evaluate(
     ranks: Ranks | None = None,
     compare: Sequence[str | Path] = (),
     device: torch.device | None = None,
-) -> dict[str, Any] | None:
+) -> EvaluationReport | None:
     """Measure predictions and, next to them, the baselines (see `measure`).
 
     Writes below `run_dir` for each clip `clips/<clip_id>.json`, `sheets/<clip_id>.png`, `beside/<clip_id>.mp4` (all
@@ -67,22 +68,23 @@ def evaluate(
     for clip, record in zip(predictions.clips, records, strict=True):
         if record is None:
             raise ValueError(f"clip {clip.clip_id}: no result in {run_dir}: ranks have to share one folder")
-    content = summarise(
+    report = summarise(
         run_dir, predictions, stamp, records, suite.unavailable, suite.weights, device or torch.device("cpu")
     )
+    content = dataclasses.asdict(report)
     write_csv(run_dir / "per_clip.csv", records)
     write_page(run_dir, content, records, others)
-    write_metrics(run_dir / "metrics.json", content)
+    report.write(run_dir / "metrics.json")
     print(table(content))
     print(utf8_name(f"metrics: {run_dir / 'metrics.json'}\nreport: {run_dir / 'report.html'}"))
-    return content
+    return report
 
 
 def _evaluate_clip(
     run_dir: Path, predictions: Predictions, clip: EvaluationClip, stamp: Stamp, suite: MetricSuite
 ) -> None:
     start = time.perf_counter()
-    frames = predictions.produce(clip, sound=suite.hears)
+    frames = predictions.produce(clip, sound=suite.needs_sound)
     found = measure(frames, suite)
     if predictions.kind == "pipeline":
         write_video(_video_path(run_dir, clip), frames.generated_THW3, frames.fps, comment=AI_GENERATED)

@@ -7,10 +7,8 @@ import numpy as np
 
 from faceanim.metrics.clip_record import ClipRecord
 from faceanim.metrics.estimate import Estimate, estimate, pooled
+from faceanim.metrics.families import METRICS
 
-# Figures of a clip that relate its frames to each other; pose and expression do where two people are compared.
-_OF_WHOLE_CLIPS = ("nme_drift", "identity_drift")
-_OF_WHOLE_CLIPS_ACROSS = ("pose_distance", "expression_distance")
 _NONE = "no clip has a figure of both"
 
 Shown = tuple[ClipRecord, str]  # a clip as a method shows it
@@ -70,7 +68,10 @@ def common_values(metric: str, shown: Sequence[Shown], same_person: bool) -> tup
     rows_MN = np.stack([row if len(row) else np.full(longest, np.nan) for row in rows])
     there_MN = np.isfinite(rows_MN)
     all_N = there_MN.all(axis=0)
-    if metric in _OF_WHOLE_CLIPS or (metric in _OF_WHOLE_CLIPS_ACROSS and not same_person):
+    spec = METRICS[metric]
+    if spec.of_whole_clip or (
+        spec.compares == "motion" and not same_person
+    ):  # then each with the clip's mean
         faces = [_series(one, "face_found_rate") for one in shown]
         all_N &= all(np.array_equal(faces[0], other, equal_nan=True) for other in faces[1:])
     return rows_MN[:, all_N], int((there_MN.any(axis=0) & ~all_N).sum())

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from faceanim.media.files import atomic_path, write_json
-from faceanim.metrics.catalogue import METRICS, OF_SETS, SPREAD
+from faceanim.media.files import atomic_path
 from faceanim.metrics.clip_metrics import METHODS
 from faceanim.metrics.clip_record import ClipRecord
-from faceanim.metrics.protocol import Stamp
+from faceanim.metrics.families import METRICS
 from faceanim.metrics.report_cells import over_fewer
 
 REPORT_FILES = ("metrics.json", "per_clip.csv", "report.html")
@@ -17,15 +16,9 @@ _COUNTS = ("frames_without_real_face", "frames_without_generated_face", "blank_g
 _IDS_SHOWN = 5
 
 
-def write_metrics(path: Path, content: dict[str, Any]) -> None:
-    """metrics.json; ValueError for content without its hashes."""
-    Stamp(content.get("protocol_hash") or "", content.get("data_hash") or "")
-    write_json(path, content)
-
-
 def write_csv(path: Path, records: Sequence[ClipRecord]) -> None:
     """One row a clip; a metric without a value leaves its cell empty."""
-    names = [name for name in METRICS if name not in OF_SETS]
+    names = [name for name, spec in METRICS.items() if spec.distance is None]
     methods = [m for m in METHODS if any(m in record.scores for record in records)]
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -58,7 +51,7 @@ def table(content: dict[str, Any]) -> str:
         marked |= any(fewer.values())
         interval = by["generated"]["interval"]
         shown = "" if interval is None else f"  {interval[0]:.4g} to {interval[1]:.4g}"
-        shown += " (spread)" if shown and name in SPREAD else ""
+        shown += " (spread)" if shown and METRICS[name].interval_of == "spread" else ""
         lines.append(f"{name:<21}{METRICS[name].better:<8}{values}{by['generated']['n']:>8}{shown}")
     if marked:
         lines.append("* over fewer frames than another column: lost faces are left out, see face_found_rate")

@@ -1,4 +1,4 @@
-"""This run's figures beside those of other runs and of papers."""
+"""This run's figures beside those of other runs."""
 
 import html
 import json
@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from faceanim.media.video_files import utf8_name
-from faceanim.metrics.catalogue import METRICS
 from faceanim.metrics.clip_record import ClipRecord, parsed
+from faceanim.metrics.families import METRICS
 from faceanim.metrics.paired import difference
 from faceanim.metrics.protocol import Stamp
-from faceanim.metrics.published import PUBLISHED_FIGURES
 from faceanim.metrics.report_cells import cell, most, number
 
 
@@ -130,22 +129,3 @@ def differences(content: dict[str, Any], other: dict[str, Any]) -> list[str]:
     if not found and content["protocol_hash"] != other["protocol_hash"]:
         found = ["protocol"]
     return found + (["the clips measured"] if content["data_hash"] != other["data_hash"] else [])
-
-
-def beside_published(content: dict[str, Any]) -> str:
-    """What papers say, marked as not comparable."""
-    names = list(dict.fromkeys(name for row in PUBLISHED_FIGURES for name in row.figures))
-    ours = "".join(cell(content["metrics"][name]["generated"], False) for name in names)
-    head = "".join(f"<th class=n>{METRICS[name].title}" for name in names)
-    rows = "".join(
-        f"<tr class=none><td>{row.method}<td>{html.escape(row.source)}<small>{html.escape(row.protocol)}</small>"
-        + "".join(f"<td class=n>{number(row.figures[n]) if n in row.figures else '–'}" for n in names)
-        for row in PUBLISHED_FIGURES
-    )
-    return (
-        "<h2>Published figures</h2><div class=warn>Not comparable with the figures above: other clips, crops and "
-        "frames, and driven by speech. They stand here to show their order of magnitude, and how far two papers are "
-        "apart on the same method and data set. Taken from summaries of the papers: look them up before you cite "
-        "them.</div><div class=wide><table><tr><th>method<th>measured by"
-        f"{head}<tr><td>this run<td>protocol <code>{content['protocol_hash'][:12]}</code>{ours}{rows}</table></div>"
-    )

@@ -10,18 +10,17 @@ import numpy as np
 
 from faceanim.media.files import atomic_path
 from faceanim.metrics import report_plots
-from faceanim.metrics.catalogue import CURVES, METRICS, OF_SETS
 from faceanim.metrics.clip_record import ClipRecord
 from faceanim.metrics.clip_videos import beside_titles
 from faceanim.metrics.estimate import FEWEST
+from faceanim.metrics.families import METRICS
 from faceanim.metrics.report import untagged
-from faceanim.metrics.report_beside import OtherRun, beside_others, beside_published
+from faceanim.metrics.report_beside import OtherRun, beside_others
 from faceanim.metrics.report_cells import cell, most, number, over_fewer
 from faceanim.metrics.report_style import STYLE
 
 _BEST, _WORST = 2, 2  # clips that are shown
 _LARGEST_VIDEO = 6 * 2**20  # bytes
-_RANKED_BY = ("nme", "expression_distance", "psnr", "identity")
 _FEW_FRAMES = 2048  # of FID: below, its covariance has not full rank
 
 
@@ -41,7 +40,6 @@ def write_page(
         _distributions(content, records, methods),
         _drift(records, methods),
         beside_others(content, records, others) if others else "",
-        beside_published(content),
         _protocol(content),
     ]
     page = (
@@ -169,7 +167,9 @@ def _clips(run_dir: Path, records: Sequence[ClipRecord], same_person: bool) -> s
         score = record.scores["generated"].get(name)
         return None if score is None else score.value
 
-    ranked_by = next((n for n in _RANKED_BY if any(value(r, n) is not None for r in records)), None)
+    ranked_by = next(
+        (n for n, s in METRICS.items() if s.headline and any(value(r, n) is not None for r in records)), None
+    )
     if ranked_by is None:
         order, what = list(records), "no figure tells the best from the worst"
     else:
@@ -208,7 +208,7 @@ def _clips(run_dir: Path, records: Sequence[ClipRecord], same_person: bool) -> s
 def _distributions(content: dict[str, Any], records: Sequence[ClipRecord], methods: list[str]) -> str:
     figures = []
     for name, info in METRICS.items():
-        if name in OF_SETS:
+        if info.distance is not None:
             continue
         values = {
             m: [
@@ -235,12 +235,12 @@ def _distributions(content: dict[str, Any], records: Sequence[ClipRecord], metho
 
 def _telling(methods: list[str], metric: str) -> list[str]:
     """The real video is left out where its figure is perfect by definition: it would only stretch the scale."""
-    return [m for m in methods if m != "real" or not METRICS[metric].truth]
+    return [m for m in methods if m != "real" or METRICS[metric].compares is None]
 
 
 def _drift(records: Sequence[ClipRecord], methods: list[str]) -> str:
     figures = []
-    for name in CURVES:
+    for name in (spec.name for spec in METRICS.values() if spec.headline):
         lines = {m: _mean_curve(records, m, name) for m in _telling(methods, name)}
         lines = {m: line for m, line in lines.items() if len(line[0]) > 1 and np.isfinite(line[1]).sum() > 1}
         if lines:

@@ -7,29 +7,26 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from faceanim.metrics.extractor_weights import PUBLISHED
 from faceanim.metrics.metric_suite import validation_suite
 from faceanim.metrics.video_pair import ClipFrames, VideoPair
 
-NAMES = ("nme", "face_found_rate", "psnr", "ssim", "identity", "lpips")
-
 
 class ValidationMetrics:
-    """The `NAMES`, each a mean over all frames of all clips, on all ranks; NaN where there is no frame for it.
+    """The metrics with `in_validation`, each a mean over all frames of all clips, on all ranks; NaN without any frame.
 
     Landmarks are found anew in real and generated frames, and identity is that of the generated frames to the
     reference, as in an evaluation.
-    unavailable: by name, why a metric cannot be had here; it then has no value at all.
+    unavailable: by name, why a metric cannot be computed here; it then has no value at all.
     """
 
     def __init__(self, landmarks: str = "dlib") -> None:
-        suite = validation_suite(landmarks, PUBLISHED["alexnet"].sha256)
+        suite = validation_suite(landmarks)
         self._finders, self.unavailable = suite.finders, suite.unavailable
-        self._metrics = suite.metrics(NAMES)
+        self._metrics = suite.metrics()
 
     @property
     def available(self) -> list[str]:
-        return [name for name in NAMES if name not in self.unavailable]
+        return list(self._metrics)
 
     def update(self, frames: ClipFrames) -> None:
         """Adds a clip."""

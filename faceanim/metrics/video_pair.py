@@ -5,14 +5,13 @@ T: frames; H, W: pixels; h, w: pixels of the frames on which flow is found; D: s
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 import torch
 
 from faceanim.media.sheet import side_by_side, video_sheet
-from faceanim.metrics.face_embedding import Embedder
-from faceanim.metrics.functional.temporal import optical_flow
+from faceanim.metrics.optical_flow import optical_flow
 from faceanim.pose.landmarks import FaceLandmarker
 
 
@@ -46,6 +45,18 @@ class ClipFrames(NamedTuple):
     def side_by_side(self) -> np.ndarray:
         """One video (T, H, width, 3) of all of them, from left to right."""
         return side_by_side(list(self.videos().values()))
+
+
+class Embedder(Protocol):
+    """Faces to vectors, and the likeness of two of them."""
+
+    def embed(self, frames_THW3: np.ndarray, points_T68x2: np.ndarray) -> np.ndarray:
+        """float32 (T, D) of uint8 RGB frames and their landmarks, of any backend; NaN where these are NaN."""
+        ...
+
+    def likeness(self, reference_TD: torch.Tensor, generated_TD: torch.Tensor) -> torch.Tensor:
+        """float64 (T,)"""
+        ...
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,14 @@ import torch
 from torch import Tensor
 
 from faceanim.data.speech_clips import SpeechClip, SpeechClips
-from faceanim.metrics.functional.head_liveliness import HeadLiveliness, head_liveliness
-from faceanim.metrics.functional.lip_motion import lip_scores, opening, shifted_scores, wrong_moments
+from faceanim.metrics.speech_motion import (
+    HeadLiveliness,
+    head_liveliness,
+    lip_scores,
+    opening,
+    shifted_scores,
+    wrong_moments,
+)
 from faceanim.models.audio_to_pose import AudioToPose
 from faceanim.models.head_from_speech import STEPS_PER_SECOND, HeadFromSpeech, Step, at_steps, changes, nll
 from faceanim.pose.speech import expression_of, sound_features

@@ -9,16 +9,17 @@ from faceanim.media.video import read_video
 from faceanim.metrics.clip_metrics import measure
 from faceanim.metrics.clip_record import read_record, write_record
 from faceanim.metrics.estimate import Estimate, estimate, pooled
-from faceanim.metrics.face_embedding import FaceEmbedder
+from faceanim.metrics.families.identity import EMBEDDER, FaceEmbedder
+from faceanim.metrics.metric import LANDMARKS
 from faceanim.metrics.metric_suite import MetricSuite
 from faceanim.metrics.protocol import Stamp
-from faceanim.metrics.video_pair import ClipFrames, Finders
+from faceanim.metrics.video_pair import ClipFrames
 from faceanim.pose.landmarkers import landmarker
 
 
 @pytest.fixture(scope="module")
 def suite() -> MetricSuite:
-    return MetricSuite(Finders(landmarker("dlib"), FaceEmbedder(), 2))
+    return MetricSuite({LANDMARKS: landmarker("dlib"), EMBEDDER: FaceEmbedder()}, 2)
 
 
 @pytest.fixture(scope="module")

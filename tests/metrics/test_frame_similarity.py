@@ -6,7 +6,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.video import read_video
-from faceanim.metrics.functional.frame_similarity import HIGHEST_PSNR, psnr, ssim
+from faceanim.metrics.families.pixels import HIGHEST_PSNR, psnr, ssim
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from faceanim.metrics.functional.head_liveliness import head_liveliness
+from faceanim.metrics.speech_motion import head_liveliness
 
 
 def test_a_head_that_nods_evenly():

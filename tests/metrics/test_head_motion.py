@@ -5,8 +5,13 @@ import numpy as np
 import pytest
 import torch
 
-from faceanim.metrics.functional.head_motion import EXPRESSION, expression_distance, pose_distance
-from faceanim.metrics.head_motion import ExpressionDistance, PoseDistance
+from faceanim.metrics.families.head_motion import (
+    EXPRESSION,
+    ExpressionDistance,
+    PoseDistance,
+    expression_distance,
+    pose_distance,
+)
 from faceanim.pose.head_model import AVERAGE_HEAD_68x3
 from faceanim.pose.topology import MOUTH
 from tests.metrics.seen import pair

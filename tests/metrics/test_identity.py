@@ -10,10 +10,14 @@ import torch
 
 from faceanim.media.image import read_image
 from faceanim.media.video import iter_video
-from faceanim.metrics.arcface import ArcFaceEmbedder, aligned
-from faceanim.metrics.face_embedding import FaceEmbedder
-from faceanim.metrics.functional.identity import cosine_similarity, identity_similarity
-from faceanim.metrics.identity import IdentitySimilarity
+from faceanim.metrics.families.identity import (
+    ArcFaceEmbedder,
+    FaceEmbedder,
+    IdentitySimilarity,
+    aligned,
+    cosine_similarity,
+    identity_similarity,
+)
 from faceanim.metrics.video_pair import VideoPair
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.scaling import resize_within

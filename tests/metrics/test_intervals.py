@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from faceanim.metrics.estimate import Estimate, pooled
-from faceanim.metrics.functional.kernel_distance import kernel_distance
-from faceanim.metrics.set_scores import kernel_score
+from faceanim.metrics.families.sets import kernel_score
 
 CPU = torch.device("cpu")
 WIDTH = 8  # of features
@@ -55,7 +54,7 @@ def paired_clips(rng: np.random.Generator, n_clips: int, shift: float) -> tuple[
 def kernel_intervals(n_clips: int, n_sets: int, shift: float = 0.3) -> tuple[np.ndarray, np.ndarray]:
     """Values (S,) and intervals (S, 2) of simulated data sets."""
     rng = np.random.default_rng(0)
-    found = [kernel_score(*paired_clips(rng, n_clips, shift), CPU) for _ in range(n_sets)]
+    found = [kernel_score(*paired_clips(rng, n_clips, shift), 0, CPU) for _ in range(n_sets)]
     return np.array([f.value for f in found]), np.array([f.interval for f in found])
 
 
@@ -65,7 +64,7 @@ def true_kernel_distance(shift: float) -> float:
     found = []
     for _ in range(4):
         (real, _), (_, made) = (paired_clips(rng, 4000, shift) for _ in range(2))
-        found.append(kernel_distance(torch.from_numpy(real[:, 0]), torch.from_numpy(made[:, 0])).item())
+        found.append(kernel_score([real[:, 0]], [made[:, 0]], 0, CPU).value)
     return float(np.mean(found))
 
 

@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from faceanim.metrics.functional.landmark_error import landmark_error
-from faceanim.metrics.landmark_error import FaceFoundRate, LandmarkError, LandmarkSuccessRate
+from faceanim.metrics.families.landmarks import (
+    FaceFoundRate,
+    LandmarkError,
+    LandmarkSuccessRate,
+    landmark_error,
+)
 from tests.metrics.seen import pair
 
 

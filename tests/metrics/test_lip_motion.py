@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from faceanim.metrics.functional.lip_motion import lip_scores, opening, shifted_scores
+from faceanim.metrics.speech_motion import lip_scores, opening, shifted_scores
 from faceanim.pose.expressions import open_mouth, smile
 
 

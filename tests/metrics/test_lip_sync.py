@@ -9,15 +9,14 @@ import pytest
 import skimage.data
 import torch
 
-from faceanim.metrics.functional.cepstra import cepstra
-from faceanim.metrics.lip_sync import (
+from faceanim.metrics.families.lip_sync import (
     LipSync,
     SyncConfidence,
     SyncDistance,
     confidence_and_distance,
     faces_at_25,
 )
-from faceanim.metrics.networks.syncnet import SyncNet
+from faceanim.metrics.networks.syncnet import SyncNet, cepstra
 from faceanim.metrics.video_pair import ClipFrames, Finders, VideoPair
 from faceanim.pose.landmarkers import landmarker
 from tests.metrics.formula import features, fill, video

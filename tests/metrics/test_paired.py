@@ -8,10 +8,11 @@ from faceanim.media.video import read_video
 from faceanim.metrics.clip_metrics import measure
 from faceanim.metrics.clip_record import ClipRecord, write_record
 from faceanim.metrics.estimate import pooled
+from faceanim.metrics.metric import LANDMARKS
 from faceanim.metrics.metric_suite import MetricSuite
 from faceanim.metrics.paired import common_means, difference
 from faceanim.metrics.protocol import Stamp
-from faceanim.metrics.video_pair import ClipFrames, Finders
+from faceanim.metrics.video_pair import ClipFrames
 from faceanim.pose.landmarkers import landmarker
 
 STAMP = Stamp("1" * 64, "2" * 64)
@@ -36,7 +37,7 @@ def versus(ours: list[list[float | None]], theirs: list[list[float | None]], met
 @pytest.mark.parametrize("same_person", [True, False])
 def test_a_video_that_freezes_is_not_worse_than_one_whose_frozen_half_is_grey(tmp_path, same_person):
     """Both have the same perfect first half. The plain means say that grey frames improve landmarks and expression."""
-    suite = MetricSuite(Finders(landmarker("dlib")))
+    suite = MetricSuite({LANDMARKS: landmarker("dlib")})
     real = read_video(demo_clip_path()).frames_THWC[:36:6]
     frozen, grey = real.copy(), real.copy()
     frozen[3:], grey[3:] = real[2], 128

@@ -7,8 +7,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from faceanim.cli import CONF_FOLDER
+from faceanim.metrics.evaluation_report import EvaluationReport
 from faceanim.metrics.protocol import Protocol, Stamp
-from faceanim.metrics.report import write_metrics
 
 PROTOCOL = Protocol("self_reenactment", 1, reference="source", split="test", max_frames=240, steps=20, seed=0)
 CLIPS = [("a", "1" * 64), ("b", "2" * 64)]
@@ -66,9 +66,10 @@ def test_wrong_choices_name_the_option(change, message):
 
 
 def test_a_result_without_its_hashes_cannot_be_written(tmp_path):
-    for content in ({}, {"protocol_hash": "1" * 64}, {"protocol_hash": "none", "data_hash": "2" * 64}):
+    for hashes in (("", ""), ("1" * 64, ""), ("none", "2" * 64)):
+        report = EvaluationReport("predictions", {}, *hashes, None, {}, "", 0, 0, 0, [], {}, {}, {}, 0.0)
         with pytest.raises(ValueError, match=r"a result needs its (protocol|data) hash"):
-            write_metrics(tmp_path / "metrics.json", content)
+            report.write(tmp_path / "metrics.json")
     with pytest.raises(ValueError, match="a result needs its data hash"):
         Stamp("1" * 64, "")
     assert not list(tmp_path.iterdir())

@@ -1,5 +1,6 @@
 """What a report says of means over unequal frames and of ties, and how it looks on a phone."""
 
+import dataclasses
 import os
 import re
 import shutil
@@ -53,7 +54,8 @@ def evaluated(tmp_path) -> Callable[[list[Series]], Evaluation]:
             records.append(
                 ClipRecord(clip.clip_id, stamp, "", {}, 1.0, 4.0, 4, 0, counts, scores, series, {})
             )
-        return summarise(tmp_path, made, stamp, records, {}, {}, torch.device("cpu")), records
+        report = summarise(tmp_path, made, stamp, records, {}, {}, torch.device("cpu"))
+        return dataclasses.asdict(report), records
 
     return evaluated
 

@@ -13,17 +13,18 @@ from faceanim.data.cropping import apply_crop, stabilised_square_crop
 from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.video import read_video
 from faceanim.metrics.baselines import warp
-from faceanim.metrics.catalogue import METRICS, OF_SETS
-from faceanim.metrics.face_embedding import FaceEmbedder
-from faceanim.metrics.metric_suite import MetricSuite, build_lpips
-from faceanim.metrics.networks.lpips import Lpips
-from faceanim.metrics.video_pair import Finders, SeenVideo, VideoPair
+from faceanim.metrics.families import METRICS
+from faceanim.metrics.families.identity import EMBEDDER, FaceEmbedder
+from faceanim.metrics.families.pixels import LPIPS
+from faceanim.metrics.metric import LANDMARKS
+from faceanim.metrics.metric_suite import MetricSuite
+from faceanim.metrics.networks.lpips import Lpips, load_lpips
+from faceanim.metrics.video_pair import SeenVideo, VideoPair
 from faceanim.pose.landmarkers import landmarker
 from tests.metrics.formula import fill
 
 SPEECH = Path(__file__).resolve().parents[3] / "shared" / "data" / "clips" / "moore_3_speech.mp4"
 SIZE, N_FRAMES = 192, 12  # at 12 frames a second
-HEARD = ("sync_confidence", "sync_distance")
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +33,8 @@ def suite(tmp_path_factory) -> MetricSuite:
     path = tmp_path_factory.mktemp("weights") / "alexnet.pth"
     backbone = {k: v for k, v in fill(Lpips()).state_dict().items() if k.startswith("features.")}
     torch.save(backbone, path)
-    finders = Finders(landmarker("dlib"), FaceEmbedder(), 4)
-    return MetricSuite(finders, build_lpips(path, torch.device("cpu")))
+    lpips = load_lpips(path, torch.device("cpu"))
+    return MetricSuite({LANDMARKS: landmarker("dlib"), EMBEDDER: FaceEmbedder(), LPIPS: lpips}, 4)
 
 
 @pytest.fixture(scope="module", params=["demo", "speech"])
@@ -83,7 +84,7 @@ NO_CHANGE_OF_FACE = {
 
 
 def test_every_metric_is_looked_at_here(perfect):
-    assert set(perfect) == set(METRICS) - set(OF_SETS) - set(HEARD)
+    assert set(perfect) == {s.name for s in METRICS.values() if s.distance is None and not s.needs_sound}
 
 
 def test_a_perfect_copy_is_perfect_and_as_steady_as_the_real_video(perfect, clip, figures):

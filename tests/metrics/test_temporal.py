@@ -5,16 +5,16 @@ import pytest
 import skimage.data
 import torch
 
-from faceanim.metrics.drift import Drift
-from faceanim.metrics.functional.drift import drift
-from faceanim.metrics.functional.temporal import (
+from faceanim.metrics.families.landmarks import LandmarkError
+from faceanim.metrics.families.temporal import (
+    BackgroundVariation,
+    Drift,
     background_variation,
+    drift,
     flow_error,
-    optical_flow,
     warping_error,
 )
-from faceanim.metrics.landmark_error import LandmarkError
-from faceanim.metrics.temporal import BackgroundVariation
+from faceanim.metrics.optical_flow import optical_flow
 from faceanim.metrics.video_pair import Finders, SeenVideo, VideoPair
 from tests.metrics.seen import pair, video
 

@@ -6,10 +6,10 @@ import skimage.data
 import torch
 
 from faceanim.metrics.clip_metrics import measure
+from faceanim.metrics.metric import LANDMARKS
 from faceanim.metrics.metric_suite import MetricSuite
 from faceanim.metrics.predictions import ClipFrames
 from faceanim.metrics.validation import ValidationMetrics
-from faceanim.metrics.video_pair import Finders
 from faceanim.pose.landmarkers import landmarker
 
 
@@ -27,10 +27,7 @@ def test_values_are_the_means_over_all_frames_that_an_evaluation_finds():
     for one in clips:
         metrics.update(one)
     found = metrics.compute([name for name in metrics.available if name != "lpips"])
-    suite = MetricSuite(
-        Finders(landmarker("dlib")),
-        unavailable=dict.fromkeys(("identity", "identity_drift", "lpips", "tlp"), ""),
-    )
+    suite = MetricSuite({LANDMARKS: landmarker("dlib")})
     scores = [measure(one, suite).scores["generated"] for one in clips]
     for name in ("nme", "face_found_rate", "psnr", "ssim"):
         expected = sum(s[name].value * s[name].n for s in scores) / sum(s[name].n for s in scores)

@@ -18,7 +18,7 @@ from faceanim.media.clip_reader import ClipReader
 from faceanim.media.image import read_image
 from faceanim.media.video import read_video, video_info
 from faceanim.media.video_writer import write_video
-from faceanim.metrics.catalogue import METRICS
+from faceanim.metrics.families import METRICS
 from faceanim.metrics.predictions import AnimatedClips, PredictedVideos, open_predictions
 from faceanim.metrics.prepared_clips import PreparedClips
 from faceanim.metrics.protocol import Protocol

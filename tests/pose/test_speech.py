@@ -9,7 +9,7 @@ import torch
 
 from faceanim.media.audio import write_wav
 from faceanim.media.errors import MediaError
-from faceanim.metrics.functional.lip_motion import opening
+from faceanim.metrics.speech_motion import opening
 from faceanim.models.audio_to_pose import AudioToPose
 from faceanim.models.log_mel import HOP, RATE
 from faceanim.pose import speech

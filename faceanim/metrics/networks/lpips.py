@@ -1,8 +1,13 @@
 """LPIPS (Zhang et al., 2018, arXiv:1801.03924), version 0.1 on AlexNet. T: frames; B, C, H, W as ever."""
 
+from importlib.util import find_spec
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from faceanim.models.weights import load_into, read_tensors
 
 _SHIFT = (-0.030, -0.088, -0.188)  # of pictures in [-1, 1], as in the paper's program
 _SCALE = (0.458, 0.448, 0.450)
@@ -57,6 +62,19 @@ class Lpips(nn.Module):
             x = nn.functional.relu(layer(x))
             found.append(x)
         return found
+
+
+def load_lpips(alexnet: Path, device: torch.device) -> Lpips:
+    """LPIPS from AlexNet's weights as torchvision publishes them, and the linear layers that torchmetrics brings.
+
+    torchmetrics' own class would download AlexNet.
+    """
+    network = Lpips()
+    package = Path(find_spec("torchmetrics").submodule_search_locations[0])
+    linear = read_tensors(package / "functional" / "image" / "lpips_models" / "alex.pth")
+    backbone = {name: t for name, t in read_tensors(alexnet).items() if name.startswith("features.")}
+    load_into(network, backbone | linear, alexnet, part="lpips")
+    return network.to(device).eval().requires_grad_(False)
 
 
 def _linear(channels: int) -> nn.Sequential:

@@ -1,10 +1,14 @@
-"""How far apart two faces are in pose and in expression, frame by frame. T: frames; E: expression points."""
+"""Head pose and expression: does the head turn, and the face look, as it should? T: frames; E: expression points."""
+
+import math
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from faceanim.metrics.functional.landmark_error import check_points
+from faceanim.metrics.families.landmarks import check_points
+from faceanim.metrics.metric import LANDMARKS, MeanOverFrames, MetricSpec, register
+from faceanim.metrics.video_pair import VideoPair
 from faceanim.pose.head_pose import head_angles
 from faceanim.pose.topology import LEFT_BROW, LEFT_EYE, MOUTH, RIGHT_BROW, RIGHT_EYE
 
@@ -80,3 +84,52 @@ def expression(points_T68x2: np.ndarray) -> np.ndarray:
         turn_T1 = (centred_T9.conj() * (template_9 - template_9.mean())).sum(axis=1, keepdims=True) / size_T1
         moved_TE = (points_T68[:, EXPRESSION] - centre_T1) * turn_T1 + template_9.mean()
     return np.stack([moved_TE.real, moved_TE.imag], axis=-1)
+
+
+class PoseDistance(MeanOverFrames):
+    """Mean absolute difference of yaw, pitch and roll in degrees, see `pose_distance`; between two people, of how they
+    change."""
+
+    def values(self, seen: VideoPair) -> Tensor:
+        """(T,)"""
+        return pose_distance(seen.real.points, seen.generated.points, not seen.same_person)
+
+
+class ExpressionDistance(MeanOverFrames):
+    """Distance of brows, eyes and mouth with the head held still, in inter-ocular distances: see `expression_distance`.
+
+    Between two people each face is compared with its own mean.
+    """
+
+    def values(self, seen: VideoPair) -> Tensor:
+        """(T,)"""
+        return expression_distance(seen.real.points, seen.generated.points, not seen.same_person)
+
+
+register(
+    MetricSpec(
+        "pose_distance",
+        "head pose distance",
+        "degrees",
+        "lower",
+        "mean of yaw, pitch and roll, from landmarks",
+        lambda networks: PoseDistance(),
+        needs=(LANDMARKS,),
+        compares="motion",
+        limits=(0, math.inf),
+    )
+)
+register(
+    MetricSpec(
+        "expression_distance",
+        "expression distance",
+        "eye distances",
+        "lower",
+        "brows, eyes and mouth with the head held still",
+        lambda networks: ExpressionDistance(),
+        needs=(LANDMARKS,),
+        compares="motion",
+        limits=(0, math.inf),
+        headline=True,
+    )
+)

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from faceanim.metrics.extractor_weights import PUBLISHED, WeightFiles
 from faceanim.metrics.metric_suite import evaluation_suite
+from faceanim.metrics.networks.set_features import I3DFeatures
 from faceanim.metrics.protocol import Protocol
-from faceanim.metrics.set_features import I3DFeatures
+from faceanim.metrics.weight_files import PUBLISHED, WeightFiles
 from faceanim.models.weight_source import WeightSource
 from faceanim.pose.landmark_weights import WeightsFile
 from tests.metrics.test_protocol import named

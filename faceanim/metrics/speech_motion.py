@@ -1,4 +1,4 @@
-"""How well lips that were made from speech open and close as the speaker's did. T: frames."""
+"""Scores of motion made from speech: the lips against the speaker's, and how lively the head is. T: frames."""
 
 from typing import NamedTuple
 
@@ -42,3 +42,21 @@ def shifted_scores(made_T: np.ndarray, real_T: np.ndarray, fps: float) -> LipSco
 def wrong_moments(rate: float) -> list[int]:
     """By how many frames."""
     return [sign * round(seconds * rate) for seconds in (0.5, 0.75, 1.0, 1.5) for sign in (-1, 1)]
+
+
+class HeadLiveliness(NamedTuple):
+    """Standard deviation of each angle over time, degrees; mean speed of the three together, degrees a second."""
+
+    spread_yaw: float
+    spread_pitch: float
+    spread_roll: float
+    speed: float
+
+
+def head_liveliness(pose_T6: np.ndarray, rate: float) -> HeadLiveliness:
+    """Of poses (see ``HeadFromSpeech``), `rate` a second."""
+    if len(pose_T6) < 2:
+        raise ValueError(f"head liveliness: expected 2 poses or more, got {len(pose_T6)}")
+    turn_T3 = np.degrees(pose_T6[:, :3].astype(np.float64))
+    speed = float(np.linalg.norm(np.diff(turn_T3, axis=0), axis=1).mean() * rate)
+    return HeadLiveliness(*turn_T3.std(axis=0).tolist(), speed)

@@ -1,5 +1,6 @@
-"""Do the lips move with the speech? T: frames, at 25 a second; W: windows; S: shifts; D: size of a vector."""
+"""Lip sync: do the lips move with the speech? T: frames, at 25 a second; W: windows; S: shifts; D: size of a vector."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from faceanim.metrics.functional.cepstra import cepstra
-from faceanim.metrics.mean_over_frames import MeanOverFrames
-from faceanim.metrics.networks.syncnet import FRAMES, SIDE, STEPS, SyncNet
+from faceanim.metrics.metric import LANDMARKS, MeanOverFrames, MetricSpec, Network, register
+from faceanim.metrics.networks.syncnet import FRAMES, SIDE, STEPS, SyncNet, cepstra
 from faceanim.metrics.video_pair import VideoPair
 from faceanim.models.weights import load_into, read_tensors
 from faceanim.pose.face_shape import with_forehead
@@ -126,9 +126,6 @@ def _cut(frame_HW3: np.ndarray, x: float, y: float, half: float) -> np.ndarray:
 class SyncConfidence(MeanOverFrames):
     """SyncNet's confidence, a number a clip, `lost` where there is no sound or no face."""
 
-    higher_is_better = True
-    needs_real = False
-
     def __init__(self, judge: LipSync) -> None:
         super().__init__()
         self.judge = judge
@@ -141,9 +138,6 @@ class SyncConfidence(MeanOverFrames):
 class SyncDistance(MeanOverFrames):
     """SyncNet's distance at the best shift, a number a clip, `lost` where there is no sound or no face."""
 
-    higher_is_better = False
-    needs_real = False
-
     def __init__(self, judge: LipSync) -> None:
         super().__init__()
         self.judge = judge
@@ -151,3 +145,34 @@ class SyncDistance(MeanOverFrames):
     def values(self, seen: VideoPair) -> Tensor:
         """(1,)"""
         return torch.tensor([self.judge.judge(seen)[1]], dtype=torch.float64)
+
+
+LIP_SYNC = Network(
+    "lip_sync", lambda setup: LipSync.load(setup.files.find("syncnet"), setup.device, setup.batch)
+)
+register(
+    MetricSpec(
+        "sync_confidence",
+        "lip sync confidence",
+        "",
+        "higher",
+        "SyncNet; clips with sound",
+        lambda networks: SyncConfidence(networks[LIP_SYNC]),
+        needs=(LANDMARKS, LIP_SYNC),
+        needs_sound=True,
+        limits=(0, math.inf),
+    )
+)
+register(
+    MetricSpec(
+        "sync_distance",
+        "lip sync distance",
+        "",
+        "lower",
+        "SyncNet; clips with sound",
+        lambda networks: SyncDistance(networks[LIP_SYNC]),
+        needs=(LANDMARKS, LIP_SYNC),
+        needs_sound=True,
+        limits=(0, math.inf),
+    )
+)

@@ -1,9 +1,15 @@
-"""How alike two videos look, frame by frame. T: frames; H, W: pixels."""
+"""Pixel metrics: do the generated frames look like the real ones? T: frames; H, W: pixels."""
+
+import math
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
+
+from faceanim.metrics.metric import MeanOverFrames, MetricSpec, Network, register
+from faceanim.metrics.networks.lpips import Lpips, load_lpips
+from faceanim.metrics.video_pair import VideoPair
 
 # Identical frames have an infinite PSNR, which no mean survives: they count as this.
 HIGHEST_PSNR = 100.0
@@ -66,3 +72,75 @@ def _check_pair(real_THW3: np.ndarray, generated_THW3: np.ndarray) -> None:
         raise ValueError(
             f"frames to compare: expected sides of {SMALLEST_SIDE} pixels or more, got {real_THW3.shape[1:3]}"
         )
+
+
+class Psnr(MeanOverFrames):
+    """Mean of the frames' peak signal-to-noise ratios in dB, see `psnr`."""
+
+    def values(self, seen: VideoPair) -> Tensor:
+        """(T,)"""
+        return psnr(seen.real.frames_THW3, seen.generated.frames_THW3)
+
+
+class Ssim(MeanOverFrames):
+    """Mean structural similarity, see `ssim`."""
+
+    def values(self, seen: VideoPair) -> Tensor:
+        """(T,)"""
+        return ssim(seen.real.frames_THW3, seen.generated.frames_THW3)
+
+
+class PerceptualDistance(MeanOverFrames):
+    """LPIPS of the generated and the real frames, 0: identical."""
+
+    def __init__(self, network: Lpips) -> None:
+        super().__init__()
+        self.network = network
+
+    def values(self, seen: VideoPair) -> Tensor:
+        """(T,)"""
+        return self.network.distance(seen.real.frames_THW3, seen.generated.frames_THW3)
+
+
+register(
+    MetricSpec(
+        "psnr",
+        "PSNR",
+        "dB",
+        "higher",
+        "identical frames count as 100",
+        lambda networks: Psnr(),
+        compares="frames",
+        limits=(-math.inf, HIGHEST_PSNR),
+        headline=True,
+        in_validation=True,
+    )
+)
+register(
+    MetricSpec(
+        "ssim",
+        "SSIM",
+        "",
+        "higher",
+        "Gaussian window of 11 pixels",
+        lambda networks: Ssim(),
+        compares="frames",
+        limits=(-1, 1),
+        in_validation=True,
+    )
+)
+LPIPS = Network("lpips", lambda setup: load_lpips(setup.files.find("alexnet"), setup.device))
+register(
+    MetricSpec(
+        "lpips",
+        "LPIPS",
+        "",
+        "lower",
+        "AlexNet, version 0.1",
+        lambda networks: PerceptualDistance(networks[LPIPS]),
+        needs=(LPIPS,),
+        compares="frames",
+        limits=(0, math.inf),
+        in_validation=True,
+    )
+)

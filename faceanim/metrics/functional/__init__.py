@@ -1,1 +1,0 @@
-"""What the metrics compute, without state: one number a frame."""
