@@ -24,6 +24,8 @@ from faceanim.pipelines.device import choose_device
 from faceanim.pipelines.drift import Drift
 from faceanim.pipelines.driving import Reference, motion_from_poses, read_reference
 from faceanim.pipelines.long_video import LongVideo
+from faceanim.pipelines.options import Sampling
+from faceanim.pipelines.render import render
 from faceanim.pipelines.seams import borders, seam_ratio
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.sequence import PoseSequence
@@ -57,11 +59,9 @@ def main(cfg: DictConfig) -> None:
         long_video = LongVideo(**options.get("long_video", {}))
         drift = Drift(**options.get("drift", {}))
         start = time.perf_counter()
-        stream = pipe.stream(
-            *(reference.image_HWC, reference.points, poses),
-            steps=cfg.steps, guidance_scale=cfg.guidance_scale, seed=cfg.seed, long_video=long_video, drift=drift,
-        )  # fmt: skip
-        frames = np.concatenate(list(stream))
+        sampling = Sampling(cfg.steps, cfg.guidance_scale, cfg.seed, long_video=long_video, drift=drift)
+        rendered = render(pipe, reference.image_HWC, reference.points, poses, sampling)
+        frames = np.stack([frame.generated_HWC for frame in rendered])
         curve = measure(frames, reference, faces, embedder, cfg.fps, cfg.samples_per_second)
         curve.wall_seconds = time.perf_counter() - start
         curve.seam = seam_ratio(frames, borders(pipe.plan(len(poses), long_video)))

@@ -32,6 +32,8 @@ from faceanim.pipelines.compute import device_name, prepare
 from faceanim.pipelines.conditions import Conditions, to_frames
 from faceanim.pipelines.long_video import LongVideo
 from faceanim.pipelines.noise import noise_of
+from faceanim.pipelines.options import Sampling
+from faceanim.pipelines.render import render
 from faceanim.pipelines.sampling import sample
 from faceanim.pipelines.schedulers import build_sampler
 from faceanim.pose.sequence import PoseSequence
@@ -154,20 +156,14 @@ class Bench:
         poses, first = self.poses(T), None
         size = self.cfg.model.image_size
         start = time.perf_counter()
-        stream = self.pipe.stream(
-            *(self.image, poses.points[0], poses),
-            decode_batch=self.cfg.decode_batch,
-            overlap_decoding=True,
-            **options,
-        )
+        sampling = Sampling(decode_batch=self.cfg.decode_batch, overlap_decoding=True, **options)
         with (
             tempfile.TemporaryDirectory() as folder,
             VideoWriter(Path(folder) / "v.mp4", 24, size, size) as writer,
         ):
-            for piece in stream:
+            for frame in render(self.pipe, self.image, poses.points[0], poses, sampling):
                 first = first or time.perf_counter() - start
-                for frame in piece:
-                    writer.write(frame)
+                writer.write(frame.generated_HWC)
         return time.perf_counter() - start, first
 
     def against_plain(self) -> dict:

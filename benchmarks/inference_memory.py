@@ -22,6 +22,8 @@ from benchmarks.inference import random_picture, random_pipeline, random_poses
 from faceanim.markdown import table
 from faceanim.models.animation_model import AnimationModel
 from faceanim.pipelines.compute import PRECISIONS, prepare, weights_bytes
+from faceanim.pipelines.options import Sampling
+from faceanim.pipelines.render import render
 from faceanim.profiling.cost_model import fake_tensors
 from faceanim.profiling.flop_meter import StepMeter
 
@@ -59,9 +61,10 @@ def measured(cfg: DictConfig) -> str:
         poses = random_poses(size, T)
         for name, options in MEASURED.items():
             with StepMeter([*pipe.model.parameters(), *pipe.codec.parameters()]) as meter:
-                stream = pipe.stream(random_picture(size), poses.points[0], poses, steps=1, **options)
-                next(stream)
-                stream.close()
+                sampling = Sampling(steps=1, **options)
+                frames = render(pipe, random_picture(size), poses.points[0], poses, sampling)
+                next(frames)
+                frames.close()
             resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
             rows.append((f"{T} frames, {name}", _gb(weights + meter.peak), _gb(resident)))
             print(f"measured: {rows[-1]}", flush=True)

@@ -2,10 +2,7 @@
 
 import threading
 import traceback
-from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 
 import torch
 
@@ -21,28 +18,10 @@ from faceanim.pipelines.compute import prepare
 from faceanim.pipelines.device import choose_device
 from faceanim.pipelines.folder import INDEX
 from faceanim.pipelines.options import InferenceOptions
+from faceanim.pipelines.render import render
 
 _COMPUTE = ("precision", "channels_last", "compile", "cuda_graphs", "offload", "decoder")
 _DENOISING = 0.9  # its share of the work, about; the rest is decoding
-
-
-class WatchedPipeline(AnimationPipeline):
-    """Says after every forward of the denoising network how far it is, where its progress bar would; what `watch`
-    raises ends the sampling there."""
-
-    watch: Callable[[int, int], None] | None = None
-
-    @contextmanager
-    def progress_bar(self, iterable=None, total: int | None = None):
-        done = 0
-
-        def update() -> None:
-            nonlocal done
-            done += 1
-            if self.watch is not None:
-                self.watch(done, total)
-
-        yield SimpleNamespace(update=update)
 
 
 class Workers:
@@ -50,7 +29,7 @@ class Workers:
 
     def __init__(self, names: list[str], options: InferenceOptions, queue: JobQueue) -> None:
         self.names, self.options, self.queue = _each(names), options, queue
-        self.pipelines: dict[str, WatchedPipeline] = {}
+        self.pipelines: dict[str, AnimationPipeline] = {}
         self.failure: str | None = None
         self._threads: list[threading.Thread] = []
 
@@ -74,9 +53,11 @@ class Workers:
 
     def _work(self, name: str) -> None:
         try:
-            pipeline = WatchedPipeline.from_pretrained(self.options.pipeline)
+            pipeline = AnimationPipeline.from_pretrained(self.options.pipeline)
             compute = {key: getattr(self.options, key) for key in _COMPUTE}
-            self.pipelines[name] = pipe = prepare(pipeline, torch.device(name), **compute)
+            pipe = prepare(pipeline, torch.device(name), **compute)
+            pipe.set_progress_bar_config(disable=True)
+            self.pipelines[name] = pipe
         except Exception as error:
             self.failure = " ".join(str(error).split())
             event("device_failed", device=name, why=self.failure)
@@ -100,7 +81,7 @@ class Workers:
             del job
 
 
-def _ended(pipe: WatchedPipeline, job: Job) -> tuple[str, str]:
+def _ended(pipe: AnimationPipeline, job: Job) -> tuple[str, str]:
     try:
         animate(pipe, job)
         return "done", ""
@@ -110,39 +91,33 @@ def _ended(pipe: WatchedPipeline, job: Job) -> tuple[str, str]:
         traceback.print_exc()
         return "failed", "Something went wrong on our side while the video was made. Try again."
     finally:
-        pipe.watch = None
         if pipe.where.type == "cuda":
             torch.cuda.empty_cache()
 
 
-def animate(pipe: WatchedPipeline, job: Job) -> None:
+def animate(pipe: AnimationPipeline, job: Job) -> None:
     """Makes the job's two videos, which appear whole or not at all. Raises Stopped as soon as it is not wanted."""
     options, T = job.options, len(job.poses)
-    height, width = size = job.image.shape[:2]
+    height, width = job.image.shape[:2]
 
-    def watch(done: int, total: int) -> None:
+    def on_progress(done: int, total: int) -> None:
         job.check()
         job.share = max(job.share, _DENOISING * done / total + (1 - _DENOISING) * job.frames_done / T)
 
-    pipe.watch = watch
     job.check()
     comment = AI_GENERATED if options.mark else ""
     label = Label(options.label, height, width) if options.label else None
-    pieces = pipe.stream(job.image, job.points, job.poses, size=size, **options.sampling())
+    frames = render(pipe, job.image, job.points, job.poses, options.sampling(), on_progress=on_progress)
     with (
         frame_writer(job.video, job.poses.fps, width, height, comment, job.sound) as video,
         frame_writer(job.columns, job.poses.fps, 3 * width, height, comment, job.sound) as columns,
     ):
-        for piece_THWC in pieces:
+        for generated_HWC, pose_HWC, _ in frames:
             job.check()
-            poses = job.poses[job.frames_done : job.frames_done + len(piece_THWC)]
-            drawn_THWC = poses.draw(height, width, drawing=pipe.config["drawing"])
-            for pose_HWC, frame_HWC in zip(drawn_THWC, piece_THWC, strict=True):
-                frame_HWC = label.over(frame_HWC) if label else frame_HWC
-                video.write(frame_HWC)
-                columns.write(side_by_side([job.image, pose_HWC, frame_HWC]))
-                job.frame = frame_HWC
-                job.frames_done += 1
+            job.frame = label.over(generated_HWC) if label else generated_HWC
+            video.write(job.frame)
+            columns.write(side_by_side([job.image, pose_HWC, job.frame]))
+            job.frames_done += 1
             job.share = max(job.share, (1 - _DENOISING) * job.frames_done / T)
     job.share = 1.0
 

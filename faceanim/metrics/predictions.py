@@ -23,6 +23,8 @@ from faceanim.metrics.video_pair import ClipFrames
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.device import choose_device
 from faceanim.pipelines.folder import weights_hash
+from faceanim.pipelines.options import Sampling
+from faceanim.pipelines.render import render
 from faceanim.pose.retarget import retarget
 
 _SAME_RATE = 0.02  # of the rate: containers round
@@ -104,6 +106,7 @@ class AnimatedClips:
             if getattr(protocol, name) is None:
                 raise ValueError(f"protocol.{name}: expected a number for pipeline=<folder>, got null")
         self.protocol, self.prepared, self.missing = protocol, prepared, prepared.missing
+        self.sampling = Sampling(protocol.steps, protocol.guidance_scale, protocol.seed)
         self.pipeline = AnimationPipeline.from_pretrained(pipeline_folder).to(choose_device(str(device)))
         self.pipeline.set_progress_bar_config(disable=True)
         size = self.pipeline.config["image_size"]
@@ -127,18 +130,18 @@ class AnimatedClips:
         reference_HW3, reference_points = self.prepared.read_reference(clip.clip_id)
         height, width = real_THW3.shape[1:3]
         poses = retarget(poses, reference_points, width, height, self.protocol.retarget)
-        generated_THW3 = self.pipeline(
-            reference_HW3,
-            reference_points,
-            poses,
-            steps=self.protocol.steps,
-            guidance_scale=self.protocol.guidance_scale,
-            seed=self.protocol.seed,
-        )
+        frames = [*render(self.pipeline, reference_HW3, reference_points, poses, self.sampling)]
         same_person = self.prepared.jobs[clip.clip_id].same_person
         sound_N = self.prepared.read_sound(clip.clip_id, len(poses) / poses.fps) if sound else None
-        drawn = poses.draw(height, width, drawing=self.pipeline.config["drawing"])
-        return ClipFrames(reference_HW3, real_THW3, generated_THW3, drawn, poses.fps, same_person, sound_N)
+        return ClipFrames(
+            reference_HW3,
+            real_THW3,
+            np.stack([frame.generated_HWC for frame in frames]),
+            np.stack([frame.pose_HWC for frame in frames]),
+            poses.fps,
+            same_person,
+            sound_N,
+        )
 
 
 class PredictedVideos:

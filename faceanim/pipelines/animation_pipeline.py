@@ -30,11 +30,11 @@ from faceanim.pipelines.conditions import (
     to_frames,
     to_signed,
 )
-from faceanim.pipelines.drift import Drift
 from faceanim.pipelines.folder import read_pipeline
 from faceanim.pipelines.guidance import Guidance
 from faceanim.pipelines.long_video import LongVideo, Segment, balanced
 from faceanim.pipelines.noise import generator_of, noise_of
+from faceanim.pipelines.options import Sampling
 from faceanim.pipelines.residence import Residence
 from faceanim.pipelines.sampling import Block, Predict, block_frames, sample, sample_in_blocks
 from faceanim.pipelines.schedulers import build_sampler
@@ -43,6 +43,7 @@ from faceanim.pose.draw import Drawing
 from faceanim.pose.sequence import PoseSequence
 
 Noise = Callable[[range], Tensor]
+Progress = Callable[[int, int], None]
 
 
 class AnimationPipeline(DiffusionPipeline):
@@ -122,45 +123,35 @@ class AnimationPipeline(DiffusionPipeline):
         reference_image: np.ndarray,
         reference_points: np.ndarray,
         poses: PoseSequence,
-        steps: int = 20,
-        guidance_scale: float = 1.0,
-        seed: int = 0,
+        sampling: Sampling = Sampling(),  # noqa: B008
         *,
         size: tuple[int, int] | None = None,
-        pose_guidance_scale: float = 1.0,
-        sequential_guidance: bool = True,
-        scheduler: str | None = None,
-        long_video: LongVideo | None = None,
-        drift: Drift | None = None,
-        decode_batch: int = 4,
-        overlap_decoding: bool = False,
+        on_progress: Progress | None = None,
     ) -> Iterator[np.ndarray]:
-        """Yields the video in pieces of at most ``decode_batch`` frames, in order; memory does not grow with T.
+        """Yields the video in pieces of at most ``sampling.decode_batch`` frames, in order; memory does not grow with
+        T.
 
         reference_image: uint8 (H, W, 3), cropped to the video's size. reference_points: its 68 landmarks, pixels.
         poses: any frame size of the video's shape, scaled to it; every frame needs a face (``faceanim.pose.gaps``).
         size: (height, width) of the video, multiples of the codec's downscale; None: the trained square.
-        steps, scheduler: ddim, dpm++, unipc or lcm, None: the one that the folder holds; see ``check_steps``.
-        guidance_scale, pose_guidance_scale, sequential_guidance: see ``Guidance``; scales of 1 switch it off. seed: the
-        noise of frame k depends on it and k alone. long_video, drift: see there. decode_batch: frames decoded at once;
-        more is faster, takes more memory, and may round a few values to the next of 256.
-        overlap_decoding: frames are denoised in a thread of their own while the caller decodes those before.
-        Raises ValueError on sizes, steps and seeds that do not fit, before anything is computed.
+        on_progress: called after every forward of the denoising UNet with (forwards done, forwards in all); what it
+        raises ends the sampling.
+        Raises ValueError on sizes and steps that do not fit, before anything is computed.
         """
         height, width = size or (self.config["image_size"],) * 2
-        self._check(height, width, seed, decode_batch)
-        check_steps(scheduler, self.scheduler, steps)
+        multiple = self.codec.downscale
+        if min(height, width) < multiple or height % multiple or width % multiple:
+            raise ValueError(f"size: expected multiples of {multiple} pixels, got {width}x{height}")
+        check_steps(sampling.scheduler, self.scheduler, sampling.steps)
         check_inputs(reference_image, reference_points, poses, height, width)
-        plan = self.plan(len(poses), long_video)
-        guidance = Guidance(guidance_scale, pose_guidance_scale, sequential_guidance)
+        plan = self.plan(len(poses), sampling.long_video)
         conditions = self.conditions(reference_image, reference_points, poses)
-        noise = partial(noise_of, seed, self.latent_shape(height, width))
-        latents = self.denoise(conditions, plan, noise, steps, guidance, seed, scheduler, drift or Drift())
-        return self.decoded(ahead(latents) if overlap_decoding else latents, decode_batch)
+        noise = partial(noise_of, sampling.seed, self.latent_shape(height, width))
+        latents = self.denoise(conditions, plan, noise, sampling, on_progress)
+        return self.decoded(ahead(latents) if sampling.overlap_decoding else latents, sampling.decode_batch)
 
-    def plan(self, T: int, long_video: LongVideo | None = None) -> list[Segment]:
+    def plan(self, T: int, long_video: LongVideo = LongVideo()) -> list[Segment]:  # noqa: B008
         """Which frames are denoised together, see ``LongVideo``."""
-        long_video = long_video or LongVideo()
         limit = self.denoising_net.config.max_frames
         if long_video.window is not None and not 1 <= long_video.window <= limit:
             raise ValueError(f"window: expected 1 to {limit} frames, got {long_video.window}")
@@ -187,55 +178,57 @@ class AnimationPipeline(DiffusionPipeline):
         conditions: Conditions,
         plan: list[Segment],
         noise: Noise,
-        steps: int,
-        guidance: Guidance,
-        seed: int = 0,
-        scheduler: str | None = None,
-        drift: Drift = Drift(),  # noqa: B008
+        sampling: Sampling,
+        on_progress: Progress | None = None,
     ) -> Iterator[Tensor]:
         """Yields latents (t, C, h, w) of consecutive frames, as soon as they are finished.
 
-        noise: range of frame numbers -> (1, t, C, h, w) that these frames start from. The remaining arguments are
-        those of ``stream``.
+        noise: range of frame numbers -> (1, t, C, h, w) that these frames start from. on_progress: see ``stream``.
         """
         n = self.reference_net.config.motion_frames
         last: Tensor | None = None  # the n frames before, or fewer
         features = None
-        total = steps * sum(len(segment.windows) for segment in plan)
+        done, total = 0, sampling.steps * sum(len(segment.windows) for segment in plan)
+        guidance = Guidance(sampling.guidance_scale, sampling.sequential_guidance)
+        drift = sampling.drift
         at_work = self.residence.of(self.denoising_net, self.pose_guider, self.face_locator)
         with self.progress_bar(total=total) as bar, at_work:
             tokens = guidance.tokens(self.denoising_net, conditions.tokens_1LD)
             for segment in plan:
                 motion = None
                 if segment.motion and last is not None and len(last) == n:
-                    generator = generator_of(seed, segment.frames.start, "motion")
+                    generator = generator_of(sampling.seed, segment.frames.start, "motion")
                     motion = drift.noised(last, generator)
                 if features is None or motion is not None:
                     features = self._read_reference(conditions, motion)
                 predict = guidance.predictor(self.model, conditions, tokens, features, segment.frames.start)
 
                 def counted(*args, predict=predict) -> Tensor:
+                    nonlocal done
                     prediction = predict(*args)
                     bar.update()
+                    done += 1
+                    if on_progress is not None:
+                        on_progress(done, total)
                     return prediction
 
-                for latents in self._segment(segment, counted, noise, steps, seed, scheduler):
+                for latents in self._segment(segment, counted, noise, sampling):
                     latents = drift.matched(latents, conditions.reference_1Chw.to(latents))
                     if n:
                         last = (latents if last is None else torch.cat([last, latents]))[-n:]
                     yield latents
 
     def _segment(
-        self, segment: Segment, predict: Predict, noise: Noise, steps: int, seed: int, name: str | None
+        self, segment: Segment, predict: Predict, noise: Noise, sampling: Sampling
     ) -> Iterator[Tensor]:
         """A segment's latents (t, C, h, w), block after block where its windows come in order."""
-        frames, windows = segment.frames, segment.windows
+        frames, windows, steps = segment.frames, segment.windows, sampling.steps
 
         def generators(frames: range) -> list[torch.Generator]:
-            return [generator_of(seed, frame, "sampler") for frame in frames]
+            return [generator_of(sampling.seed, frame, "sampler") for frame in frames]
 
         if len(windows) == 1 or windows[-1][-1] < windows[-1][0]:  # one window, or a closed loop
-            sampler = build_sampler(name, self.scheduler)
+            sampler = build_sampler(sampling.scheduler, self.scheduler)
             start = noise(frames).to(self.where)
             for latents in sample(predict, sampler, start, steps, windows, generators(frames)):  # noqa: B007
                 pass
@@ -244,7 +237,7 @@ class AnimationPipeline(DiffusionPipeline):
 
         def blocks() -> Iterator[Block]:
             for inside in block_frames(windows):
-                sampler = build_sampler(name, self.scheduler)
+                sampler = build_sampler(sampling.scheduler, self.scheduler)
                 sampler.set_timesteps(steps, device=self.where)
                 there = range(frames.start + inside.start, frames.start + inside.stop)
                 yield Block(inside, noise(there).to(self.where), sampler, generators(there))
@@ -274,12 +267,3 @@ class AnimationPipeline(DiffusionPipeline):
     def latent_shape(self, height: int, width: int) -> tuple[int, int, int]:
         """(C, h, w) of a frame of this size."""
         return self.codec.latent_channels, height // self.codec.downscale, width // self.codec.downscale
-
-    def _check(self, height: int, width: int, seed: int, decode_batch: int) -> None:
-        multiple = self.codec.downscale
-        if min(height, width) < multiple or height % multiple or width % multiple:
-            raise ValueError(f"size: expected multiples of {multiple} pixels, got {width}x{height}")
-        if seed < 0:
-            raise ValueError(f"seed: expected 0 or more, got {seed}")
-        if decode_batch < 1:
-            raise ValueError(f"decode_batch: expected 1 frame or more, got {decode_batch}")

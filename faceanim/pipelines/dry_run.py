@@ -2,6 +2,7 @@
 
 import resource
 import time
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -9,6 +10,7 @@ import torch
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.compute import device_name
 from faceanim.pipelines.driving import Motion, Reference
+from faceanim.pipelines.guidance import Guidance
 from faceanim.pipelines.long_video import Segment
 from faceanim.pipelines.noise import noise_of
 from faceanim.pipelines.options import InferenceOptions
@@ -26,7 +28,7 @@ def describe(
     steps and a batch of decoding, each once to warm up."""
     check_steps(options.scheduler, pipe.scheduler, options.steps)
     poses = motion.poses
-    plan = pipe.plan(len(poses), options.sampling()["long_video"])
+    plan = pipe.plan(len(poses), options.sampling().long_video)
     windows = [window for segment in plan for window in segment.windows]
     seconds, gigabytes = _measured(pipe, reference, motion, options, size, plan)
     height, width = size
@@ -38,7 +40,7 @@ def describe(
             f"video     {options.output}: {len(poses)} frames of {width}x{height} at {poses.fps:g} fps, "
             f"{len(poses) / poses.fps:.1f} s; sound: {sound}",
             f"denoising {joined}{len(windows)} windows of {max(map(len, windows))} frames at most, "
-            f"{options.steps} steps, {options.guidance().forwards} forwards a step",
+            f"{options.steps} steps, {Guidance(options.guidance_scale).forwards} forwards a step",
             f"device    {device_name(pipe.where)}, {str(pipe.precision).removeprefix('torch.')}",
             f"expected  {_clock(seconds)}, {gigabytes:.1f} GB of {kind}",
         )
@@ -65,9 +67,7 @@ def _measured(
 
     def denoise(steps: int) -> tuple[float, torch.Tensor]:
         start = _now(pipe)
-        latents = next(
-            pipe.denoise(conditions, one, noise, steps, options.guidance(), scheduler=options.scheduler)
-        )
+        latents = next(pipe.denoise(conditions, one, noise, replace(options.sampling(), steps=steps)))
         return _now(pipe) - start, latents
 
     def decode(latents: torch.Tensor) -> float:

@@ -1,7 +1,5 @@
 """From files to a file: what `infer.py` does. H, W: pixels; C: RGB."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from faceanim.media.frame_writers import frame_writer
@@ -15,6 +13,7 @@ from faceanim.pipelines.device import choose_device
 from faceanim.pipelines.driving import Motion, Reference, read_motion, read_reference
 from faceanim.pipelines.dry_run import describe
 from faceanim.pipelines.options import DRIVEN_BY, InferenceOptions
+from faceanim.pipelines.render import render
 from faceanim.pose.landmarkers import landmarker
 
 _OF_MOTION = ("fps", "colour", "max_frames", "crop", "longest_gap", "smoothing", "pipeline", "speech", "seed")
@@ -68,35 +67,21 @@ def _write(
     label = Label(options.label, height, width) if options.label else None
     comment = AI_GENERATED if options.mark else ""
     sound = motion.sound if options.sound else None
+    real_frames = motion.real_frames() if motion.real_frames else None
     wanted = evenly_spaced(n_frames)
     shown: list[list[np.ndarray]] = [[] for _ in labels]
     with frame_writer(options.output, fps, width, height, comment, sound) as writer:
-        for t, pictures in enumerate(_frames(pipe, reference, motion, options, size)):
-            frame = side_by_side(pictures) if options.side_by_side else pictures[2]
+        for t, (generated, pose, real) in enumerate(
+            render(pipe, reference.image_HWC, reference.points, motion.poses, options.sampling(), real_frames)
+        ):
+            images = [reference.image_HWC, pose, generated] + ([] if real is None else [real])
+            frame = side_by_side(images) if options.side_by_side else generated
             if options.paste_back:
                 frame = reference.framing.paste(frame, reference.picture_HWC)[:height, :width]
             writer.write(label.over(frame) if label else frame)
             if t in wanted:
-                for row, picture_HWC in zip(shown, pictures, strict=True):
-                    row.append(picture_HWC)
+                for row, image_HWC in zip(shown, images, strict=True):
+                    row.append(image_HWC)
     if options.sheet is not None:
         write_image(options.sheet, tile(shown, labels))
     return f"{options.output}: {n_frames} frames of {width}x{height} at {fps:g} fps"
-
-
-def _frames(
-    pipe: AnimationPipeline,
-    reference: Reference,
-    motion: Motion,
-    options: InferenceOptions,
-    size: tuple[int, int],
-) -> Iterator[list[np.ndarray]]:
-    """Yield, frame by frame, [reference, pose, generated] and, from a driving video, the real frame."""
-    real = motion.real_frames() if motion.real_frames else None
-    pieces = pipe.stream(reference.image_HWC, reference.points, motion.poses, size=size, **options.sampling())
-    t = 0
-    for piece_THWC in pieces:
-        drawn_THWC = motion.poses[t : t + len(piece_THWC)].draw(*size, drawing=pipe.config["drawing"])
-        for pose_HWC, generated_HWC in zip(drawn_THWC, piece_THWC, strict=True):
-            yield [reference.image_HWC, pose_HWC, generated_HWC] + ([next(real)] if real else [])
-        t += len(piece_THWC)

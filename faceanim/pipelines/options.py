@@ -1,8 +1,8 @@
 """What can be chosen for an animation; the values stand in conf/infer.yaml, where each is explained."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import get_args
 
 from faceanim.media.colour import check_untagged
 from faceanim.media.frame_writers import check_name
@@ -13,10 +13,39 @@ from faceanim.pipelines.driving import check_one
 from faceanim.pipelines.long_video import LongVideo
 from faceanim.pose.retarget import Mode
 
-if TYPE_CHECKING:
-    from faceanim.pipelines.guidance import Guidance
-
 DRIVEN_BY = ("driving", "poses", "template", "audio")
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a video is sampled.
+
+    scheduler: ddim, dpm++, unipc or lcm; None: the one of the pipeline folder; see ``check_steps``. guidance_scale,
+    sequential_guidance: see ``Guidance``. seed: the noise of frame k depends on it and k alone. decode_batch: frames
+    decoded at once; more is faster, takes more memory, and may round a few values to the next of 256.
+    overlap_decoding: frames are denoised in a thread of their own while the caller decodes those before.
+    """
+
+    steps: int = 20
+    guidance_scale: float = 1.0
+    seed: int = 0
+    sequential_guidance: bool = True
+    scheduler: str | None = None
+    long_video: LongVideo = field(default_factory=LongVideo)
+    drift: Drift = field(default_factory=Drift)
+    decode_batch: int = 4
+    overlap_decoding: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "decode_batch"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected 1 or more, got {getattr(self, name)}")
+        if self.seed < 0:
+            raise ValueError(f"seed: expected 0 or more, got {self.seed}")
+        if self.scheduler is not None and self.scheduler not in get_args(Sampler):
+            raise ValueError(
+                f"scheduler: expected one of {', '.join(get_args(Sampler))}, got {self.scheduler!r}"
+            )
 
 
 @dataclass(frozen=True)
@@ -43,7 +72,6 @@ class InferenceOptions:
     max_frames: int | None
     steps: int
     guidance_scale: float
-    pose_guidance_scale: float
     sequential_guidance: bool
     scheduler: str | None
     seed: int
@@ -89,15 +117,6 @@ class InferenceOptions:
         for name in ("longest_gap", "smoothing"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}: expected seconds of 0 or more, got {getattr(self, name)}")
-        for name in ("steps", "decode_batch"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected 1 or more, got {getattr(self, name)}")
-        if self.seed < 0:
-            raise ValueError(f"seed: expected 0 or more, got {self.seed}")
-        if self.scheduler is not None and self.scheduler not in get_args(Sampler):
-            raise ValueError(
-                f"scheduler: expected one of {', '.join(get_args(Sampler))}, got {self.scheduler!r}"
-            )
         if self.precision not in ("auto", *get_args(Precision)):
             raise ValueError(
                 f"precision: expected auto, {', '.join(get_args(Precision))}, got {self.precision!r}"
@@ -127,24 +146,16 @@ class InferenceOptions:
         if self.speech is not None and self.audio is None:
             raise ValueError("speech=: is the model for audio=<file>, which is not given")
 
-    def sampling(self) -> dict[str, Any]:
-        """The keyword arguments of ``AnimationPipeline.stream`` that are chosen here; but for the size."""
-        return {
-            "steps": self.steps,
-            "guidance_scale": self.guidance_scale,
-            "pose_guidance_scale": self.pose_guidance_scale,
-            "sequential_guidance": self.sequential_guidance,
-            "seed": self.seed,
-            "scheduler": self.scheduler,
-            "long_video": LongVideo(
-                self.long_video, self.window, self.overlap, self.segment, self.closed_loop
-            ),
-            "drift": Drift(self.colour_match, self.motion_noise),
-            "decode_batch": self.decode_batch,
-            "overlap_decoding": self.overlap_decoding,
-        }
-
-    def guidance(self) -> "Guidance":
-        from faceanim.pipelines.guidance import Guidance  # imports torch
-
-        return Guidance(self.guidance_scale, self.pose_guidance_scale, self.sequential_guidance)
+    def sampling(self) -> Sampling:
+        long_video = LongVideo(self.long_video, self.window, self.overlap, self.segment, self.closed_loop)
+        return Sampling(
+            steps=self.steps,
+            guidance_scale=self.guidance_scale,
+            seed=self.seed,
+            sequential_guidance=self.sequential_guidance,
+            scheduler=self.scheduler,
+            long_video=long_video,
+            drift=Drift(self.colour_match, self.motion_noise),
+            decode_batch=self.decode_batch,
+            overlap_decoding=self.overlap_decoding,
+        )

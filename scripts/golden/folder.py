@@ -29,8 +29,8 @@ from faceanim.models.reference_net import ReferenceNet
 from faceanim.models.weights import LoadReport, load_parts, read_json, read_tensors
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.conditions import Conditions
-from faceanim.pipelines.guidance import Guidance
 from faceanim.pipelines.long_video import LongVideo
+from faceanim.pipelines.options import Sampling
 from scripts.golden.tolerances import Comparison, tolerance
 
 FILES = {  # part of the model -> its file
@@ -173,8 +173,8 @@ class GoldenFolder:
         plan = pipe.plan(conditions.n_frames, windows)
         if [segment.windows for segment in plan] != [settings["windows"]]:
             raise ValueError(f"{self.folder}: expected windows {settings['windows']}, got {plan}")
-        guidance = Guidance(settings["guidance_scale"])
-        blocks = pipe.denoise(conditions, plan, lambda frames: noise_BTChw, settings["steps"], guidance)
+        sampling = Sampling(settings["steps"], settings["guidance_scale"])
+        blocks = pipe.denoise(conditions, plan, lambda frames: noise_BTChw, sampling)
         return torch.cat(list(blocks))[None]
 
     def _timesteps(self) -> Tensor:

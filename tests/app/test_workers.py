@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from faceanim.app.job_queue import Job, JobQueue
-from faceanim.app.workers import WatchedPipeline, Workers, animate
+from faceanim.app.workers import Workers, animate
 from faceanim.media.video import read_video
+from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pose.draw import Drawing
 from faceanim.pose.drive import template_poses
 from tests.app.test_server import settings_of
@@ -68,7 +69,7 @@ def test_two_devices_make_two_videos_at_once_and_a_stopped_one_leaves_nothing(op
 
 @pytest.mark.parametrize("drawing", ["full", "points", "no_face_contour"])
 def test_the_middle_column_shows_the_poses_as_the_model_saw_them(pipeline_folder, job, drawing):  # noqa: F811
-    pipe, one = WatchedPipeline.from_pretrained(pipeline_folder), job("ann", 3, steps=1)
+    pipe, one = AnimationPipeline.from_pretrained(pipeline_folder), job("ann", 3, steps=1)
     pipe.register_to_config(drawing=drawing)
     animate(pipe, one)
     shown = read_video(one.columns).frames_THWC[:, :, 64:128]

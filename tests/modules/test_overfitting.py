@@ -12,6 +12,7 @@ from faceanim.data.clips import Clip, load_clip, read_index
 from faceanim.data.sample import PackedSample
 from faceanim.models.animation_model import AnimationModel
 from faceanim.pipelines.export import pipeline_from_checkpoint
+from faceanim.pipelines.options import Sampling
 from faceanim.pose.dlib_landmarker import dlib_weights
 from tests.training import configuration, fit, losses, steps
 
@@ -83,7 +84,7 @@ def test_one_clip_is_learnt_better_than_without_its_poses(demo_data, tmp_path):
 
     pipe = pipeline_from_checkpoint(tmp_path / "checkpoints" / "last.ckpt")
     pipe.set_progress_bar_config(disable=True)
-    made = pipe(whole.frames[0], whole.poses.points[0], clip.poses, steps=10)
+    made = pipe(whole.frames[0], whole.poses.points[0], clip.poses, Sampling(steps=10))
     still = np.repeat(whole.frames[:1], len(clip.frames), axis=0)
     real, generated, static = (landmark_error(frames, clip) for frames in (clip.frames, made, still))
     # Nearer to what dlib itself is off on the real frames than to a picture that does not move.

@@ -8,6 +8,7 @@ import torch
 from faceanim.models.multi_scale_pose_guider import MultiScalePoseGuider
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.export import export_pipeline, pipeline_from_checkpoint
+from faceanim.pipelines.options import Sampling
 from faceanim.pose.sequence import PoseSequence
 from tests.conftest import tiny_codec, tiny_model, tiny_scheduler, wake
 from tests.models.test_weights import POINTER
@@ -34,7 +35,7 @@ IMAGE = np.random.default_rng(1).integers(0, 256, (32, 32, 3)).astype(np.uint8)
 
 def animate(pipe: AnimationPipeline, **kwargs) -> np.ndarray:
     pipe.set_progress_bar_config(disable=True)
-    return pipe(IMAGE, poses().points[0], poses(), **{"steps": 2, **kwargs})
+    return pipe(IMAGE, poses().points[0], poses(), Sampling(**{"steps": 2, **kwargs}))
 
 
 def test_saved_and_loaded_again_a_pipeline_gives_the_same_frames_bit_for_bit(tmp_path):
@@ -71,7 +72,7 @@ def test_a_pipeline_folder_starts_a_training(demo_data, appearance_run, tmp_path
 def test_streaming_gives_the_same_frames_and_seeds_decide(tmp_path):
     pipe = pipeline()
     whole = animate(pipe, seed=3)
-    chunks = list(pipe.stream(IMAGE, poses().points[0], poses(), steps=2, seed=3))
+    chunks = list(pipe.stream(IMAGE, poses().points[0], poses(), Sampling(steps=2, seed=3)))
     assert [len(chunk) for chunk in chunks] == [3, 3]
     assert np.array_equal(np.concatenate(chunks), whole)
     assert np.array_equal(animate(pipe, seed=3), whole)
@@ -102,7 +103,7 @@ def test_the_second_chunk_follows_from_the_first():
     pipe = pipeline()
     other = poses()
     other.points[:4] += 2
-    moved = pipe(IMAGE, poses().points[0], other, steps=2)
+    moved = pipe(IMAGE, poses().points[0], other, Sampling(steps=2))
     assert not np.array_equal(moved[4:], animate(pipe)[4:])
 
 
@@ -157,7 +158,7 @@ def rename_class(folder, component, value):
 )
 def test_inputs_that_do_not_fit_are_one_clear_error(image, points, word):
     with pytest.raises(ValueError, match=word):
-        pipeline()(image, points, poses(), steps=1)
+        pipeline()(image, points, poses(), Sampling(steps=1))
 
 
 def test_more_frames_at_once_than_the_motion_modules_see_are_refused():

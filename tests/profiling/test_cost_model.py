@@ -15,6 +15,7 @@ from faceanim.modules.appearance import AppearanceStage
 from faceanim.modules.objective import Objective
 from faceanim.modules.temporal import TemporalStage
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
+from faceanim.pipelines.options import Sampling
 from faceanim.pose.sequence import PoseSequence
 from faceanim.profiling.cost_model import (
     TrainingCost,
@@ -226,7 +227,7 @@ def test_sampling_costs_what_a_step_of_the_pipeline_costs():
 
     def flops(steps: int, guidance: float) -> int:
         with FlopCounterMode(display=False) as counter:
-            pipe(np.zeros((SIZE, SIZE, 3), np.uint8), points[0], poses, steps, guidance)
+            pipe(np.zeros((SIZE, SIZE, 3), np.uint8), points[0], poses, Sampling(steps, guidance))
         return counter.get_total_flops()
 
     with fake_tensors():

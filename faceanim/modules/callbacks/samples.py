@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 import lightning as L
+import numpy as np
 import torch
 from diffusers import DDIMScheduler
 from lightning.pytorch.utilities.seed import isolate_rng
@@ -19,6 +20,8 @@ from faceanim.models.animation_model import AnimationModel
 from faceanim.modules.stage import Stage
 from faceanim.modules.strategies import shards_weights
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
+from faceanim.pipelines.options import Sampling
+from faceanim.pipelines.render import render
 from faceanim.pipelines.step_counts import check_steps
 from faceanim.pose.gaps import fill_gaps
 from faceanim.runs.all_ranks import gather
@@ -60,13 +63,13 @@ class ValidationSamples(L.Callback):
         if seed < 0:
             raise ValueError(f"callbacks.samples.seed: expected 0 or more, got {seed}")
         self.folder, self.clips, self.frames = Path(folder), clips, frames
-        self.sampling = {"steps": steps, "guidance_scale": guidance_scale, "seed": seed}
+        self.sampling = Sampling(steps, guidance_scale, seed)
         self.landmarks, self.at_start = landmarks, at_start
         self._metrics: ValidationMetrics | None = None
         self._told = False
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: Stage) -> None:
-        check_steps(None, pl_module.scheduler, self.sampling["steps"])
+        check_steps(None, pl_module.scheduler, self.sampling.steps)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: Stage) -> None:
         """The baseline: Lightning's validation loop, as it runs between two steps. All callbacks have started."""
@@ -121,9 +124,8 @@ class ValidationSamples(L.Callback):
             **stage.settings,
         )
         pipeline.set_progress_bar_config(disable=True)
-        generated = pipeline(reference, points, poses, **self.sampling)
-        height, width = clip.frames.shape[1:3]
-        drawn = poses.draw(height, width, drawing=pipeline.config["drawing"])
+        frames = [*render(pipeline, reference, points, poses, self.sampling)]
+        generated, drawn = (np.stack(images) for images in list(zip(*frames, strict=True))[:2])
         return ClipFrames(reference, clip.frames, generated, drawn, poses.fps)
 
     def _show(self, trainer: L.Trainer, clip_id: str, frames: ClipFrames) -> None:
