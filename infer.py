@@ -3,7 +3,7 @@
 from omegaconf import DictConfig
 
 from faceanim.cli import application, typed
-from faceanim.pipelines.options import InferenceOptions
+from faceanim.pipelines.request import InferenceOptions
 
 
 @application(config_name="infer")

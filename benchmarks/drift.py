@@ -6,7 +6,7 @@ if __name__ == "__main__":  # above what takes seconds to import: a mistake is a
     run_command("benchmark_drift", "benchmarks.drift")
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -22,13 +22,14 @@ from faceanim.metrics.families.identity import FaceEmbedder
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.device import choose_device
 from faceanim.pipelines.drift import Drift
-from faceanim.pipelines.driving import Reference, motion_from_poses, read_reference
 from faceanim.pipelines.long_video import LongVideo
+from faceanim.pipelines.motion_sources import SavedPoses
 from faceanim.pipelines.options import Sampling
+from faceanim.pipelines.reference import Reference, find_reference
 from faceanim.pipelines.render import render
 from faceanim.pipelines.seams import borders, seam_ratio
 from faceanim.pose.landmarkers import landmarker
-from faceanim.pose.sequence import PoseSequence
+from faceanim.pose.timing import loop
 
 matplotlib.use("Agg")
 
@@ -49,10 +50,9 @@ def main(cfg: DictConfig) -> None:
     pipe.set_progress_bar_config(disable=True)
     size = (pipe.config["image_size"],) * 2
     faces = landmarker(cfg.landmarks)
-    reference = read_reference(cfg.reference, faces, size, crop=False)
-    poses = there_and_back(
-        motion_from_poses(cfg.poses, size=size).poses, round(cfg.seconds * cfg.fps), cfg.fps
-    )
+    reference = find_reference(cfg.reference, faces, size, crop=False)
+    poses = loop(SavedPoses(cfg.poses).read(size).poses, round(cfg.seconds * cfg.fps))
+    poses = replace(poses, fps=float(cfg.fps))
     embedder = FaceEmbedder()
     curves, rows = {}, []
     for name, options in OmegaConf.to_object(cfg.variants).items():
@@ -73,14 +73,6 @@ def main(cfg: DictConfig) -> None:
     plot(curves, output)
     write_image(output.with_name(f"{output.stem}_sheet.png"), tile([list(row) for row in rows], list(curves)))
     print(summary(curves))
-
-
-def there_and_back(poses: PoseSequence, T: int, fps: float) -> PoseSequence:
-    """T frames of the motion, forwards and backwards in turns, so that it never jumps."""
-    n = len(poses)
-    order = np.arange(T) % max(1, 2 * (n - 1))
-    order = np.where(order < n, order, 2 * (n - 1) - order)
-    return poses.with_landmarks(poses.landmarks[order], confidence=poses.confidence[order], fps=float(fps))
 
 
 def measure(

@@ -32,7 +32,7 @@ from faceanim.pipelines.compute import device_name, prepare
 from faceanim.pipelines.conditions import Conditions, to_frames
 from faceanim.pipelines.long_video import LongVideo
 from faceanim.pipelines.noise import noise_of
-from faceanim.pipelines.options import Sampling
+from faceanim.pipelines.options import Runtime, Sampling
 from faceanim.pipelines.render import render
 from faceanim.pipelines.sampling import sample
 from faceanim.pipelines.schedulers import build_sampler
@@ -88,7 +88,7 @@ class Bench:
     def __init__(self, cfg: DictConfig):
         self.cfg, self.device = cfg, torch.device(cfg.device)
         self.pipe = random_pipeline(cfg.model, cfg.window)
-        prepare(self.pipe, self.device, **OmegaConf.to_object(cfg.compute))
+        prepare(self.pipe, self.device, Runtime(**OmegaConf.to_object(cfg.compute)))
         self.image = random_picture(cfg.model.image_size)
         self.name = device_name(self.device)
 

@@ -22,7 +22,7 @@ from benchmarks.inference import random_picture, random_pipeline, random_poses
 from faceanim.markdown import table
 from faceanim.models.animation_model import AnimationModel
 from faceanim.pipelines.compute import PRECISIONS, prepare, weights_bytes
-from faceanim.pipelines.options import Sampling
+from faceanim.pipelines.options import Runtime, Sampling
 from faceanim.pipelines.render import render
 from faceanim.profiling.cost_model import fake_tensors
 from faceanim.profiling.flop_meter import StepMeter
@@ -55,7 +55,7 @@ def measured(cfg: DictConfig) -> str:
     """One step of each window, and its first frames decoded after it: bytes of all tensors at most, and what the
     process has resident at most, which never falls from one row to the next."""
     pipe = random_pipeline(cfg.model, max(cfg.measure))
-    prepare(pipe, torch.device("cpu"), cfg.precision)
+    prepare(pipe, torch.device("cpu"), Runtime(precision=cfg.precision))
     weights, size, rows = weights_bytes(pipe), cfg.model.image_size, []
     for T in sorted(cfg.measure):
         poses = random_poses(size, T)

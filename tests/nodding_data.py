@@ -12,7 +12,7 @@ from faceanim.data.manifest import INDEX_NAME, ManifestRow, write_manifest
 from faceanim.media.audio import write_wav
 from faceanim.models.log_mel import RATE
 from faceanim.pose.expressions import open_mouth
-from faceanim.pose.motion import FaceMotion, show_motion
+from faceanim.pose.motion import FaceMotion, recompose
 from tests.pose.test_motion import somebody
 
 FPS, SECONDS = 24.0, 10
@@ -33,7 +33,7 @@ def nodding_clips(folder: Path, n_train: int = 6, n_test: int = 2) -> Path:
         write_wav(folder / "audio" / f"{name}.wav", sound.astype(np.float32))
         turn = np.column_stack([0.05 * (_wander(len(level_T), rng) - 0.5), _NOD * level_T, 0 * level_T])
         motion = replace(FaceMotion.still(len(level_T), FPS), turn=turn, expression=open_mouth(level_T))
-        poses = show_motion(motion, somebody(turned=(0, 0, 0)), 640, 480)
+        poses = recompose(motion, somebody(turned=(0, 0, 0)), 640, 480)
         poses.save(folder / "landmarks" / f"{name}.npz")
         rows.append(_row(name, "train" if number < n_train else "test", len(level_T)))
     write_manifest(folder / INDEX_NAME, rows)

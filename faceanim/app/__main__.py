@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 
 from faceanim.app.settings import STANDARD, AppSettings
 from faceanim.cli import application, as_typed, quote, typed
-from faceanim.pipelines.options import InferenceOptions
+from faceanim.pipelines.request import InferenceOptions
 
 _GIVEN = ["output=animation.mp4", "reference=photo.png", "audio=speech.wav"]  # every video's own
 

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from faceanim.media.sound import Soundtrack
-from faceanim.pipelines.options import InferenceOptions
+from faceanim.pipelines.request import InferenceOptions
 from faceanim.pose.sequence import PoseSequence
 
 State = Literal["waiting", "running", "done", "stopped", "failed"]

@@ -22,7 +22,8 @@ from faceanim.media import sound, speech
 from faceanim.media.errors import MediaTooLongError
 from faceanim.media.image import read_image, write_image
 from faceanim.media.video import video_info
-from faceanim.pipelines.driving import find_reference, read_motion
+from faceanim.pipelines.motion_sources import DrivingVideo
+from faceanim.pipelines.reference import find_reference
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.landmarks import FaceLandmarker
 from faceanim.pose.scaling import rescale_points, resize_within
@@ -84,16 +85,10 @@ def look_at_video(
         raise MediaTooLongError(
             f"video {path} is too long: expected at most {seconds:g} s, got {info.seconds:.1f} s"
         )
-    max_frames = max_frames or round(seconds * fps)
-    motion = read_motion(
-        finder,
-        tuple(size),
-        driving=path,
-        fps=fps,
-        max_frames=max_frames,
-        longest_gap=longest_gap,
-        smoothing=smoothing,
+    source = DrivingVideo(
+        path, fps, max_frames or round(seconds * fps), longest_gap=longest_gap, smoothing=smoothing
     )
+    motion = source.read(tuple(size), landmarker=finder)
     motion.poses.save(out / "poses.npz")
     if motion.sound is not None:
         _keep_sound(motion.sound, out, len(motion.poses) / fps)

@@ -17,13 +17,13 @@ from faceanim.app.workers import Workers, image_size
 from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.image import write_image
 from faceanim.media.video import iter_video
-from faceanim.pipelines.driving import Motion, read_motion, retargeted
 from faceanim.pipelines.folder import read_scheduler
-from faceanim.pipelines.options import InferenceOptions
+from faceanim.pipelines.motion_sources import Speech, Template, on_reference
+from faceanim.pipelines.request import InferenceOptions
 from faceanim.pipelines.step_counts import UnevenSteps, uneven_steps
+from faceanim.pose.retarget import retarget
 from faceanim.pose.scaling import rescale_points
 from faceanim.pose.sequence import PoseSequence
-from faceanim.pose.suitability import suitability
 
 LABEL = "AI-generated"
 _ASK_EVERY = 0.3  # seconds
@@ -134,18 +134,12 @@ class AnimationService:
         """By what `infer.py` calls too."""
         size, options = photo.image.shape[:2], self._usual
         if motion.poses is not None and motion.source == "video":
-            return retargeted(Motion(motion.poses), photo.landmarks, size, options.retarget).poses
-        drives = {"audio": motion.speech} if motion.speech is not None else {"template": motion.name}
-        return read_motion(
-            None,
-            size,
-            **drives,
-            fps=self.fps,
-            reference_points=photo.landmarks,
-            pipeline=self.settings.pipeline,
-            speech=options.speech,
-            seed=seed,
-        ).poses
+            return on_reference(motion.poses, photo.landmarks, size, options.retarget)
+        if motion.speech is None:
+            source = Template(motion.name, fps=self.fps)
+        else:
+            source = Speech(motion.speech, options.speech, self.settings.pipeline, fps=self.fps, seed=seed)
+        return source.read(size, photo.landmarks).poses
 
     def suits(self, photo: PhotoAnalysis, motion: MotionAnalysis) -> list[str]:
         """Warnings of a driver that this photograph will hardly follow."""
@@ -153,7 +147,7 @@ class AnimationService:
             return []
         # how many pixels the photograph has is another warning's matter, how many the model has, none
         points = rescale_points(photo.points, photo.image.shape[:2], (_JUDGED, _JUDGED))
-        suited = suitability(motion.poses, points, _JUDGED, _JUDGED)
+        suited = retarget(motion.poses, points, _JUDGED, _JUDGED).suited
         if suited.score >= _POOR:
             return []
         return [

@@ -17,10 +17,10 @@ from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.compute import prepare
 from faceanim.pipelines.device import choose_device
 from faceanim.pipelines.folder import INDEX
-from faceanim.pipelines.options import InferenceOptions
+from faceanim.pipelines.options import Runtime, Sampling
 from faceanim.pipelines.render import render
+from faceanim.pipelines.request import InferenceOptions, part_of
 
-_COMPUTE = ("precision", "channels_last", "compile", "cuda_graphs", "offload", "decoder")
 _DENOISING = 0.9  # its share of the work, about; the rest is decoding
 
 
@@ -54,8 +54,7 @@ class Workers:
     def _work(self, name: str) -> None:
         try:
             pipeline = AnimationPipeline.from_pretrained(self.options.pipeline)
-            compute = {key: getattr(self.options, key) for key in _COMPUTE}
-            pipe = prepare(pipeline, torch.device(name), **compute)
+            pipe = prepare(pipeline, torch.device(name), part_of(Runtime, self.options))
             pipe.set_progress_bar_config(disable=True)
             self.pipelines[name] = pipe
         except Exception as error:
@@ -107,7 +106,9 @@ def animate(pipe: AnimationPipeline, job: Job) -> None:
     job.check()
     comment = AI_GENERATED if options.mark else ""
     label = Label(options.label, height, width) if options.label else None
-    frames = render(pipe, job.image, job.points, job.poses, options.sampling(), on_progress=on_progress)
+    frames = render(
+        pipe, job.image, job.points, job.poses, part_of(Sampling, options), on_progress=on_progress
+    )
     with (
         frame_writer(job.video, job.poses.fps, width, height, comment, job.sound) as video,
         frame_writer(job.columns, job.poses.fps, 3 * width, height, comment, job.sound) as columns,

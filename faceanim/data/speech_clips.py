@@ -20,7 +20,7 @@ from faceanim.data.splits import NoClips, clips_of
 from faceanim.media.storage import join, local_copy
 from faceanim.models.log_mel import RATE, LogMel, recording_profile
 from faceanim.pose.gaps import fill_gaps
-from faceanim.pose.motion import from_closed_lips, read_motion
+from faceanim.pose.motion import decompose, from_closed_lips
 from faceanim.pose.smoothing import savitzky_golay
 
 log = logging.getLogger(__name__)
@@ -142,7 +142,7 @@ class SpeechClips(Dataset):
         return np.maximum(np.sqrt(np.mean(squares, axis=0)), _STILL), bound
 
     def _read(self, row: ManifestRow) -> SpeechClip:
-        motion = from_closed_lips(*read_motion(fill_gaps(read_poses(self.folder, row))))
+        motion = from_closed_lips(*decompose(fill_gaps(read_poses(self.folder, row))))
         with local_copy(join(self.folder, row.audio_path)) as path, wave.open(str(path)) as file:
             samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 32768
         lag = self.lag(row)

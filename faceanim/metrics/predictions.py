@@ -129,7 +129,7 @@ class AnimatedClips:
         real_THW3, poses = self.prepared.read(clip.clip_id, self.protocol.max_frames)
         reference_HW3, reference_points = self.prepared.read_reference(clip.clip_id)
         height, width = real_THW3.shape[1:3]
-        poses = retarget(poses, reference_points, width, height, self.protocol.retarget)
+        poses = retarget(poses, reference_points, width, height, self.protocol.retarget).poses
         frames = [*render(self.pipeline, reference_HW3, reference_points, poses, self.sampling)]
         same_person = self.prepared.jobs[clip.clip_id].same_person
         sound_N = self.prepared.read_sound(clip.clip_id, len(poses) / poses.fps) if sound else None

@@ -10,44 +10,34 @@ from faceanim.models.codec import Codec, TinyCodec
 from faceanim.models.weights import load_parts
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.folder import read_network
+from faceanim.pipelines.options import Runtime
 from faceanim.pipelines.residence import Residence
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def prepare(
-    pipe: AnimationPipeline,
-    device: torch.device,
-    precision: str = "auto",
-    channels_last: bool = False,
-    compile: bool = False,
-    cuda_graphs: bool = False,
-    offload: bool = False,
-    decoder: str | Path | None = None,
-) -> AnimationPipeline:
-    """Sets the pipeline up and returns it.
-
-    precision: of weights and networks; the sampler always works in float32. auto: bfloat16 on a GPU that has it, else
-    float32. compile: torch.compile of both UNets, when each shape is first seen. cuda_graphs: of the denoising UNet.
-    offload: only the networks at work lie on the device. decoder: see ``read_decoder``.
-    """
-    if decoder is not None:
-        pipe.decoder = read_decoder(decoder, pipe).eval().requires_grad_(False)
+def prepare(pipe: AnimationPipeline, device: torch.device, runtime: Runtime = Runtime()) -> AnimationPipeline:  # noqa: B008
+    """Set the pipeline up for this device and return it."""
+    if runtime.decoder is not None:
+        pipe.decoder = read_decoder(runtime.decoder, pipe).eval().requires_grad_(False)
     bfloat16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    dtype = PRECISIONS[("bfloat16" if bfloat16 else "float32") if precision == "auto" else precision]
+    auto = "bfloat16" if bfloat16 else "float32"
+    dtype = PRECISIONS[auto if runtime.precision == "auto" else runtime.precision]
     networks = {id(net): net for net in (*pipe.model.children(), pipe.codec, pipe.decoder)}.values()
     for network in networks:
         nn.Module.to(network, dtype)  # diffusers' own warns of parts kept in float32, of which there are none
-        if channels_last:
+        if runtime.channels_last:
             network.to(memory_format=torch.channels_last)
-        if not offload:
+        if not runtime.offload:
             network.to(device)
-    if offload:
+    if runtime.offload:
         pipe.residence = Residence(device, torch.device("cpu"))
-    if compile:
+    if runtime.compile:
         # Each shape by itself: torch 2.14 did not finish a graph for all of them where the batch changes too.
         pipe.reference_net.unet.compile(dynamic=False)
-        pipe.denoising_net.unet.compile(dynamic=False, mode="reduce-overhead" if cuda_graphs else None)
+        pipe.denoising_net.unet.compile(
+            dynamic=False, mode="reduce-overhead" if runtime.cuda_graphs else None
+        )
     return pipe
 
 

@@ -9,11 +9,13 @@ import torch
 
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.compute import device_name
-from faceanim.pipelines.driving import Motion, Reference
 from faceanim.pipelines.guidance import Guidance
 from faceanim.pipelines.long_video import Segment
+from faceanim.pipelines.motion_sources import Motion
 from faceanim.pipelines.noise import noise_of
-from faceanim.pipelines.options import InferenceOptions
+from faceanim.pipelines.options import Sampling
+from faceanim.pipelines.reference import Reference
+from faceanim.pipelines.request import AnimationRequest
 from faceanim.pipelines.step_counts import check_steps
 
 
@@ -21,26 +23,25 @@ def describe(
     pipe: AnimationPipeline,
     reference: Reference,
     motion: Motion,
-    options: InferenceOptions,
-    size: tuple[int, int],
+    request: AnimationRequest,
 ) -> str:
     """The plan, for people. Nothing is written. Time and memory are measured on one window of this very video: its
     steps and a batch of decoding, each once to warm up."""
-    check_steps(options.scheduler, pipe.scheduler, options.steps)
-    poses = motion.poses
-    plan = pipe.plan(len(poses), options.sampling().long_video)
+    sampling, poses = request.sampling, motion.poses
+    check_steps(sampling.scheduler, pipe.scheduler, sampling.steps)
+    plan = pipe.plan(len(poses), sampling.long_video)
     windows = [window for segment in plan for window in segment.windows]
-    seconds, gigabytes = _measured(pipe, reference, motion, options, size, plan)
-    height, width = size
-    sound = motion.sound.path if motion.sound and options.sound else "none"
+    seconds, gigabytes = _measured(pipe, reference, motion, sampling, plan)
+    height, width = reference.image_HWC.shape[:2]
+    sound = motion.sound.path if motion.sound and request.output.sound else "none"
     joined = f"{len(plan)} segments, " if len(plan) > 1 else ""
     kind = "GPU memory" if pipe.where.type == "cuda" else "memory of the process"
     return "\n".join(
         (
-            f"video     {options.output}: {len(poses)} frames of {width}x{height} at {poses.fps:g} fps, "
+            f"video     {request.output.path}: {len(poses)} frames of {width}x{height} at {poses.fps:g} fps, "
             f"{len(poses) / poses.fps:.1f} s; sound: {sound}",
             f"denoising {joined}{len(windows)} windows of {max(map(len, windows))} frames at most, "
-            f"{options.steps} steps, {Guidance(options.guidance_scale).forwards} forwards a step",
+            f"{sampling.steps} steps, {Guidance(sampling.guidance_scale).forwards} forwards a step",
             f"device    {device_name(pipe.where)}, {str(pipe.precision).removeprefix('torch.')}",
             f"expected  {_clock(seconds)}, {gigabytes:.1f} GB of {kind}",
         )
@@ -51,8 +52,7 @@ def _measured(
     pipe: AnimationPipeline,
     reference: Reference,
     motion: Motion,
-    options: InferenceOptions,
-    size: tuple[int, int],
+    sampling: Sampling,
     plan: list[Segment],
 ) -> tuple[float, float]:
     """Seconds that the whole plan will take, and the peak of memory in gigabytes so far."""
@@ -61,18 +61,18 @@ def _measured(
     conditions = pipe.conditions(reference.image_HWC, reference.points, motion.poses)
     n = max(len(window) for segment in plan for window in segment.windows)
     one = [Segment(range(n), [list(range(n))], False)]
-    noise = partial(noise_of, options.seed, pipe.latent_shape(*size))
+    noise = partial(noise_of, sampling.seed, pipe.latent_shape(*reference.image_HWC.shape[:2]))
     bar = dict(pipe._progress_bar_config) if hasattr(pipe, "_progress_bar_config") else {}
     pipe.set_progress_bar_config(disable=True)
 
     def denoise(steps: int) -> tuple[float, torch.Tensor]:
         start = _now(pipe)
-        latents = next(pipe.denoise(conditions, one, noise, replace(options.sampling(), steps=steps)))
+        latents = next(pipe.denoise(conditions, one, noise, replace(sampling, steps=steps)))
         return _now(pipe) - start, latents
 
     def decode(latents: torch.Tensor) -> float:
         start = _now(pipe)
-        list(pipe.decoded(iter([latents]), options.decode_batch))
+        list(pipe.decoded(iter([latents]), sampling.decode_batch))
         return (_now(pipe) - start) / len(latents)
 
     denoise(1)
@@ -83,7 +83,7 @@ def _measured(
     pipe.set_progress_bar_config(**bar)
     a_step = max(two_steps - one_step, 0.0)
     n_windows = sum(len(segment.windows) for segment in plan)
-    seconds = len(plan) * max(one_step - a_step, 0.0) + n_windows * options.steps * a_step
+    seconds = len(plan) * max(one_step - a_step, 0.0) + n_windows * sampling.steps * a_step
     seconds += len(motion.poses) * per_frame
     if pipe.where.type == "cuda":
         return seconds, torch.cuda.max_memory_allocated(pipe.where) / 1e9

@@ -10,78 +10,62 @@ from faceanim.media.video_writer import AI_GENERATED
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.compute import prepare
 from faceanim.pipelines.device import choose_device
-from faceanim.pipelines.driving import Motion, Reference, read_motion, read_reference
 from faceanim.pipelines.dry_run import describe
-from faceanim.pipelines.options import DRIVEN_BY, InferenceOptions
+from faceanim.pipelines.motion_sources import Motion
+from faceanim.pipelines.options import Runtime
+from faceanim.pipelines.reference import Reference, find_reference
 from faceanim.pipelines.render import render
+from faceanim.pipelines.request import AnimationRequest
 from faceanim.pose.landmarkers import landmarker
-
-_OF_MOTION = ("fps", "colour", "max_frames", "crop", "longest_gap", "smoothing", "pipeline", "speech", "seed")
 
 
 class Animator:
     """A pipeline and a landmark backend, loaded once, for any number of videos."""
 
-    def __init__(self, options: InferenceOptions) -> None:
-        device = choose_device(options.device)
-        names = ("precision", "channels_last", "compile", "cuda_graphs", "offload", "decoder")
-        self.pipeline = prepare(
-            AnimationPipeline.from_pretrained(options.pipeline),
-            device,
-            **{name: getattr(options, name) for name in names},
-        )
-        self.landmarker = landmarker(options.landmarks, str(device))
+    def __init__(self, runtime: Runtime) -> None:
+        device = choose_device(runtime.device)
+        self.pipeline = prepare(AnimationPipeline.from_pretrained(runtime.pipeline), device, runtime)
+        self.landmarker = landmarker(runtime.landmarks, str(device))
 
-    def animate(self, options: InferenceOptions) -> str:
-        """Animates the reference as the options say and writes the video, which appears whole or not at all; or, in a
-        dry run, only looks. Returns what was done in a line, or the plan in several."""
+    def animate(self, request: AnimationRequest, dry_run: bool = False) -> str:
+        """Animate the reference and write the video, which appears whole or not at all; or, in a dry run, write
+        nothing. Return what was done in a line, or the plan in several."""
+        given = request.reference
         trained = (self.pipeline.config["image_size"],) * 2
-        size = trained if options.height is None else (options.height, options.width)
-        reference = read_reference(options.reference, self.landmarker, size, options.crop)
-        motion = read_motion(
-            self.landmarker,
-            size,
-            **{name: getattr(options, name) for name in (*DRIVEN_BY, *_OF_MOTION)},
-            reference_points=reference.landmarks,
-            mode=options.retarget,
-        )
-        if options.dry_run:
-            return describe(self.pipeline, reference, motion, options, size)
-        return _write(self.pipeline, reference, motion, options, size)
+        size = trained if given.height is None else (given.height, given.width)
+        reference = find_reference(given.path, self.landmarker, size, given.crop)
+        motion = request.motion.read(size, reference.landmarks, self.landmarker)
+        act = describe if dry_run else _write
+        return act(self.pipeline, reference, motion, request)
 
 
-def _write(
-    pipe: AnimationPipeline,
-    reference: Reference,
-    motion: Motion,
-    options: InferenceOptions,
-    size: tuple[int, int],
-) -> str:
+def _write(pipe: AnimationPipeline, reference: Reference, motion: Motion, request: AnimationRequest) -> str:
+    output = request.output
     labels = ["reference", "pose", "generated"] + (["real"] if motion.real_frames else [])
     n_frames, fps = len(motion.poses), motion.poses.fps
-    height, width = size
-    if options.side_by_side:
+    height, width = reference.image_HWC.shape[:2]
+    if output.side_by_side:
         width *= len(labels)
-    if options.paste_back:  # H.264 wants even sides
+    if output.paste_back:  # H.264 wants even sides
         height, width = (side // 2 * 2 for side in reference.picture_HWC.shape[:2])
-    label = Label(options.label, height, width) if options.label else None
-    comment = AI_GENERATED if options.mark else ""
-    sound = motion.sound if options.sound else None
+    label = Label(output.label, height, width) if output.label else None
+    comment = AI_GENERATED if output.mark else ""
+    sound = motion.sound if output.sound else None
     real_frames = motion.real_frames() if motion.real_frames else None
     wanted = evenly_spaced(n_frames)
     shown: list[list[np.ndarray]] = [[] for _ in labels]
-    with frame_writer(options.output, fps, width, height, comment, sound) as writer:
+    with frame_writer(output.path, fps, width, height, comment, sound) as writer:
         for t, (generated, pose, real) in enumerate(
-            render(pipe, reference.image_HWC, reference.points, motion.poses, options.sampling(), real_frames)
+            render(pipe, reference.image_HWC, reference.points, motion.poses, request.sampling, real_frames)
         ):
             images = [reference.image_HWC, pose, generated] + ([] if real is None else [real])
-            frame = side_by_side(images) if options.side_by_side else generated
-            if options.paste_back:
+            frame = side_by_side(images) if output.side_by_side else generated
+            if output.paste_back:
                 frame = reference.framing.paste(frame, reference.picture_HWC)[:height, :width]
             writer.write(label.over(frame) if label else frame)
             if t in wanted:
                 for row, image_HWC in zip(shown, images, strict=True):
                     row.append(image_HWC)
-    if options.sheet is not None:
-        write_image(options.sheet, tile(shown, labels))
-    return f"{options.output}: {n_frames} frames of {width}x{height} at {fps:g} fps"
+    if output.sheet is not None:
+        write_image(output.sheet, tile(shown, labels))
+    return f"{output.path}: {n_frames} frames of {width}x{height} at {fps:g} fps"

@@ -16,10 +16,10 @@ from faceanim.media.table import read_table
 from faceanim.media.video_files import VIDEO_SUFFIXES, is_hidden
 from faceanim.parallel.finished_jobs import FinishedJobs
 from faceanim.pipelines.inference import Animator
-from faceanim.pipelines.options import DRIVEN_BY, InferenceOptions
+from faceanim.pipelines.request import SOURCES, AnimationRequest, InferenceOptions, request_of
 from faceanim.pipelines.workers import Failure, run_on
 
-COLUMNS = ("reference", *DRIVEN_BY, "output", "seed")
+COLUMNS = ("reference", *SOURCES, "output", "seed")
 DONE = ".done"
 _IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tiff")
 _BESIDE = {
@@ -27,11 +27,6 @@ _BESIDE = {
     "poses": (".npz",),
     "audio": (".wav", ".mp3", ".flac"),
 }
-# What changes neither the frames nor the file, or is hashed by its content.
-_NOT_HASHED = (
-    *("jobs", "output", "workers", "backend", "address", "dry_run", "device", "offload"),
-    *("overlap_decoding", "pipeline", "decoder", "reference", "driving", "poses", "audio"),
-)
 
 
 @dataclass(frozen=True)
@@ -39,7 +34,7 @@ class Job:
     """name: of the video in the output folder. hash: of all that it depends on."""
 
     name: str
-    options: InferenceOptions
+    request: AnimationRequest
     hash: str
 
     @property
@@ -52,12 +47,12 @@ class Job:
 
     @property
     def _finished(self) -> FinishedJobs:
-        return FinishedJobs(Path(self.options.output).parent / DONE)
+        return FinishedJobs(Path(self.request.output.path).parent / DONE)
 
     @property
     def _size(self) -> int | None:
         """Bytes of the video, or of all frames in a folder; None where there is nothing."""
-        path = Path(self.options.output)
+        path = Path(self.request.output.path)
         if path.is_dir():
             return sum(frame.stat().st_size for frame in path.iterdir())
         return path.stat().st_size if path.is_file() else None
@@ -68,7 +63,8 @@ def animate(options: InferenceOptions) -> None:
     if options.jobs is not None:
         _run_jobs(options)
     else:
-        print(Animator(options).animate(options))
+        request = request_of(options)
+        print(Animator(request.runtime).animate(request, options.dry_run))
 
 
 def _run_jobs(options: InferenceOptions) -> None:
@@ -81,10 +77,11 @@ def _run_jobs(options: InferenceOptions) -> None:
     print(f"{len(jobs)} jobs, {len(jobs) - len(waiting)} done before", flush=True)
     if options.dry_run:
         if waiting:
-            print(Animator(options).animate(replace(waiting[0].options, dry_run=True)))
+            request = waiting[0].request
+            print(Animator(request.runtime).animate(request, dry_run=True))
         return
     failures: list[tuple[str, Failure]] = []
-    tasks = [job.options for job in waiting]
+    tasks = [job.request for job in waiting]
     outcomes = run_on(tasks, options.backend, options.workers, options.address)
     for number, (index, outcome) in enumerate(outcomes, start=1):
         job = waiting[index]
@@ -168,22 +165,31 @@ def _job(row: dict[str, str], options: InferenceOptions, folder: Path, common: s
     if Path(name).name != name or name.startswith("."):
         raise ValueError(f"output: expected the name of a file in {folder}, got {name!r}")
     check_name(name)
-    changes = {key: row.get(key) for key in DRIVEN_BY}
+    changes = {key: row.get(key) for key in SOURCES}
     if not any(changes.values()):
         changes = {}  # the command's
     if "seed" in row:
         if not row["seed"].isdecimal():
             raise ValueError(f"seed: expected a number of 0 or more, got {row['seed']!r}")
         changes["seed"] = int(row["seed"])
-    one = replace(
-        options, jobs=None, sheet=None, reference=row["reference"], output=str(folder / name), **changes
-    )
-    hashed = {key: value for key, value in asdict(one).items() if key not in _NOT_HASHED}
-    if hashed["colour"] == "auto":
-        del hashed["colour"]  # jobs that were done before this option was there stay done
-    files = {key: _content(getattr(one, key)) for key in ("reference", "driving", "poses", "audio")}
-    text = json.dumps([hashed, files, common], sort_keys=True)
-    return Job(name, one, hashlib.sha256(text.encode()).hexdigest())
+    changes |= {"jobs": None, "sheet": None, "reference": row["reference"], "output": str(folder / name)}
+    request = request_of(replace(options, **changes))
+    return Job(name, request, _hash(request, common))
+
+
+def _hash(request: AnimationRequest, common: str) -> str:
+    """Of all that the video depends on; files by their content, in place of their paths."""
+    paths = [request.reference.path, getattr(request.motion, "path", None)]
+    without = {"pipeline": "", "decoder": None, "device": "", "offload": False}
+    hashed = [
+        asdict(replace(request.reference, path="x")),
+        asdict(replace(request.motion, **({"path": ""} if paths[1] else {}))),
+        asdict(request.sampling),
+        asdict(replace(request.output, path="x.mp4")),
+        asdict(replace(request.runtime, **without)),
+    ]
+    text = json.dumps([hashed, [_content(path) for path in paths], common], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _common_hash(options: InferenceOptions) -> str:

@@ -1,6 +1,6 @@
 """Videos of any length: which frames are denoised together, and what joins them. T: frames."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal, NamedTuple, get_args
 
@@ -33,7 +33,7 @@ class LongVideo:
     in the public implementations, so that the end joins the beginning; every frame then waits for the last one.
     """
 
-    strategy: Strategy | None = None
+    strategy: str | None = field(default=None, metadata={"option": "long_video"})
     window: int | None = None
     overlap: int = 4
     segment: int = 96

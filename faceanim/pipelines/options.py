@@ -1,19 +1,44 @@
-"""What can be chosen for an animation; the values stand in conf/infer.yaml, where each is explained."""
+"""What can be chosen for an animation; the values stand in conf/infer.yaml, where each is explained.
 
-from dataclasses import dataclass, field
+Nothing here imports torch: a wrong value is an error before anything is loaded.
+"""
+
+from dataclasses import MISSING, dataclass, field
 from pathlib import Path
-from typing import get_args
+from typing import Any, Literal, get_args
 
-from faceanim.media.colour import check_untagged
 from faceanim.media.frame_writers import check_name
 from faceanim.media.label_fonts import runs_of
-from faceanim.pipelines.choices import Precision, Sampler
 from faceanim.pipelines.drift import Drift
-from faceanim.pipelines.driving import check_one
 from faceanim.pipelines.long_video import LongVideo
-from faceanim.pose.retarget import Mode
 
-DRIVEN_BY = ("driving", "poses", "template", "audio")
+Precision = Literal["float32", "bfloat16", "float16"]  # torch's dtypes, see compute.PRECISIONS
+Sampler = Literal["ddim", "dpm++", "unipc", "lcm"]  # see schedulers.SAMPLERS
+
+
+def option(name: str, default: Any = MISSING) -> Any:
+    """A field whose option on the command line has another name."""
+    return field(default=default, metadata={"option": name})
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """The reference image, and the size of the video; None: the square that the model was trained on."""
+
+    path: str = option("reference")
+    crop: bool
+    height: int | None
+    width: int | None
+
+    def __post_init__(self) -> None:
+        if self.path is None:
+            raise ValueError("missing option: reference=<image> (--help explains)")
+        for name in ("height", "width"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ValueError(f"{name}: expected more than 0, or null, got {value}")
+        if (self.height is None) != (self.width is None):
+            raise ValueError(f"height, width: expected both or none, got {self.height} and {self.width}")
 
 
 @dataclass(frozen=True)
@@ -49,113 +74,67 @@ class Sampling:
 
 
 @dataclass(frozen=True)
-class InferenceOptions:
-    """One video, or with `jobs` many. Raises ValueError for values that can never do, before anything is loaded."""
+class Output:
+    """What is written."""
 
-    pipeline: str
-    output: str
-    reference: str | None
-    driving: str | None
-    poses: str | None
-    audio: str | None
-    template: str | None
-    speech: str | None
-    retarget: str
-    jobs: str | None
-    crop: bool
-    longest_gap: float
-    smoothing: float
-    height: int | None
-    width: int | None
-    fps: float | None
-    colour: str
-    max_frames: int | None
-    steps: int
-    guidance_scale: float
-    sequential_guidance: bool
-    scheduler: str | None
-    seed: int
-    long_video: str | None
-    window: int | None
-    overlap: int
-    segment: int
-    closed_loop: bool
-    colour_match: float
-    motion_noise: float
-    landmarks: str
-    device: str
-    precision: str
-    channels_last: bool
-    compile: bool
-    cuda_graphs: bool
-    offload: bool
-    decoder: str | None
-    decode_batch: int
-    overlap_decoding: bool
+    path: str = option("output")
     sound: bool
     paste_back: bool
     side_by_side: bool
     sheet: str | None
     label: str | None
     mark: bool
-    dry_run: bool
-    workers: int | None
-    backend: str
-    address: str | None
 
     def __post_init__(self) -> None:
-        self.sampling()
-        for name in ("fps", "max_frames", "height", "width"):
-            value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise ValueError(f"{name}: expected more than 0, or null, got {value}")
-        if self.fps is not None and self.fps > 1000:
-            raise ValueError(f"fps: expected a rate above 0 and at most 1000, or null, got {self.fps}")
-        check_untagged(self.colour)
-        if (self.height is None) != (self.width is None):
-            raise ValueError(f"height, width: expected both or none, got {self.height} and {self.width}")
-        for name in ("longest_gap", "smoothing"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name}: expected seconds of 0 or more, got {getattr(self, name)}")
+        check_name(self.path)
+        if self.paste_back and self.side_by_side:
+            raise ValueError("paste_back=true: expected side_by_side=false with it, got side_by_side=true")
+        if self.sheet is not None and Path(self.sheet).suffix.lower() != ".png":
+            raise ValueError(f"sheet: expected a name that ends in .png, got {self.sheet}")
+        if self.label:
+            runs_of(self.label)
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What computes, and how. landmarks: see ``landmarker``.
+
+    precision: of weights and networks; the sampler always works in float32. auto: bfloat16 on a GPU that has it, else
+    float32. compile: torch.compile of both UNets, when each shape is first seen. cuda_graphs: of the denoising UNet.
+    offload: only the networks at work are on the device. decoder: see ``read_decoder``.
+    """
+
+    pipeline: str = ""
+    decoder: str | None = None
+    landmarks: str = "dlib"
+    device: str = "auto"
+    precision: str = "auto"
+    channels_last: bool = False
+    compile: bool = False
+    cuda_graphs: bool = False
+    offload: bool = False
+
+    def __post_init__(self) -> None:
         if self.precision not in ("auto", *get_args(Precision)):
             raise ValueError(
                 f"precision: expected auto, {', '.join(get_args(Precision))}, got {self.precision!r}"
             )
         if self.cuda_graphs and not self.compile:
             raise ValueError("cuda_graphs=true: expected compile=true with it, got compile=false")
-        if self.paste_back and self.side_by_side:
-            raise ValueError("paste_back=true: expected side_by_side=false with it, got side_by_side=true")
-        if self.retarget not in get_args(Mode):
-            raise ValueError(f"retarget: expected one of {', '.join(get_args(Mode))}, got {self.retarget!r}")
+
+
+@dataclass(frozen=True)
+class Command:
+    """What the command does: one video, or with `jobs` many; or with `dry_run` only the plan of the next one."""
+
+    jobs: str | None
+    workers: int | None
+    backend: str
+    address: str | None
+    dry_run: bool
+
+    def __post_init__(self) -> None:
         if self.backend not in ("processes", "ray"):
             raise ValueError(f"backend: expected processes or ray, got {self.backend!r}")
         if self.workers is not None and self.workers < 1:
             raise ValueError(f"workers: expected 1 or more, or null, got {self.workers}")
-        if self.sheet is not None and Path(self.sheet).suffix.lower() != ".png":
-            raise ValueError(f"sheet: expected a name that ends in .png, got {self.sheet}")
-        if self.label:
-            runs_of(self.label)
-        if self.jobs is None:
-            check_name(self.output)
-            self._check_one()
-
-    def _check_one(self) -> None:
-        if self.reference is None:
-            raise ValueError("missing option: reference=<image> (--help explains)")
-        check_one(**{name: getattr(self, name) for name in DRIVEN_BY})
-        if self.speech is not None and self.audio is None:
-            raise ValueError("speech=: is the model for audio=<file>, which is not given")
-
-    def sampling(self) -> Sampling:
-        long_video = LongVideo(self.long_video, self.window, self.overlap, self.segment, self.closed_loop)
-        return Sampling(
-            steps=self.steps,
-            guidance_scale=self.guidance_scale,
-            seed=self.seed,
-            sequential_guidance=self.sequential_guidance,
-            scheduler=self.scheduler,
-            long_video=long_video,
-            drift=Drift(self.colour_match, self.motion_noise),
-            decode_batch=self.decode_batch,
-            overlap_decoding=self.overlap_decoding,
-        )

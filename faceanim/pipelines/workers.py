@@ -10,7 +10,7 @@ from faceanim.parallel.runner import run_here, run_in_processes, run_on_ray
 from faceanim.parallel.worker import WorkerDied
 from faceanim.pipelines.device import choose_device
 from faceanim.pipelines.inference import Animator
-from faceanim.pipelines.options import InferenceOptions
+from faceanim.pipelines.request import AnimationRequest
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class BatchAnimator:
         self.device = device
         self._animator: Animator | None = None
 
-    def __call__(self, options: InferenceOptions) -> str | Failure:
-        options = replace(options, device=self.device)
-        self._animator = self._animator or Animator(options)  # a pipeline that does not load ends all
+    def __call__(self, request: AnimationRequest) -> str | Failure:
+        runtime = replace(request.runtime, device=self.device)
+        self._animator = self._animator or Animator(runtime)  # a pipeline that does not load ends all
         try:
-            return self._animator.animate(options)
+            return self._animator.animate(request)
         except ValueError as error:
             return Failure(" ".join(str(error).split()), True)
         except Exception as error:
@@ -41,7 +41,7 @@ class BatchAnimator:
 
 
 def run_on(
-    jobs: list[InferenceOptions], backend: str, workers: int | None, address: str | None
+    jobs: list[AnimationRequest], backend: str, workers: int | None, address: str | None
 ) -> Iterator[tuple[int, str | Failure]]:
     """Yield (index of the job, its line or Failure) as they come.
 
@@ -50,10 +50,10 @@ def run_on(
     if not jobs:
         return
     if backend == "ray":
-        gpus = jobs[0].device != "cpu"
+        gpus = jobs[0].runtime.device != "cpu"
         outcomes = run_on_ray(BatchAnimator("auto" if gpus else "cpu"), jobs, workers, address, gpus=gpus)
     else:
-        animators = [BatchAnimator(device) for device in _devices(jobs[0].device, workers)]
+        animators = [BatchAnimator(device) for device in _devices(jobs[0].runtime.device, workers)]
         outcomes = run_here(animators[0], jobs) if len(animators) == 1 else run_in_processes(animators, jobs)
     for number, outcome in outcomes:
         if isinstance(outcome, WorkerDied):

@@ -8,7 +8,7 @@ import numpy as np
 from faceanim.pose.expressions import close_eyes, open_mouth, raise_brows, round_lips, smile
 from faceanim.pose.head_model import AVERAGE_HEAD_68x3
 from faceanim.pose.liveliness import blinks_at, sway
-from faceanim.pose.motion import FaceMotion, Head, show_motion
+from faceanim.pose.motion import FaceMotion, Head, recompose
 from faceanim.pose.sequence import PoseSequence
 
 FPS, SIZE = 24.0, 512
@@ -20,7 +20,7 @@ def compose(name: str) -> PoseSequence:
     if name not in COMPOSED:
         raise ValueError(f"motion: expected one of {', '.join(COMPOSED)}, got {name!r}")
     head = Head(AVERAGE_HEAD_68x3, np.eye(3), SIZE / 28, np.array([SIZE / 2, SIZE * 0.55]))
-    return show_motion(COMPOSED[name](), head, SIZE, SIZE, f"composed: {name}")
+    return recompose(COMPOSED[name](), head, SIZE, SIZE, f"composed: {name}")
 
 
 def _alive(seconds: float, blinks: list[float], degrees: float, seed: int) -> FaceMotion:

@@ -96,29 +96,21 @@ class FaceMotion:
         """This expression under such a head."""
         return replace(self, turn=pose_T6[:, :3], shift=pose_T6[:, 3:5], zoom=pose_T6[:, 5])
 
-    def with_head_of(self, other: Self) -> Self:
-        """This expression under another's head motion, which must have the same frames."""
-        self._check_alike(other)
-        return replace(self, turn=other.turn, zoom=other.zoom, shift=other.shift)
-
     def with_lips_of(self, other: Self) -> Self:
         """This motion, but for lips and jaw, which do what another's do: of the same frames."""
-        self._check_alike(other)
-        expression = self.expression.copy()
-        lower = [*JAW, *MOUTH]
-        expression[:, lower] = other.expression[:, lower]
-        return replace(self, expression=expression, mouth_gap=other.mouth_gap)
-
-    def _check_alike(self, other: Self) -> None:
         if len(other) != len(self) or abs(other.fps - self.fps) > 1e-6:
             raise ValueError(
                 f"motions to blend: expected {len(self)} frames at {self.fps:g} fps in both, "
                 f"got {len(other)} at {other.fps:g}"
             )
+        expression = self.expression.copy()
+        lower = [*JAW, *MOUTH]
+        expression[:, lower] = other.expression[:, lower]
+        return replace(self, expression=expression, mouth_gap=other.mouth_gap)
 
 
-def read_motion(poses: PoseSequence) -> tuple[FaceMotion, Head]:
-    """Split a pose sequence into what the face does and whose it is; `show_motion` joins them again, exactly.
+def decompose(poses: PoseSequence) -> tuple[FaceMotion, Head]:
+    """Split a pose sequence into what the face does and whose it is; `recompose` joins them again, exactly.
 
     The neutral frame is the calmest: lips closed, eyes open, head straight. ValueError where no frame has a face.
     """
@@ -160,7 +152,7 @@ def from_closed_lips(motion: FaceMotion, head: Head) -> FaceMotion:
     return replace(motion, expression=motion.expression + opened, mouth_gap=0.0)
 
 
-def show_motion(motion: FaceMotion, head: Head, width: int, height: int, source: str = "") -> PoseSequence:
+def recompose(motion: FaceMotion, head: Head, width: int, height: int, source: str = "") -> PoseSequence:
     """The person of `head` in a picture of this size, doing what the motion says.
 
     How far a mouth is open is motion, not shape: in the neutral frame it is as far open as the motion's, whatever it
@@ -175,11 +167,11 @@ def show_motion(motion: FaceMotion, head: Head, width: int, height: int, source:
     rotation = rotations(angles(head.rotation[None]) + motion.turn[seen])
     place = head.scale * np.exp(motion.zoom[seen]), head.centre + head.scale * motion.shift[seen]
     points = np.full((len(motion), 68, 2), np.nan, np.float32)
-    points[seen] = project(shapes, _kept(rotation, shapes, place, shape), *place)
+    points[seen] = project(shapes, _apply_shape(rotation, shapes, place, shape), *place)
     return PoseSequence(points, motion.confidence.astype(np.float32), motion.fps, width, height, source)
 
 
-def _kept(
+def _apply_shape(
     rotation_T33: np.ndarray,
     shapes_T68x3: np.ndarray,
     place: tuple[np.ndarray, np.ndarray],

@@ -1,19 +1,27 @@
 """A driver's motion on another person's face."""
 
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from faceanim.pose.motion import Head, read_motion, show_motion
+from faceanim.pose.motion import Head, decompose, recompose
 from faceanim.pose.sequence import PoseSequence
+from faceanim.pose.suitability import Suitability, suitability
 
 Mode = Literal["absolute", "aligned", "relative"]
 _EYES_AND_NOSE = list(range(27, 48))  # what lies still on the skull, and is seen from the front
 
 
+class Retargeted(NamedTuple):
+    """suited: how well the driver suits the reference under "relative"; None under "absolute"."""
+
+    poses: PoseSequence
+    suited: Suitability | None
+
+
 def retarget(
     poses: PoseSequence, reference_points: np.ndarray, width: int, height: int, mode: Mode = "relative"
-) -> PoseSequence:
+) -> Retargeted:
     """The driver's motion for a reference picture of width x height whose face has these points, in pixels: (68, 2), or
     (68, 3) with their depth (see `Landmarks`).
 
@@ -28,13 +36,17 @@ def retarget(
         raise ValueError(f"retarget: expected one of {', '.join(get_args(Mode))}, got {mode!r}")
     points = checked_reference(reference_points)
     if mode == "absolute":
-        return poses.resized(width, height)
-    motion, driver = read_motion(poses)
+        return Retargeted(poses.resized(width, height), None)
+    motion, driver = decompose(poses)
+    reference = Head.of(points)
+    relative = recompose(motion, reference, width, height, poses.source)
+    suited = suitability(motion, driver, reference, relative)
     if mode == "relative":
-        return show_motion(motion, Head.of(points), width, height, poses.source)
+        return Retargeted(relative, suited)
     matrix_2x2, shift_2 = _similarity(driver.points[_EYES_AND_NOSE], points[_EYES_AND_NOSE, :2])
     moved = (poses.points @ matrix_2x2.T + shift_2).astype(np.float32)
-    return poses.placed(moved, float(np.sqrt(np.linalg.det(matrix_2x2))), width, height)
+    aligned = poses.placed(moved, float(np.sqrt(np.linalg.det(matrix_2x2))), width, height)
+    return Retargeted(aligned, suited)
 
 
 def checked_reference(points: np.ndarray) -> np.ndarray:

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
+from scipy.signal import savgol_filter
 
 from faceanim.pose.gaps import fill_gaps
-from faceanim.pose.motion import FaceMotion, read_motion, show_motion
+from faceanim.pose.motion import FaceMotion, decompose, recompose
 from faceanim.pose.sequence import PoseSequence
 from faceanim.pose.topology import LEFT_EYE, MOUTH, RIGHT_EYE
 
@@ -25,8 +26,8 @@ def smooth(poses: PoseSequence, seconds: float = 0.3) -> PoseSequence:
     if window < 5 or len(poses) < 3:
         return poses
     filled = fill_gaps(poses)
-    motion, head = read_motion(filled)
-    shown = show_motion(_smoothed(motion, window), head, poses.width, poses.height, poses.source)
+    motion, head = decompose(filled)
+    shown = recompose(_smoothed(motion, window), head, poses.width, poses.height, poses.source)
     if filled.depth is not None:
         shown = replace(shown, depth=savitzky_golay(filled.depth, window).astype(np.float32))
     return poses.with_landmarks(np.where(poses.found[:, None, None], shown.landmarks, np.float32(np.nan)))
@@ -44,18 +45,6 @@ def _smoothed(motion: FaceMotion, window: int) -> FaceMotion:
 
 
 def savitzky_golay(values_T: np.ndarray, window: int) -> np.ndarray:
-    """Each value (T, ...) replaced by that of the parabola that fits the `window` (odd) frames around it best; at the
-    ends by that of the first or last window's."""
-    window = min(window, len(values_T) - 1 + len(values_T) % 2)  # odd, and no longer than the sequence
-    if window < 5:
-        return values_T.copy()
-    half = window // 2
-    powers = np.vander(np.arange(-half, half + 1), 3, increasing=True)
-    fits = np.linalg.pinv(powers)  # (3, window): the coefficients of a window's parabola
-    flat = values_T.reshape(len(values_T), -1)
-    windows = np.lib.stride_tricks.sliding_window_view(flat, window, axis=0)  # (T - window + 1, D, window)
-    smooth = np.empty_like(flat, dtype=np.float64)
-    smooth[half : len(flat) - half] = windows @ fits[0]
-    smooth[:half] = powers[:half] @ fits @ flat[:window]
-    smooth[len(flat) - half :] = powers[half + 1 :] @ fits @ flat[-window:]
-    return smooth.reshape(values_T.shape)
+    """Parabolas over `window` (odd) frames, or as many as there are; values (T, ...)."""
+    window = min(window, len(values_T) - 1 + len(values_T) % 2)
+    return values_T.copy() if window < 5 else savgol_filter(values_T, window, 2, axis=0)

@@ -1,4 +1,4 @@
-"""The pose sequence of somebody who says what a sound file says. T: frames; N: samples; C: channels; L: features."""
+"""The face motion of somebody who says what a sound file says. T: frames; N: samples; C: channels; L: features."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -14,11 +14,8 @@ from faceanim.models.audio_to_pose import AudioToPose
 from faceanim.models.log_mel import HOP, SILENT, normalised, recording_profile
 from faceanim.pose.expressions import close_eyes
 from faceanim.pose.liveliness import blinks, sway
-from faceanim.pose.motion import FaceMotion, Head, read_motion, show_motion
-from faceanim.pose.retarget import checked_reference
-from faceanim.pose.sequence import PoseSequence
+from faceanim.pose.motion import FaceMotion
 from faceanim.pose.speech_head import head_from_speech
-from faceanim.pose.timing import loop, resample
 
 _PIECE_SECONDS = 20.0  # of speech computed at a time
 _WAV2VEC2_CONTEXT = 2.0  # seconds to either side that a piece is given of what its transformer would look at
@@ -35,44 +32,6 @@ class Sound(NamedTuple):
     features_CL: torch.Tensor
     heard_L: torch.Tensor
     n_samples: int
-
-
-def poses_from_speech(
-    path: str | Path,
-    model: AudioToPose,
-    reference_points: np.ndarray,
-    width: int,
-    height: int,
-    fps: float = 24.0,
-    head: PoseSequence | None = None,
-    seed: int = 0,
-    max_seconds: float = MAX_SECONDS,
-) -> PoseSequence:
-    """The person of a reference picture of width x height, whose face has these (68, 2) points, saying what is heard.
-
-    round(duration * fps) frames, the first where the sound's clock begins (see ``sound_pieces``). Lips, jaw and brows
-    are the model's; the head moves, and the eyes blink, as in `head`, a template or a video's poses, which is gone
-    through there and back as often as it takes; without one, as the model has learnt it or, if it has not, by
-    themselves, drawn from `seed`.
-    """
-    motion = motion_from_speech(path, model, fps, seed, max_seconds)
-    return show_speech(path, motion, reference_points, width, height, head)
-
-
-def show_speech(
-    path: str | Path,
-    motion: FaceMotion,
-    reference_points: np.ndarray,
-    width: int,
-    height: int,
-    head: PoseSequence | None = None,
-) -> PoseSequence:
-    """What a speaker of this sound file does, on the reference's face; see ``poses_from_speech``."""
-    reference = Head.of(checked_reference(reference_points))
-    if head is not None:
-        other, _ = read_motion(loop(resample(head, motion.fps), len(motion)))
-        motion = other.with_lips_of(motion)
-    return show_motion(motion, reference, width, height, f"speech: {Path(path).name}")
 
 
 def motion_from_speech(

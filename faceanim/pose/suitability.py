@@ -6,8 +6,7 @@ import numpy as np
 
 from faceanim.pose.head_model import angles
 from faceanim.pose.measures import lip_aperture
-from faceanim.pose.motion import Head, read_motion
-from faceanim.pose.retarget import checked_reference, retarget
+from faceanim.pose.motion import FaceMotion, Head
 from faceanim.pose.sequence import PoseSequence
 
 # (from here on it costs, from here on it is hopeless): degrees, shares, ratios, pixels, eye distances
@@ -32,18 +31,16 @@ class Suitability:
     reasons: tuple[str, ...]
 
 
-def suitability(poses: PoseSequence, reference_points: np.ndarray, width: int, height: int) -> Suitability:
-    """Of a driver for a reference picture of width x height with these points (see `retarget`), as `relative`."""
-    reference = Head.of(checked_reference(reference_points))
+def suitability(motion: FaceMotion, driver: Head, reference: Head, shown: PoseSequence) -> Suitability:
+    """Judge a driver for a reference. shown: the motion on the reference's face, in its image."""
     points = reference.points
-    motion, driver = read_motion(poses)
     seen = np.isfinite(motion.zoom)
     yaw, _, roll = np.degrees(angles(reference.rotation[None])[0])
     driver_yaw = np.degrees(angles(driver.rotation[None])[0, 0])
     farthest = np.abs(yaw + np.degrees(motion.turn[seen, 0])).max()
     growth = np.abs(motion.zoom[seen]).max()
-    moved = retarget(poses, reference_points, width, height).points[seen]
-    outside = ((moved < -0.5) | (moved > np.array([width, height]) - 0.5)).any(axis=-1).mean()
+    moved, size = shown.points[seen], np.array([shown.width, shown.height])
+    outside = ((moved < -0.5) | (moved > size - 0.5)).any(axis=-1).mean()
     eyes = np.linalg.norm(points[36] - points[45])
     lost = 1 - seen.mean()
     aperture = lip_aperture(points[None])[0]

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from faceanim.app.server import application, read_users
 from faceanim.app.settings import AppSettings
 from faceanim.cli import CONF_FOLDER
-from faceanim.pipelines.options import InferenceOptions
+from faceanim.pipelines.request import InferenceOptions
 from tests.pipelines.conftest import pipeline_folder  # noqa: F401
 
 

@@ -11,8 +11,8 @@ from faceanim.app.job_queue import Job, JobQueue
 from faceanim.app.workers import Workers, animate
 from faceanim.media.video import read_video
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
+from faceanim.pipelines.motion_sources import Template
 from faceanim.pose.draw import Drawing
-from faceanim.pose.drive import template_poses
 from tests.app.test_server import settings_of
 from tests.pipelines.conftest import pipeline_folder  # noqa: F401
 from tests.pose.test_motion import somebody
@@ -36,7 +36,7 @@ def job(options, tmp_path):
     points = somebody(turned=(0, 0, 0)).points.astype(np.float32) / 8  # of a picture of 64 pixels
 
     def make(visitor: str, n_frames: int, steps: int) -> Job:
-        poses = template_poses("nodding", points, (64, 64), 24.0, n_frames)
+        poses = Template("nodding", 24.0, n_frames).read((64, 64), points).poses
         image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
         chosen = dataclasses.replace(options, steps=steps)
         paths = tmp_path / f"{visitor}.mp4", tmp_path / f"{visitor}_columns.mp4"

@@ -11,7 +11,7 @@ import pytest
 from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.frame_rate import constant_rate
 from faceanim.media.video import iter_video, read_video
-from faceanim.pipelines.driving import motion_from_video
+from faceanim.pipelines.motion_sources import DrivingVideo
 from faceanim.pose.from_video import find_person
 from faceanim.pose.landmarkers import landmarker
 from scripts.prepare_celebvhq_hdtf.first_pass import detect, source_frames
@@ -89,7 +89,7 @@ def test_a_variable_rate_drives_and_is_prepared_in_step_with_its_sound(tmp_path:
     assert len(poses) / poses.fps == pytest.approx(VARIABLE[-1] / 1000, abs=0.1)
     assert expected != list(range(len(poses)))
     np.testing.assert_array_equal(poses.points, finder.detect(np.stack(own)).points[expected])
-    motion = motion_from_video(path, finder, crop=False, size=(144, 192))
+    motion = DrivingVideo(path, crop=False).read((144, 192), landmarker=finder)
     for image_HWC, k in zip(motion.real_frames(), expected, strict=True):
         np.testing.assert_array_equal(image_HWC, own[k])
 

@@ -18,7 +18,7 @@ from faceanim.pipelines.compute import prepare
 from faceanim.pipelines.drift import Drift
 from faceanim.pipelines.guidance import Guidance
 from faceanim.pipelines.long_video import LongVideo
-from faceanim.pipelines.options import Sampling
+from faceanim.pipelines.options import Runtime, Sampling
 from faceanim.pipelines.residence import Residence
 from faceanim.pipelines.seams import borders, seam_ratio
 from faceanim.pose.sequence import PoseSequence
@@ -252,7 +252,7 @@ def test_drift_options_change_what_follows_and_only_that():
 
 def test_offloaded_networks_are_on_the_device_while_they_work_alone():
     """The CPU is both here; what is checked is who is where when."""
-    pipe = prepare(pipeline(), CPU, offload=True)
+    pipe = prepare(pipeline(), CPU, Runtime(offload=True))
     names = (*AnimationModel.components, "codec")
     there: set[str] = set()
     log: list[tuple[str, frozenset[str]]] = []
@@ -283,12 +283,12 @@ def test_offloaded_networks_are_on_the_device_while_they_work_alone():
 )
 def test_precision_and_memory_format_change_rounding_alone(options, most):
     plain = animate(pipeline(), 4).astype(int)
-    made = animate(prepare(pipeline(), CPU, **options), 4).astype(int)
+    made = animate(prepare(pipeline(), CPU, Runtime(**options)), 4).astype(int)
     difference = np.abs(made - plain)
     assert difference.max() <= most and difference.mean() < 12
     if options.get("precision") == "bfloat16":
         assert difference.mean() > 0
-        pipe = prepare(pipeline(), CPU, **options)
+        pipe = prepare(pipeline(), CPU, Runtime(**options))
         assert {p.dtype for p in pipe.denoising_net.parameters()} == {torch.bfloat16}
 
 
@@ -298,8 +298,8 @@ def test_precision_and_memory_format_change_rounding_alone(options, most):
 def test_compiled_networks_make_the_same_video_but_for_rounding(cuda_graphs):
     options = {"precision": "float32"}
     cuda = torch.device("cuda")
-    plain = animate(prepare(pipeline(), cuda, **options), guidance_scale=2.0).astype(int)
-    pipe = prepare(pipeline(), cuda, compile=True, cuda_graphs=cuda_graphs, **options)
+    plain = animate(prepare(pipeline(), cuda, Runtime(**options)), guidance_scale=2.0).astype(int)
+    pipe = prepare(pipeline(), cuda, Runtime(compile=True, cuda_graphs=cuda_graphs, **options))
     for _ in range(2):  # the second time from the graphs that the first recorded
         assert np.abs(animate(pipe, guidance_scale=2.0) - plain).max() <= 2
 
@@ -310,7 +310,7 @@ def test_pipelines_compiled_in_one_process_make_the_same_video_but_for_rounding(
     plain = animate(pipeline(), guidance_scale=2.0).astype(int)
     for sequential in (True, False):
         options = {"guidance_scale": 2.0, "sequential_guidance": sequential}
-        made = animate(prepare(pipeline(), CPU, compile=True), **options)
+        made = animate(prepare(pipeline(), CPU, Runtime(compile=True)), **options)
         assert np.abs(made - plain).max() <= 1
 
 

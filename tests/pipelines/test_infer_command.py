@@ -23,8 +23,8 @@ from faceanim.media.video import read_video
 from faceanim.media.video_writer import VideoWriter, write_video
 from faceanim.models.audio_to_pose import AudioToPose
 from faceanim.models.codec import TinyCodec
-from faceanim.pipelines.driving import motion_from_poses, motion_from_video
-from faceanim.pipelines.options import InferenceOptions
+from faceanim.pipelines.motion_sources import DrivingVideo, SavedPoses
+from faceanim.pipelines.request import InferenceOptions
 from faceanim.pipelines.step_counts import uneven_steps
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.sequence import PoseSequence
@@ -284,14 +284,14 @@ def test_a_tiny_decoder_decodes_in_the_codecs_place(infer, driving, tmp_path):
 def test_motion_without_any_face_or_in_a_frame_that_is_not_square_is_refused(tmp_path):
     write_video(tmp_path / "grey.mp4", np.full((3, 96, 96, 3), 128, np.uint8), 24.0)
     with pytest.raises(ValueError, match="no face found in any of 3 frames of the video"):
-        motion_from_video(tmp_path / "grey.mp4", landmarker("dlib"))
+        DrivingVideo(tmp_path / "grey.mp4").read((64, 64), landmarker=landmarker("dlib"))
     points = np.random.default_rng(0).uniform(0, 50, (2, 68, 2)).astype(np.float32)
     PoseSequence(points, np.ones(2, np.float32), 24.0, 64, 48).save(tmp_path / "wide.npz")
     with pytest.raises(ValueError, match=r"wide\.npz: expected a square picture with crop=false, got 64x48"):
-        motion_from_poses(tmp_path / "wide.npz")
+        SavedPoses(tmp_path / "wide.npz").read((64, 64))
     PoseSequence(points * np.nan, np.ones(2, np.float32), 24.0, 64, 64).save(tmp_path / "empty.npz")
     with pytest.raises(ValueError, match="no face in any of 2 frames of the poses"):
-        motion_from_poses(tmp_path / "empty.npz")
+        SavedPoses(tmp_path / "empty.npz").read((64, 64))
 
 
 def test_a_template_drives_and_a_driver_may_be_retargeted(infer, driving, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from faceanim.media.image import write_image
 from faceanim.media.video import read_video
 from faceanim.pipelines import jobs as jobs_file
-from faceanim.pipelines.options import InferenceOptions
+from faceanim.pipelines.request import InferenceOptions
 from tests.pipelines.test_infer_command import chosen
 
 OPTIONS = ("steps=1", "device=cpu", "crop=false", "max_frames=3", "overlap_decoding=false")
@@ -111,7 +111,7 @@ def test_a_folder_takes_what_cameras_write_and_passes_over_hidden_names(tmp_path
         (tmp_path / "in" / name).write_bytes(b"")
     options = chosen(jobs=str(tmp_path / "in"), output=str(tmp_path / "out"), reference=None, driving="d.mp4")
     jobs = jobs_file.read_jobs(options)
-    made_of = {Path(job.options.reference).name: Path(job.options.driving).name for job in jobs}
+    made_of = {Path(job.request.reference.path).name: Path(job.request.motion.path).name for job in jobs}
     assert made_of == {"a.JPG": "a.MTS", "b.png": "b.3gp", "c.png": "d.mp4"}
 
 
@@ -177,9 +177,9 @@ def test_a_table_from_any_spreadsheet_names_the_same_jobs(encoding, separator, t
         jobs=str(tmp_path / "jobs.csv"), output=str(tmp_path / "out"), driving=None, reference=None
     )
     (job,) = jobs_file.read_jobs(options)
-    assert job.name == "é.mp4" and job.options.seed == 3
-    assert Path(job.options.reference) == tmp_path / "größe, klein.png"
-    assert Path(job.options.driving) == tmp_path / "a.mp4"
+    assert job.name == "é.mp4" and job.request.sampling.seed == 3
+    assert Path(job.request.reference.path) == tmp_path / "größe, klein.png"
+    assert Path(job.request.motion.path) == tmp_path / "a.mp4"
 
 
 def test_a_workbook_in_a_tables_place_is_one_line(tmp_path):

@@ -10,7 +10,7 @@ from transformers import Wav2Vec2Config
 from faceanim.media.audio import write_wav
 from faceanim.models.aniportrait_audio import AudioToHead, AudioToMesh
 from faceanim.pose.aniportrait_speech import head_motion, motion_from_mesh_model
-from faceanim.pose.motion import show_motion
+from faceanim.pose.motion import recompose
 from tests.pose.test_motion import somebody
 from tests.pose.test_speech import WAV2VEC2, babble
 
@@ -35,7 +35,7 @@ def test_there_are_as_many_frames_as_the_sound_lasts_also_beyond_the_heads_posit
     assert len(motion) == round(6.3 * 25) > head.max_frames
     assert np.isfinite(motion.expression).all() and np.isfinite(motion.turn).all()
     assert np.abs(np.diff(motion.turn, axis=0)).max() < 3 * np.abs(np.diff(motion.turn[:50], axis=0)).max()
-    assert show_motion(motion, somebody(), 640, 480).found.all()
+    assert recompose(motion, somebody(), 640, 480).found.all()
 
 
 def test_the_mesh_comes_as_points_with_y_down(sound):

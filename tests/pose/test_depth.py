@@ -10,20 +10,19 @@ import pytest
 
 from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.video import read_video
-from faceanim.pipelines.driving import find_reference
 from faceanim.pipelines.framing import Framing
+from faceanim.pipelines.reference import find_reference
 from faceanim.pose.composed import compose
 from faceanim.pose.from_video import one_person
 from faceanim.pose.gaps import fill_gaps
 from faceanim.pose.head_model import AVERAGE_HEAD_68x3, project, rotations
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.landmarks import Face, Landmarks
-from faceanim.pose.motion import Head, read_motion
+from faceanim.pose.motion import Head, decompose
 from faceanim.pose.retarget import retarget
 from faceanim.pose.sequence import PoseSequence
 from faceanim.pose.smoothing import smooth
-from faceanim.pose.suitability import suitability
-from faceanim.pose.timing import concatenate, loop, repeat, resample
+from faceanim.pose.timing import loop, resample
 from faceanim.pose.topology import NOSE_TIP
 from tests.prepared import ROOT
 
@@ -39,9 +38,7 @@ def as_deep_as_wide(n_frames: int = 48) -> PoseSequence:
 OPERATIONS: dict[str, Callable[[PoseSequence], PoseSequence]] = {
     "slice": lambda poses: poses[5:20],
     "resample": lambda poses: resample(poses, 30),
-    "concatenate": lambda poses: concatenate([poses, poses[10:]], 0.2),
     "loop": lambda poses: loop(poses, 100),
-    "repeat": lambda poses: repeat(poses, 100),
     "fill_gaps": fill_gaps,
     "one_person": one_person,
 }
@@ -66,7 +63,7 @@ def test_it_grows_with_the_picture():
         assert np.ptp(made.depth[0]) == pytest.approx(2 * step, rel=1e-6)
     twice = retarget(
         poses, 2 * Head.of(compose("turning").points[0].astype(float)).points, 1024, 1024, "aligned"
-    )
+    ).poses
     assert np.ptp(twice.depth[0]) == pytest.approx(2 * step, rel=0.05)
 
 
@@ -87,7 +84,6 @@ def test_a_file_keeps_it_exactly_and_one_without_has_none(tmp_path):
     replace(poses, depth=None).save(tmp_path / "flat.npz")
     assert "depth" not in np.load(tmp_path / "flat.npz").files
     assert PoseSequence.load(tmp_path / "flat.npz").depth is None
-    assert concatenate([poses, replace(poses, depth=None)]).depth is None
 
 
 def test_wrong_depth_is_refused():
@@ -136,10 +132,10 @@ def test_drivers_and_references_may_have_depth(long_nosed):
     poses = replace(
         poses, depth=np.where(poses.found[:, None], 18.3 * AVERAGE_HEAD_68x3[:, 2], np.nan).astype(np.float32)
     )
-    made = retarget(poses, landmarks, 512, 512)
+    made, suited = retarget(poses, landmarks, 512, 512)
     assert made.depth is None and made.found.sum() == poses.found.sum()
-    assert suitability(poses, landmarks, 512, 512).score > 0.5
-    shapes = [read_motion(p)[1].shape for p in (poses, replace(poses, depth=None))]
+    assert suited.score > 0.5
+    shapes = [decompose(p)[1].shape for p in (poses, replace(poses, depth=None))]
     np.testing.assert_allclose(shapes[0], shapes[1], atol=0.25)  # an average head's, nearly
 
 

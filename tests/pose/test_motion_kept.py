@@ -57,7 +57,7 @@ def check_kept(backend: str, clips: Sequence[str] = (), photos: Sequence[str] = 
         for name, found in faces.items():
             check_pair(
                 poses,
-                retarget(poses, with_depth(found.points, found.depth)[0], 512, 512),
+                retarget(poses, with_depth(found.points, found.depth)[0], 512, 512).poses,
                 f"{path.stem} on {name}",
             )
 

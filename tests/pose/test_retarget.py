@@ -9,10 +9,9 @@ import pytest
 from faceanim.pose.composed import compose
 from faceanim.pose.head_pose import head_angles
 from faceanim.pose.measures import eye_openness, lip_aperture
-from faceanim.pose.motion import Head, read_motion
+from faceanim.pose.motion import Head, decompose
 from faceanim.pose.retarget import retarget
 from faceanim.pose.sequence import PoseSequence
-from faceanim.pose.suitability import suitability
 from tests.pose.test_motion import somebody
 
 WIDTH, HEIGHT = 640, 480
@@ -34,7 +33,7 @@ def test_motion_is_kept_from_every_driver_to_every_other_person(people):
     assert len(people) == 3
     for driver, reference in permutations(people, 2):
         poses = people[driver]
-        made = retarget(poses, people[reference].points[0], 512, 512)
+        made = retarget(poses, people[reference].points[0], 512, 512).poses
         assert len(made) == len(poses) and made.fps == poses.fps
         lips, lids = ((lip_aperture(p.points), eye_openness(p.points).mean(axis=1)) for p in (poses, made))
         lips, lids = zip(lips, lids, strict=True)
@@ -50,9 +49,9 @@ def test_the_shape_is_the_references_and_nothing_of_the_drivers(people):
     measured, 10 to 28% of the difference between the two people, and 2 to 6% of a face's measures."""
     for driver, reference in permutations(people, 2):
         points = people[reference].points[0].astype(np.float64)
-        motion, head = read_motion(people[driver])
+        motion, head = decompose(people[driver])
         neutral = int(np.argmin(np.abs(motion.turn).sum(axis=1) + np.abs(motion.zoom)))
-        made = retarget(people[driver], points, 512, 512)
+        made = retarget(people[driver], points, 512, 512).poses
         own, shown = Head.of(points).shape, Head.of(made.points[neutral].astype(np.float64)).shape
         left, between = (np.abs(own - other)[:48, :2].mean() for other in (shown, head.shape))
         assert left < 0.4 * between, (driver, reference)
@@ -69,7 +68,7 @@ def measures(shape_68x3: np.ndarray) -> np.ndarray:
 
 def test_a_wide_face_stays_wide_and_starts_where_it_is():
     wide = somebody(wide=1.3)
-    made = retarget(compose("reading_aloud"), wide.points, WIDTH, HEIGHT)
+    made = retarget(compose("reading_aloud"), wide.points, WIDTH, HEIGHT).poses
     assert (made.width, made.height) == (WIDTH, HEIGHT)
 
     def proportions(points: np.ndarray) -> np.ndarray:
@@ -85,13 +84,13 @@ def test_a_wide_face_stays_wide_and_starts_where_it_is():
 def test_aligned_keeps_the_drivers_shape_on_the_references_eyes_and_nose(people):
     driver, reference = (people[name] for name in ("moore_1_scenecut", "liveportrait_d11"))
     points = reference.points[0]
-    made = retarget(driver, points, 512, 512, "aligned")
+    made = retarget(driver, points, 512, 512, "aligned").poses
     ratio = np.linalg.norm(np.diff(made.points, axis=1), axis=-1) / np.linalg.norm(
         np.diff(driver.points, axis=1), axis=-1
     )
     np.testing.assert_allclose(ratio, ratio.mean(), rtol=0.02)
     np.testing.assert_allclose(lip_aperture(made.points), lip_aperture(driver.points), atol=1e-3)
-    neutral = read_motion(made)[1].points
+    neutral = decompose(made)[1].points
     eyes_and_nose = slice(27, 48)
     off = np.linalg.norm(neutral[eyes_and_nose] - points[eyes_and_nose], axis=1).mean()
     assert off < 0.1 * np.linalg.norm(points[36] - points[45])
@@ -99,7 +98,7 @@ def test_aligned_keeps_the_drivers_shape_on_the_references_eyes_and_nose(people)
 
 def test_absolute_only_resizes():
     poses = compose("nodding")
-    made = retarget(poses, somebody().points, 256, 256, "absolute")
+    made = retarget(poses, somebody().points, 256, 256, "absolute").poses
     np.testing.assert_allclose(made.points, (poses.points + 0.5) / 2 - 0.5, atol=1e-3)
 
 
@@ -115,7 +114,7 @@ def test_mistakes_are_named():
 
 def test_what_suits_scores_one_and_what_does_not_says_why():
     poses = compose("nodding")
-    good = suitability(poses, somebody().points, WIDTH, HEIGHT)
+    good = retarget(poses, somebody().points, WIDTH, HEIGHT).suited
     assert good.score == 1 and good.reasons == ()
     points = poses.points.copy()
     points[:30] = np.nan
@@ -127,9 +126,9 @@ def test_what_suits_scores_one_and_what_does_not_says_why():
         (poses, somebody(turned=(0, 0, 0.8)), "tilted by 4"),
     )
     for driver, reference, reason in cases:
-        found = suitability(driver, reference.points, WIDTH, HEIGHT)
+        found = retarget(driver, reference.points, WIDTH, HEIGHT).suited
         assert 0 <= found.score < 0.9 and any(reason in said for said in found.reasons), found
     small = somebody().points / 8
-    assert "eyes are only" in " ".join(suitability(poses, small, WIDTH, HEIGHT).reasons)
+    assert "eyes are only" in " ".join(retarget(poses, small, WIDTH, HEIGHT).suited.reasons)
     aside = somebody().points - (300, 0)
-    assert "leave the picture" in " ".join(suitability(poses, aside, WIDTH, HEIGHT).reasons)
+    assert "leave the picture" in " ".join(retarget(poses, aside, WIDTH, HEIGHT).suited.reasons)

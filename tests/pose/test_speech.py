@@ -12,11 +12,13 @@ from faceanim.media.errors import MediaError
 from faceanim.metrics.speech_motion import opening
 from faceanim.models.audio_to_pose import AudioToPose
 from faceanim.models.log_mel import HOP, RATE
+from faceanim.pipelines.motion_sources import Speech
 from faceanim.pose import speech
-from faceanim.pose.composed import compose
 from faceanim.pose.head_pose import head_angles
 from faceanim.pose.measures import eye_openness, lip_aperture
-from faceanim.pose.speech import expression_of, motion_from_speech, poses_from_speech, sound_features
+from faceanim.pose.motion import Head, recompose
+from faceanim.pose.sequence import PoseSequence
+from faceanim.pose.speech import expression_of, motion_from_speech, sound_features
 from tests.pose.test_motion import somebody
 
 WAV2VEC2 = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
@@ -39,13 +41,17 @@ def babble(seconds: float, seed: int = 0) -> np.ndarray:
     return (noise * np.sin(4 * np.pi * time) ** 2).astype(np.float32)
 
 
+def spoken(path: Path, model: AudioToPose, reference: np.ndarray, *options, **named) -> PoseSequence:
+    motion = motion_from_speech(path, model, *options, **named)
+    return recompose(motion, Head.of(reference), 640, 480)
+
+
 @pytest.mark.parametrize(("seconds", "fps"), [(1.0, 24), (2.017, 25), (0.3, 29.97), (1.49, 30), (0.05, 24)])
 def test_there_are_as_many_frames_as_the_sound_lasts(seconds, fps, tmp_path):
     write_wav(tmp_path / "a.wav", babble(seconds))
-    poses = poses_from_speech(tmp_path / "a.wav", talker(), somebody().points, 640, 480, fps)
+    poses = spoken(tmp_path / "a.wav", talker(), somebody().points, fps)
     assert len(poses) == max(1, round(round(seconds * RATE) / RATE * fps))
     assert poses.fps == fps and (poses.width, poses.height) == (640, 480) and poses.found.all()
-    assert poses.source == "speech: a.wav"
 
 
 @pytest.mark.parametrize("encoder", ["mel", "wav2vec2"])
@@ -118,7 +124,7 @@ def test_ten_minutes_take_little_memory(tmp_path):
 def test_blinks_and_a_head_that_moves_and_the_same_seed_gives_the_same(tmp_path):
     write_wav(tmp_path / "a.wav", babble(20))
     reference = somebody().points
-    poses = poses_from_speech(tmp_path / "a.wav", talker(), reference, 640, 480)
+    poses = spoken(tmp_path / "a.wav", talker(), reference)
     openness = eye_openness(poses.points).mean(axis=1)
     shut = openness < 0.4 * np.median(openness)
     assert 3 <= (shut[1:] & ~shut[:-1]).sum() <= 12
@@ -126,17 +132,21 @@ def test_blinks_and_a_head_that_moves_and_the_same_seed_gives_the_same(tmp_path)
     assert 2 < turned[0] < 12 and np.abs(np.diff(head_angles(poses.points)[:, 0])).max() < 1.5
     off = np.linalg.norm(poses.points[0, :36] - reference[:36], axis=1).mean()
     assert off < 1
-    again = poses_from_speech(tmp_path / "a.wav", talker(), reference, 640, 480)
+    again = spoken(tmp_path / "a.wav", talker(), reference)
     np.testing.assert_array_equal(again.points, poses.points)
-    other = poses_from_speech(tmp_path / "a.wav", talker(), reference, 640, 480, seed=1)
+    other = spoken(tmp_path / "a.wav", talker(), reference, seed=1)
     assert np.abs(other.points - poses.points).max() > 1
 
 
 def test_the_head_of_a_template_over_lips_from_speech(tmp_path):
     write_wav(tmp_path / "a.wav", babble(20))
-    reference, model = somebody(turned=(0, 0, 0)).points, talker()
-    poses = poses_from_speech(tmp_path / "a.wav", model, reference, 640, 480, head=compose("turning"))
-    plain = poses_from_speech(tmp_path / "a.wav", model, reference, 640, 480)
+    talker().save_pretrained(tmp_path / "model")
+    poses, plain = (
+        Speech(tmp_path / "a.wav", tmp_path / "model", head=head)
+        .read((480, 640), somebody(turned=(0, 0, 0)).points)
+        .poses
+        for head in ("turning", None)
+    )
     assert len(poses) == 480
     assert np.ptp(head_angles(poses.points)[:, 0]) > 25
     lips = lip_aperture(poses.points), lip_aperture(plain.points)
@@ -156,7 +166,7 @@ def test_what_cannot_be_spoken_is_refused_in_one_line(tmp_path):
     )
     for name, options, kind, words in cases:
         with pytest.raises(kind, match=words) as caught:
-            poses_from_speech(tmp_path / name, model, reference, 640, 480, **options)
+            spoken(tmp_path / name, model, reference, **options)
         assert "\n" not in str(caught.value)
 
 

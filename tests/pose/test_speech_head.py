@@ -8,8 +8,8 @@ import torch
 from scipy.interpolate import BSpline
 
 from faceanim.media.audio import write_wav
-from faceanim.pose.composed import compose
-from faceanim.pose.speech import motion_from_speech, poses_from_speech
+from faceanim.pipelines.motion_sources import Speech
+from faceanim.pose.speech import motion_from_speech
 from faceanim.pose.speech_head import between_steps
 from tests.pose.test_motion import somebody
 from tests.pose.test_speech import WAV2VEC2, babble, talker
@@ -79,11 +79,11 @@ def test_what_is_spoken_later_changes_nothing_before(tmp_path):
 
 def test_a_template_replaces_the_learnt_head(tmp_path):
     write_wav(tmp_path / "a.wav", babble(4))
-    reference = somebody(turned=(0, 0, 0)).points
-    led = [
-        poses_from_speech(tmp_path / "a.wav", model, reference, 640, 480, head=compose("turning"))
-        for model in (mover(), talker())
-    ]
+    reference, led = somebody(turned=(0, 0, 0)).points, []
+    for name, model in (("mover", mover()), ("talker", talker())):
+        model.save_pretrained(tmp_path / name)
+        source = Speech(tmp_path / "a.wav", tmp_path / name, head="turning")
+        led.append(source.read((480, 640), reference).poses)
     eyes_and_brows = slice(17, 48)
     np.testing.assert_allclose(led[0].points[:, eyes_and_brows], led[1].points[:, eyes_and_brows], atol=1e-3)
 

@@ -7,7 +7,7 @@ import pytest
 
 from faceanim.pose.composed import compose
 from faceanim.pose.sequence import PoseSequence
-from faceanim.pose.timing import concatenate, loop, repeat, resample
+from faceanim.pose.timing import loop, resample
 
 
 def swinging(fps: float, seconds: float = 4.0, hertz: float = 1.5) -> PoseSequence:
@@ -54,24 +54,9 @@ def test_loops_go_there_and_back_and_never_jump():
     np.testing.assert_array_equal(loop(poses, 7).points, poses.points[:7])
 
 
-def test_repeats_go_forwards_and_fade_over_the_joint():
-    poses = compose("turning")[:60]  # ends far from where it begins
-    jump = np.abs(poses.points[-1] - poses.points[0]).max()
-    found = repeat(poses, 130)
-    assert len(found) == 130
-    assert jump > 20 and np.abs(np.diff(found.points, axis=0)).max() < jump / 2
-    np.testing.assert_array_equal(found.points[66:120], poses.points[6:])
-
-
-def test_pieces_of_other_rates_or_sizes_do_not_join():
+def test_mistakes_are_named():
     poses = compose("nodding")
-    assert len(concatenate([poses, poses[:10]])) == len(poses) + 10
-    with pytest.raises(ValueError, match="one rate and frame size"):
-        concatenate([poses, resample(poses, 30)])
-    with pytest.raises(ValueError, match="at least one pose sequence"):
-        concatenate([])
     with pytest.raises(ValueError, match="fps above 0"):
         resample(poses, 0)
-    for longer in (loop, repeat):
-        with pytest.raises(ValueError, match="1 frame or more, got 0"):
-            longer(poses, 0)
+    with pytest.raises(ValueError, match="1 frame or more, got 0"):
+        loop(poses, 0)

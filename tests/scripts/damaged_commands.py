@@ -13,7 +13,8 @@ from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.video import read_video
 from faceanim.metrics.predictions import PredictedVideos
 from faceanim.metrics.protocol import Protocol
-from faceanim.pipelines.driving import read_motion, read_reference
+from faceanim.pipelines.motion_sources import DrivingVideo
+from faceanim.pipelines.reference import find_reference
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.landmarks import FaceLandmarker
 
@@ -36,7 +37,7 @@ def doors(path: Path) -> Iterator[tuple[str, Callable[[], object]]]:
     out = path.parent / "out"
     out.mkdir(exist_ok=True)
     limits = {"size": list(_SIZE), "megapixels": 4.0}
-    yield "infer reference", lambda: read_reference(path, finder(), _SIZE, crop=True)
+    yield "infer reference", lambda: find_reference(path, finder(), _SIZE)
     yield "infer driving", lambda: _motion(path, fps=24, max_frames=48)
     yield "infer driving at its own rate", lambda: _motion(path, fps=None, max_frames=6)
     yield "evaluate prediction", lambda: _evaluate(path, "made")
@@ -52,7 +53,7 @@ def doors(path: Path) -> Iterator[tuple[str, Callable[[], object]]]:
 
 
 def _motion(path: Path, fps: float | None, max_frames: int) -> None:
-    motion = read_motion(finder(), _SIZE, driving=path, fps=fps, max_frames=max_frames)
+    motion = DrivingVideo(path, fps, max_frames).read(_SIZE, landmarker=finder())
     if motion.sound is not None:
         blocks = motion.sound.blocks()
         for _ in range(100):

@@ -1,18 +1,35 @@
 """What the user hands over becomes one person's motion."""
 
+import json
 from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from faceanim.data.demo_clip import demo_clip_path
+from faceanim.media.audio import write_wav
 from faceanim.media.image import write_image
 from faceanim.media.video import read_video, write_video
-from faceanim.pipelines.driving import find_reference, motion_from_video, read_motion
+from faceanim.pipelines.motion_sources import DrivingVideo, Speech, Template, on_reference
+from faceanim.pipelines.reference import find_reference
+from faceanim.pose.composed import compose
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.measures import lip_aperture
+from faceanim.pose.sequence import PoseSequence
+from tests.pose.test_aniportrait_speech import networks
+from tests.pose.test_motion import somebody
+from tests.pose.test_speech import WAV2VEC2, babble, talker
+
+SIZE = (512, 512)
+POINTS = somebody(turned=(0, 0, 0)).points
+
+
+def spoken(*given, **options) -> PoseSequence:
+    return Speech(*given, **options).read(SIZE, POINTS).poses
 
 
 def test_a_face_elsewhere_for_a_moment_does_not_drive(tmp_path, caplog):
@@ -23,7 +40,7 @@ def test_a_face_elsewhere_for_a_moment_does_not_drive(tmp_path, caplog):
     for t in (4, 5):
         pictures[t] = np.roll(pictures[t], width, axis=1)
     write_video(tmp_path / "two.mp4", pictures, 12)
-    motion = motion_from_video(tmp_path / "two.mp4", landmarker("dlib"), size=(64, 64))
+    motion = DrivingVideo(tmp_path / "two.mp4").read((64, 64), landmarker=landmarker("dlib"))
     assert "2 of 12 frames have no face" in caplog.text
     assert np.flatnonzero(motion.poses.confidence == 0).tolist() == [4, 5]
     steps = np.linalg.norm(np.diff(motion.poses.points.mean(1), axis=0), axis=1)
@@ -36,8 +53,9 @@ def test_a_driver_who_is_away_for_too_long_is_an_error_that_says_when_it_was(tmp
     pictures[:8, :, :192], pictures[-4:, :, -192:] = frames[:8], frames[-4:]
     write_video(tmp_path / "away.mp4", pictures, 8)
     with pytest.raises(ValueError, match=r"not seen from 1\.00 to 2\.50 s; expected no gap of more than 1 s"):
-        motion_from_video(tmp_path / "away.mp4", landmarker("dlib"), size=(64, 64))
-    motion = motion_from_video(tmp_path / "away.mp4", landmarker("dlib"), size=(64, 64), longest_gap=1.5)
+        DrivingVideo(tmp_path / "away.mp4").read((64, 64), landmarker=landmarker("dlib"))
+    source = DrivingVideo(tmp_path / "away.mp4", longest_gap=1.5)
+    motion = source.read((64, 64), landmarker=landmarker("dlib"))
     assert len(motion.poses) == 24 and motion.poses.found.all()
 
 
@@ -129,8 +147,8 @@ def test_a_head_that_the_border_cuts_off_is_padded_and_pasted_back_where_there_a
 
 def test_smoothing_takes_the_head_s_jitter_and_leaves_the_lips(tmp_path):
     write_video(tmp_path / "clip.mp4", read_video(demo_clip_path()).frames_THWC[:24, :, :192], 24)
-    given = (tmp_path / "clip.mp4", landmarker("dlib"))
-    plain, smoothed = (motion_from_video(*given, smoothing=seconds).poses for seconds in (0, 0.3))
+    sources = (DrivingVideo(tmp_path / "clip.mp4", smoothing=seconds) for seconds in (0, 0.3))
+    plain, smoothed = (source.read((512, 512), landmarker=landmarker("dlib")).poses for source in sources)
     roughness = [np.abs(np.diff(poses.points[:, 17:36], 3, axis=0)).mean() for poses in (plain, smoothed)]
     assert roughness[1] < 0.6 * roughness[0]
     assert np.corrcoef(lip_aperture(plain.points), lip_aperture(smoothed.points))[0, 1] > 0.99
@@ -148,10 +166,74 @@ def test_the_colour_option_decides_for_a_driving_video_without_tags(tmp_path):
             frame.time_base = Fraction(1, 12)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    given = {"driving": tmp_path / "untagged.mp4", "smoothing": 0}
     finder, real = landmarker("dlib"), {}
     for colour in ("auto", "bt601", "bt709"):
-        motion = read_motion(finder, (64, 64), **given, colour=colour)
+        source = DrivingVideo(tmp_path / "untagged.mp4", smoothing=0, colour=colour)
+        motion = source.read((64, 64), landmarker=finder)
         real[colour] = np.stack(list(motion.real_frames())).astype(int)
     np.testing.assert_array_equal(real["auto"], real["bt601"])
     assert np.abs(real["auto"] - real["bt709"]).mean() > 0.5
+
+
+def test_a_template_at_any_rate_and_length():
+    poses = Template("nodding", fps=12.0, max_frames=20).read(SIZE, POINTS).poses
+    assert (len(poses), poses.fps, poses.width, poses.height) == (20, 12.0, 512, 512)
+    assert len(Template("nodding").read(SIZE, POINTS).poses) == 144
+
+
+def test_a_pair_that_does_not_suit_is_told_before_it_takes_an_hour(caplog):
+    on_reference(compose("turning"), POINTS, SIZE, "relative")
+    assert not caplog.text
+    on_reference(compose("turning"), somebody(turned=(0.7, 0, 0)).points, SIZE, "relative")
+    assert "composed: turning suits this reference poorly (0." in caplog.text
+    assert "degrees from the camera" in caplog.text
+
+
+def test_speech_is_spoken_by_the_pipelines_own_model_or_another(tmp_path):
+    write_wav(tmp_path / "a.wav", babble(1))
+    with pytest.raises(ValueError, match=r"holds no speech model: speech=<run folder"):
+        spoken(tmp_path / "a.wav", pipeline=tmp_path)
+    talker().save_pretrained(tmp_path / "audio_to_pose")
+    own = spoken(tmp_path / "a.wav", pipeline=tmp_path)
+    named = spoken(tmp_path / "a.wav", tmp_path / "audio_to_pose", max_frames=10)
+    assert len(own) == 24 and len(named) == 10
+    np.testing.assert_array_equal(own.points[:10], named.points)
+
+
+def released_names(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """As the released files name the weight norm."""
+    old = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
+    renamed = {}
+    for name, tensor in state.items():
+        for new, named in old.items():
+            name = name.replace(new, named)
+        renamed[name] = tensor.clone()
+    return renamed
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+def test_aniportraits_files_speak_too(tmp_path, suffix):
+    write_wav(tmp_path / "a.wav", babble(6.3))
+    mesh, head = networks(max_frames=600)
+    folder = tmp_path / "pretrained_model"
+    (folder / "wav2vec2-base-960h").mkdir(parents=True)
+    (folder / "wav2vec2-base-960h" / "config.json").write_text(json.dumps(WAV2VEC2))
+    for name, network in (("audio2mesh", mesh), ("audio2pose", head)):
+        state = released_names(network.state_dict())
+        if suffix == ".pt":
+            torch.save(state, folder / f"{name}.pt")
+        else:
+            save_file(state, folder / f"{name}.safetensors")
+    made = spoken(tmp_path / "a.wav", folder, seed=3)
+    assert len(made) == round(6.3 * 24) and made.found.all()
+    again = spoken(tmp_path / "a.wav", folder, seed=3)
+    other = spoken(tmp_path / "a.wav", folder, seed=4)
+    np.testing.assert_array_equal(made.points, again.points)
+    assert np.abs(made.points - other.points).max() > 1
+
+
+def test_one_of_the_two_files_alone_is_refused(tmp_path):
+    write_wav(tmp_path / "a.wav", babble(1))
+    save_file(released_names(networks()[0].state_dict()), tmp_path / "audio2mesh.safetensors")
+    with pytest.raises(ValueError, match=r"expected AniPortrait's audio2mesh and audio2pose.*no audio2pose"):
+        spoken(tmp_path / "a.wav", tmp_path)

@@ -1,0 +1,78 @@
+"""One request for a video, and the flat options of `infer.py` that it is made from."""
+
+from collections.abc import Iterator
+from dataclasses import Field, dataclass, fields, is_dataclass, make_dataclass
+from typing import Any, TypeVar
+
+from faceanim.pipelines.motion_sources import DrivingVideo, MotionSource, SavedPoses, Speech, Template
+from faceanim.pipelines.options import Command, Output, Photograph, Runtime, Sampling
+
+SOURCES = {"driving": DrivingVideo, "poses": SavedPoses, "template": Template, "audio": Speech}
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True)
+class AnimationRequest:
+    """All that a video depends on."""
+
+    reference: Photograph
+    motion: MotionSource
+    sampling: Sampling
+    output: Output
+    runtime: Runtime
+
+
+def request_of(options: "InferenceOptions") -> AnimationRequest:
+    """The request for one video. Raises ValueError that names the option whose value can never do."""
+    given = [name for name in SOURCES if getattr(options, name) is not None]
+    if len(given) != 1 and given != ["template", "audio"]:
+        raise ValueError(
+            f"expected exactly one of driving, poses, template and audio, got {' and '.join(given) or 'none'}"
+        )
+    if options.speech is not None and options.audio is None:
+        raise ValueError("speech=: is the model for audio=<file>, which is not given")
+    kinds = (Photograph, SOURCES[given[-1]], Sampling, Output, Runtime)
+    return AnimationRequest(*(part_of(kind, options) for kind in kinds))
+
+
+def part_of(kind: type[Part], options: "InferenceOptions") -> Part:
+    """One part of a request, from the options that bear its fields' names."""
+    return kind(
+        **{
+            one.name: part_of(one.type, options) if is_dataclass(one.type) else getattr(options, _name(one))
+            for one in fields(kind)
+        }
+    )
+
+
+def _name(one: Field) -> str:
+    return one.metadata.get("option", one.name)
+
+
+def _options(kind: type) -> Iterator[tuple[str, Any]]:
+    """(name, type) of the options that a part consists of."""
+    for one in fields(kind):
+        if is_dataclass(one.type):
+            yield from _options(one.type)
+        else:
+            yield _name(one), one.type
+
+
+class _Checked:
+    def __post_init__(self) -> None:
+        command = part_of(Command, self)
+        if command.jobs is None:
+            request_of(self)
+        else:  # reference, motion and output are each job's own
+            part_of(Sampling, self), part_of(Runtime, self)
+
+
+_TYPES = {
+    name: kind
+    for part in (Photograph, *SOURCES.values(), Sampling, Output, Runtime, Command)
+    for name, kind in _options(part)
+}
+# What is None unless it is given on the command line or in a table of jobs.
+_TYPES |= dict.fromkeys(("reference", *SOURCES), str | None)
+InferenceOptions = make_dataclass("InferenceOptions", _TYPES.items(), bases=(_Checked,), frozen=True)
+InferenceOptions.__module__ = __name__  # so that it can be pickled
