@@ -21,7 +21,7 @@ from faceanim.media.sheet import tile
 from faceanim.metrics.families.identity import FaceEmbedder
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.device import choose_device
-from faceanim.pipelines.drift import Drift
+from faceanim.pipelines.drift_correction import DriftCorrection
 from faceanim.pipelines.long_video import LongVideo
 from faceanim.pipelines.motion_sources import SavedPoses
 from faceanim.pipelines.options import Sampling
@@ -57,7 +57,7 @@ def main(cfg: DictConfig) -> None:
     curves, rows = {}, []
     for name, options in OmegaConf.to_object(cfg.variants).items():
         long_video = LongVideo(**options.get("long_video", {}))
-        drift = Drift(**options.get("drift", {}))
+        drift = DriftCorrection(**options.get("drift", {}))
         start = time.perf_counter()
         sampling = Sampling(cfg.steps, cfg.guidance_scale, cfg.seed, long_video=long_video, drift=drift)
         rendered = render(pipe, reference.image_HWC, reference.points, poses, sampling)

@@ -28,12 +28,12 @@ from faceanim.media.video_writer import VideoWriter
 from faceanim.models.animation_model import AnimationModel
 from faceanim.models.reference_attention import SpeedUps
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
-from faceanim.pipelines.compute import device_name, prepare
-from faceanim.pipelines.conditions import Conditions, to_frames
+from faceanim.pipelines.conditioning import Conditioning, to_frames
 from faceanim.pipelines.long_video import LongVideo
 from faceanim.pipelines.noise import noise_of
 from faceanim.pipelines.options import Runtime, Sampling
 from faceanim.pipelines.render import render
+from faceanim.pipelines.runtime import device_name, prepare
 from faceanim.pipelines.sampling import sample
 from faceanim.pipelines.schedulers import build_sampler
 from faceanim.pose.sequence import PoseSequence
@@ -95,7 +95,7 @@ class Bench:
     def poses(self, T: int) -> PoseSequence:
         return random_poses(self.cfg.model.image_size, T)
 
-    def conditions(self, T: int) -> Conditions:
+    def conditions(self, T: int) -> Conditioning:
         poses = self.poses(T)
         return self.pipe.conditions(self.image, poses.points[0], poses)
 

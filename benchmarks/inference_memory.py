@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from benchmarks.inference import random_picture, random_pipeline, random_poses
 from faceanim.markdown import table
 from faceanim.models.animation_model import AnimationModel
-from faceanim.pipelines.compute import PRECISIONS, prepare, weights_bytes
 from faceanim.pipelines.options import Runtime, Sampling
 from faceanim.pipelines.render import render
+from faceanim.pipelines.runtime import PRECISIONS, prepare, weights_bytes
 from faceanim.profiling.cost_model import fake_tensors
 from faceanim.profiling.flop_meter import StepMeter
 

@@ -19,9 +19,9 @@ from faceanim.data.clips import load_clip, read_index
 from faceanim.data.latents import LatentCache
 from faceanim.models.animation_model import AnimationModel
 from faceanim.models.seeding import seed_of_32_bits
-from faceanim.pipelines.conditions import to_signed
+from faceanim.pipelines.conditioning import to_signed
 from faceanim.pipelines.device import choose_device
-from faceanim.pipelines.origin import initialise
+from faceanim.pipelines.initial_weights import initialise
 
 
 def main(cfg: DictConfig) -> None:

@@ -10,7 +10,7 @@ from faceanim.media.files import atomic_path
 def main(cfg: DictConfig) -> None:
     import safetensors.torch  # these take seconds: first the options
 
-    from faceanim.pipelines.origin import read_source
+    from faceanim.pipelines.initial_weights import read_source
 
     networks, _ = read_source(cfg.run)
     state = {k: v.half().contiguous() for k, v in networks.items() if "motion_modules" not in k}

@@ -6,7 +6,7 @@ from hydra.utils import instantiate
 
 from faceanim.cli import CONF_FOLDER
 from faceanim.models.animation_model import AnimationModel
-from faceanim.pipelines.origin import initialise
+from faceanim.pipelines.initial_weights import initialise
 from tests.prepared import ROOT
 
 

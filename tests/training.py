@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 import train
-from faceanim.pipelines.origin import open_checkpoint, tensors
+from faceanim.pipelines.initial_weights import open_checkpoint, tensors
 from tests.prepared import ROOT
 
 TINY = [

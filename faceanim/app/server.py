@@ -21,7 +21,7 @@ from faceanim.app.log import event, start_log
 from faceanim.app.service import AnimationService
 from faceanim.app.settings import AppSettings
 from faceanim.models.weights import read_json
-from faceanim.pipelines.folder import INDEX
+from faceanim.pipelines.pretrained import INDEX
 from faceanim.pipelines.request import InferenceOptions
 
 _TIDY_EVERY = 30.0  # seconds, at most

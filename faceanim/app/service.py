@@ -17,8 +17,8 @@ from faceanim.app.workers import Workers, image_size
 from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.image import write_image
 from faceanim.media.video import iter_video
-from faceanim.pipelines.folder import read_scheduler
 from faceanim.pipelines.motion_sources import Speech, Template, on_reference
+from faceanim.pipelines.pretrained import read_scheduler
 from faceanim.pipelines.request import InferenceOptions
 from faceanim.pipelines.step_counts import UnevenSteps, uneven_steps
 from faceanim.pose.retarget import retarget

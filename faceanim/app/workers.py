@@ -14,12 +14,12 @@ from faceanim.media.sheet import side_by_side
 from faceanim.media.video_writer import AI_GENERATED
 from faceanim.models.weights import read_json
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
-from faceanim.pipelines.compute import prepare
 from faceanim.pipelines.device import choose_device
-from faceanim.pipelines.folder import INDEX
 from faceanim.pipelines.options import Runtime, Sampling
+from faceanim.pipelines.pretrained import INDEX
 from faceanim.pipelines.render import render
 from faceanim.pipelines.request import InferenceOptions, part_of
+from faceanim.pipelines.runtime import prepare
 
 _DENOISING = 0.9  # its share of the work, about; the rest is decoding
 

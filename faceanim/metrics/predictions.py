@@ -22,8 +22,8 @@ from faceanim.metrics.protocol import Protocol
 from faceanim.metrics.video_pair import ClipFrames
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.device import choose_device
-from faceanim.pipelines.folder import weights_hash
 from faceanim.pipelines.options import Sampling
+from faceanim.pipelines.pretrained import weights_hash
 from faceanim.pipelines.render import render
 from faceanim.pose.retarget import retarget
 

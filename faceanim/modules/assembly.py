@@ -7,7 +7,7 @@ from faceanim.models.animation_model import AnimationModel
 from faceanim.models.codec import Codec
 from faceanim.models.pose_guider import PoseGuider
 from faceanim.modules.stage import Stage
-from faceanim.pipelines.origin import initialise
+from faceanim.pipelines.initial_weights import initialise
 
 
 def assemble(

@@ -24,7 +24,7 @@ from faceanim.modules.batch_encoding import encode_batch, image_tokens, mask_at
 from faceanim.modules.objective import Objective
 from faceanim.modules.optimizer_step import StepMean, clip_gradients, seed_step
 from faceanim.modules.strategies import shard
-from faceanim.pipelines.origin import Origin, frozen_fingerprints
+from faceanim.pipelines.initial_weights import WeightProvenance, frozen_fingerprints
 
 
 class Losses(NamedTuple):
@@ -58,7 +58,7 @@ class Stage(L.LightningModule):
         lr_schedule: Callable[[Optimizer], torch.optim.lr_scheduler.LRScheduler],
         seed: int = 0,
         settings: dict | None = None,
-        origin: Origin | None = None,
+        origin: WeightProvenance | None = None,
         lora_rank: int = 0,
         lora_alpha: float = 8.0,
     ):

@@ -21,21 +21,21 @@ from faceanim.models.motion_frames import MotionFrames
 from faceanim.models.pose_guider import PoseGuider
 from faceanim.models.reference_attention import ReferenceFeatures
 from faceanim.models.reference_net import ReferenceNet
-from faceanim.pipelines.ahead import ahead
-from faceanim.pipelines.conditions import (
-    Conditions,
+from faceanim.pipelines.conditioning import (
+    Conditioning,
     check_inputs,
     face_of,
     pose_images_of,
     to_frames,
     to_signed,
 )
-from faceanim.pipelines.folder import read_pipeline
 from faceanim.pipelines.guidance import Guidance
 from faceanim.pipelines.long_video import LongVideo, Segment, balanced
 from faceanim.pipelines.noise import generator_of, noise_of
+from faceanim.pipelines.offload import Offload
 from faceanim.pipelines.options import Sampling
-from faceanim.pipelines.residence import Residence
+from faceanim.pipelines.prefetch import prefetch
+from faceanim.pipelines.pretrained import read_pipeline
 from faceanim.pipelines.sampling import Block, Predict, block_frames, sample, sample_in_blocks
 from faceanim.pipelines.schedulers import build_sampler
 from faceanim.pipelines.step_counts import check_steps
@@ -54,7 +54,7 @@ class AnimationPipeline(DiffusionPipeline):
     (after stage 1). mask, drawing: options of ``face_mask`` and ``draw_pose``, as in training.
 
     decoder: what decodes the latents, the codec unless another one for the same latents (``TinyCodec``: TAESD) is set.
-    residence: which network lies on the device when (see ``Residence``).
+    offload: which networks are on the device (see ``Offload``).
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class AnimationPipeline(DiffusionPipeline):
         denoising_net.enable_motion(motion)
         self.model = AnimationModel(reference_net, denoising_net, pose_guider, face_locator, image_encoder)
         self.decoder = self.codec
-        self.residence = Residence()
+        self.offload = Offload()
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> "AnimationPipeline":
@@ -106,7 +106,7 @@ class AnimationPipeline(DiffusionPipeline):
     @property
     def where(self) -> torch.device:
         """The device that computes; under offloading another one than where the networks wait."""
-        return self.residence.device or self.device
+        return self.offload.device or self.device
 
     @property
     def precision(self) -> torch.dtype:
@@ -148,7 +148,9 @@ class AnimationPipeline(DiffusionPipeline):
         conditions = self.conditions(reference_image, reference_points, poses)
         noise = partial(noise_of, sampling.seed, self.latent_shape(height, width))
         latents = self.denoise(conditions, plan, noise, sampling, on_progress)
-        return self.decoded(ahead(latents) if sampling.overlap_decoding else latents, sampling.decode_batch)
+        return self.decoded(
+            prefetch(latents) if sampling.overlap_decoding else latents, sampling.decode_batch
+        )
 
     def plan(self, T: int, long_video: LongVideo = LongVideo()) -> list[Segment]:  # noqa: B008
         """Which frames are denoised together, see ``LongVideo``."""
@@ -161,21 +163,21 @@ class AnimationPipeline(DiffusionPipeline):
     @torch.no_grad()
     def conditions(
         self, reference_image: np.ndarray, reference_points: np.ndarray, poses: PoseSequence
-    ) -> Conditions:
+    ) -> Conditioning:
         """Encodes what ``stream`` takes, checked before."""
         image = to_signed(reference_image[None], self.where, self.precision)
-        with self.residence.of(self.image_encoder):
+        with self.offload.active(self.image_encoder):
             tokens = self.image_encoder(image)
-        with self.residence.of(self.codec):
+        with self.offload.active(self.codec):
             latents = self.codec.encode(image)
         settings = {"drawing": self.config["drawing"]}
         face = face_of(image, reference_points, poses, self.config["mask"], **settings)
-        return Conditions(latents, tokens, face, len(poses), pose_images_of(poses, image, **settings))
+        return Conditioning(latents, tokens, face, len(poses), pose_images_of(poses, image, **settings))
 
     @torch.no_grad()
     def denoise(
         self,
-        conditions: Conditions,
+        conditions: Conditioning,
         plan: list[Segment],
         noise: Noise,
         sampling: Sampling,
@@ -191,7 +193,7 @@ class AnimationPipeline(DiffusionPipeline):
         done, total = 0, sampling.steps * sum(len(segment.windows) for segment in plan)
         guidance = Guidance(sampling.guidance_scale, sampling.sequential_guidance)
         drift = sampling.drift
-        at_work = self.residence.of(self.denoising_net, self.pose_guider, self.face_locator)
+        at_work = self.offload.active(self.denoising_net, self.pose_guider, self.face_locator)
         with self.progress_bar(total=total) as bar, at_work:
             tokens = guidance.tokens(self.denoising_net, conditions.tokens_1LD)
             for segment in plan:
@@ -245,20 +247,20 @@ class AnimationPipeline(DiffusionPipeline):
         for block in sample_in_blocks(predict, blocks(), steps, windows):
             yield block.latents_BtChw[0]
 
-    def _read_reference(self, conditions: Conditions, motion_nChw: Tensor | None) -> ReferenceFeatures:
+    def _read_reference(self, conditions: Conditioning, motion_nChw: Tensor | None) -> ReferenceFeatures:
         """The reference's keys and values: once a video, or once a segment that has motion frames."""
         motion = None
         if motion_nChw is not None:
             valid = torch.ones(1, len(motion_nChw), dtype=torch.bool, device=self.where)
             motion = MotionFrames(motion_nChw[None].to(conditions.reference_1Chw), valid)
-        with self.residence.of(self.reference_net):
+        with self.offload.active(self.reference_net):
             read = self.model.read_reference(conditions.reference_1Chw, motion, conditions.tokens_1LD)
         return self.denoising_net.project(read)
 
     @torch.no_grad()
     def decoded(self, latents: Iterator[Tensor], batch: int) -> Iterator[np.ndarray]:
         """Frames (at most ``batch``, H, W, 3) of latents (t, C, h, w), in order."""
-        with self.residence.of(self.decoder):
+        with self.offload.active(self.decoder):
             for latents_tChw in latents:
                 for part in balanced(len(latents_tChw), batch):
                     piece = latents_tChw[part.start : part.stop].to(self.precision)

@@ -12,7 +12,7 @@ from faceanim.models.codec import CODECS
 from faceanim.models.weights import read_checkpoint
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.checkpoint_folder import newest_checkpoint
-from faceanim.pipelines.folder import INDEX, SCHEDULER_CONFIG, component_classes, read_config, read_json
+from faceanim.pipelines.pretrained import INDEX, SCHEDULER_CONFIG, component_classes, read_config, read_json
 
 SETTINGS = ("image_size", "chunk_frames", "mask", "drawing")  # of ``AnimationPipeline``
 Built = tuple[type, dict[str, Any]]  # a class and its constructor's arguments

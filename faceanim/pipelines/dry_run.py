@@ -8,7 +8,6 @@ from functools import partial
 import torch
 
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
-from faceanim.pipelines.compute import device_name
 from faceanim.pipelines.guidance import Guidance
 from faceanim.pipelines.long_video import Segment
 from faceanim.pipelines.motion_sources import Motion
@@ -16,6 +15,7 @@ from faceanim.pipelines.noise import noise_of
 from faceanim.pipelines.options import Sampling
 from faceanim.pipelines.reference import Reference
 from faceanim.pipelines.request import AnimationRequest
+from faceanim.pipelines.runtime import device_name
 from faceanim.pipelines.step_counts import check_steps
 
 

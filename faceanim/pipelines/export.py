@@ -10,14 +10,14 @@ import torch
 from faceanim.models.animation_model import AnimationModel
 from faceanim.models.audio_to_pose import AudioToPose
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
-from faceanim.pipelines.card import provenance, write_card
 from faceanim.pipelines.checkpoint_folder import newest_checkpoint
-from faceanim.pipelines.denoising_step import StepFormat, export_step
 from faceanim.pipelines.evaluation_figures import check_weights, read_evaluation
-from faceanim.pipelines.folder import INDEX, weights_hash
+from faceanim.pipelines.export_graph import StepFormat, export_step
+from faceanim.pipelines.initial_weights import Checkpoint, open_checkpoint
+from faceanim.pipelines.model_card import provenance, write_card
 from faceanim.pipelines.moore_layout import INDEX as MOORE_INDEX
 from faceanim.pipelines.moore_layout import write_moore
-from faceanim.pipelines.origin import Checkpoint, open_checkpoint
+from faceanim.pipelines.pretrained import INDEX, weights_hash
 
 Layout = Literal["diffusers", "moore"]
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}

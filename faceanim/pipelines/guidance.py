@@ -12,7 +12,7 @@ from torch import Tensor
 from faceanim.models.animation_model import AnimationModel
 from faceanim.models.denoising_net import DenoisingNet
 from faceanim.models.reference_attention import ImageTokens, ReferenceFeatures
-from faceanim.pipelines.conditions import Conditions
+from faceanim.pipelines.conditioning import Conditioning
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Guidance:
     def predictor(
         self,
         model: AnimationModel,
-        conditions: Conditions,
+        conditions: Conditioning,
         tokens: list[ImageTokens],
         reference: ReferenceFeatures,
         start: int,

@@ -8,7 +8,6 @@ from faceanim.media.label import Label
 from faceanim.media.sheet import evenly_spaced, side_by_side, tile
 from faceanim.media.video_writer import AI_GENERATED
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
-from faceanim.pipelines.compute import prepare
 from faceanim.pipelines.device import choose_device
 from faceanim.pipelines.dry_run import describe
 from faceanim.pipelines.motion_sources import Motion
@@ -16,6 +15,7 @@ from faceanim.pipelines.options import Runtime
 from faceanim.pipelines.reference import Reference, find_reference
 from faceanim.pipelines.render import render
 from faceanim.pipelines.request import AnimationRequest
+from faceanim.pipelines.runtime import prepare
 from faceanim.pose.landmarkers import landmarker
 
 

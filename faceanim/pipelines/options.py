@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from faceanim.media.frame_writers import check_name
 from faceanim.media.label_fonts import runs_of
-from faceanim.pipelines.drift import Drift
+from faceanim.pipelines.drift_correction import DriftCorrection
 from faceanim.pipelines.long_video import LongVideo
 
 Precision = Literal["float32", "bfloat16", "float16"]  # torch's dtypes, see compute.PRECISIONS
@@ -57,7 +57,7 @@ class Sampling:
     sequential_guidance: bool = True
     scheduler: str | None = None
     long_video: LongVideo = field(default_factory=LongVideo)
-    drift: Drift = field(default_factory=Drift)
+    drift: DriftCorrection = field(default_factory=DriftCorrection)
     decode_batch: int = 4
     overlap_decoding: bool = False
 

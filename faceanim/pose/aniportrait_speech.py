@@ -10,8 +10,8 @@ import torch
 from faceanim.media.speech import MAX_SECONDS, RATE, read_speech
 from faceanim.models.aniportrait_audio import MANNERS, AudioToHead, AudioToMesh
 from faceanim.pose.expressions import close_eyes
-from faceanim.pose.head_model import about, angles
-from faceanim.pose.liveliness import blinks
+from faceanim.pose.head_model import angles, axis_rotation
+from faceanim.pose.idle_motion import blinks
 from faceanim.pose.motion import FaceMotion
 from faceanim.pose.speech import check_rate, frames_of_speech, idle
 from faceanim.pose.topology import MEDIAPIPE_VERTICES
@@ -62,7 +62,7 @@ def motion_from_mesh_model(
 def head_motion(pose_T6: np.ndarray) -> dict[str, np.ndarray]:
     """AniPortrait's degrees and centimetres (see ``AudioToHead``) as turn, zoom and shift of a ``FaceMotion``."""
     x, y, z = np.radians(pose_T6[:, :3]).T
-    rotation_T33 = about(2, z) @ about(1, y) @ about(0, x)
+    rotation_T33 = axis_rotation(2, z) @ axis_rotation(1, y) @ axis_rotation(0, x)
     move_T3 = pose_T6[:, 3:] @ _FLIP
     zoom = -np.log(np.maximum(1 + move_T3[:, 2] / _CAMERA, 0.1))
     return {"turn": angles(_FLIP @ rotation_T33 @ _FLIP), "zoom": zoom, "shift": move_T3[:, :2]}

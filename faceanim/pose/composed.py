@@ -7,7 +7,7 @@ import numpy as np
 
 from faceanim.pose.expressions import close_eyes, open_mouth, raise_brows, round_lips, smile
 from faceanim.pose.head_model import AVERAGE_HEAD_68x3
-from faceanim.pose.liveliness import blinks_at, sway
+from faceanim.pose.idle_motion import blinks_at, sway
 from faceanim.pose.motion import FaceMotion, Head, recompose
 from faceanim.pose.sequence import PoseSequence
 

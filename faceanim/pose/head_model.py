@@ -97,7 +97,7 @@ def rotations(angles_T3: np.ndarray) -> np.ndarray:
     Positive: the face turns to the picture's right, looks down, tilts clockwise in the picture.
     """
     yaw, pitch, roll = np.asarray(angles_T3, np.float64).T
-    return about(1, -yaw) @ about(0, pitch) @ about(2, roll)
+    return axis_rotation(1, -yaw) @ axis_rotation(0, pitch) @ axis_rotation(2, roll)
 
 
 def angles(rotation_T33: np.ndarray) -> np.ndarray:
@@ -107,7 +107,7 @@ def angles(rotation_T33: np.ndarray) -> np.ndarray:
     return np.stack([np.arctan2(x, -z), np.arcsin(np.clip(y, -1, 1)), roll], axis=-1)
 
 
-def about(axis: int, angle_T: np.ndarray) -> np.ndarray:
+def axis_rotation(axis: int, angle_T: np.ndarray) -> np.ndarray:
     """Right-handed rotations (T, 3, 3) about a coordinate axis."""
     matrix = np.zeros((len(angle_T), 3, 3))
     first, second = (axis + 1) % 3, (axis + 2) % 3

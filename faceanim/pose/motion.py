@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 
 from faceanim.pose.head_model import AVERAGE_HEAD_68x3, angles, fit_head, project, rotations
-from faceanim.pose.measures import eye_openness, lip_aperture
+from faceanim.pose.openness import eye_openness, lip_aperture
 from faceanim.pose.sequence import PoseSequence
 from faceanim.pose.topology import INNER_LIP_PAIRS, JAW, LEFT_EYE, MOUTH, NOSE, RIGHT_EYE
 

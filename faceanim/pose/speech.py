@@ -13,7 +13,7 @@ from faceanim.media.speech import MAX_SECONDS, RATE, iter_speech
 from faceanim.models.audio_to_pose import AudioToPose
 from faceanim.models.log_mel import HOP, SILENT, normalised, recording_profile
 from faceanim.pose.expressions import close_eyes
-from faceanim.pose.liveliness import blinks, sway
+from faceanim.pose.idle_motion import blinks, sway
 from faceanim.pose.motion import FaceMotion
 from faceanim.pose.speech_head import head_from_speech
 

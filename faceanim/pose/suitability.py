@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from faceanim.pose.head_model import angles
-from faceanim.pose.measures import lip_aperture
 from faceanim.pose.motion import FaceMotion, Head
+from faceanim.pose.openness import lip_aperture
 from faceanim.pose.sequence import PoseSequence
 
 # (from here on it costs, from here on it is hopeless): degrees, shares, ratios, pixels, eye distances

@@ -28,7 +28,7 @@ from faceanim.models.pose_guider import PoseGuider
 from faceanim.models.reference_net import ReferenceNet
 from faceanim.models.weights import LoadReport, load_parts, read_json, read_tensors
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
-from faceanim.pipelines.conditions import Conditions
+from faceanim.pipelines.conditioning import Conditioning
 from faceanim.pipelines.long_video import LongVideo
 from faceanim.pipelines.options import Sampling
 from scripts.golden.tolerances import Comparison, tolerance
@@ -148,7 +148,7 @@ class GoldenFolder:
         yield "e.ref_image_latents", latents
         yield "e.alphas_cumprod", self.scheduler.alphas_cumprod
         face = Face(torch.zeros_like(pose_BT3HW[:, 0]), pose_BT3HW[:, 0, :1], x.get("ref_pose_u8"))
-        conditions = Conditions(
+        conditions = Conditioning(
             latents, tokens, face, pose_BT3HW.shape[1], lambda frames: pose_BT3HW[:, frames]
         )
         for suffix in ("", "_pg_trainmode_asis") if self._multi_scale else ("",):
@@ -161,7 +161,7 @@ class GoldenFolder:
                 video = (self.codec.decode(final[0]) / 2 + 0.5).clamp(0, 1)
                 yield "e.video_f16", video.transpose(0, 1)[None]
 
-    def _sample(self, conditions: Conditions, noise_BTChw: Tensor) -> Tensor:
+    def _sample(self, conditions: Conditioning, noise_BTChw: Tensor) -> Tensor:
         """The pipeline's own loop, over the windows that the public one takes."""
         settings = self.config["e"]
         networks = {name: getattr(self.model, name) for name in AnimationModel.components}

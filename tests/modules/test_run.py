@@ -23,7 +23,7 @@ from faceanim.modules.stage import checkpoint_card
 from faceanim.modules.temporal import TemporalStage
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.export import export_pipeline
-from faceanim.pipelines.origin import initialise
+from faceanim.pipelines.initial_weights import initialise
 from tests.conftest import tiny_codec, tiny_model, tiny_scheduler, wake
 from tests.models.test_image_encoder import VISION
 from tests.models.test_layouts import adapter, animatediff, stock_unet, vae

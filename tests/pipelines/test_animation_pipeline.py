@@ -12,14 +12,14 @@ from torch.utils.flop_counter import FlopCounterMode
 from faceanim.models.animation_model import AnimationModel
 from faceanim.models.codec import VAECodec
 from faceanim.models.reference_attention import spatial_transformer_blocks
-from faceanim.pipelines.ahead import ahead
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
-from faceanim.pipelines.compute import prepare
-from faceanim.pipelines.drift import Drift
+from faceanim.pipelines.drift_correction import DriftCorrection
 from faceanim.pipelines.guidance import Guidance
 from faceanim.pipelines.long_video import LongVideo
+from faceanim.pipelines.offload import Offload
 from faceanim.pipelines.options import Runtime, Sampling
-from faceanim.pipelines.residence import Residence
+from faceanim.pipelines.prefetch import prefetch
+from faceanim.pipelines.runtime import prepare
 from faceanim.pipelines.seams import borders, seam_ratio
 from faceanim.pose.sequence import PoseSequence
 from faceanim.profiling.flop_meter import StepMeter
@@ -244,8 +244,8 @@ def test_the_unconditional_half_does_without_reference_attention():
 
 def test_drift_options_change_what_follows_and_only_that():
     plain = animate(pipeline())
-    noised = animate(pipeline(), drift=Drift(motion_noise=0.5))
-    matched = animate(pipeline(), drift=Drift(colour_match=1.0))
+    noised = animate(pipeline(), drift=DriftCorrection(motion_noise=0.5))
+    matched = animate(pipeline(), drift=DriftCorrection(colour_match=1.0))
     assert np.array_equal(noised[:3], plain[:3]) and not np.array_equal(noised[3:], plain[3:])
     assert not np.array_equal(matched[:3], plain[:3])
 
@@ -257,7 +257,7 @@ def test_offloaded_networks_are_on_the_device_while_they_work_alone():
     there: set[str] = set()
     log: list[tuple[str, frozenset[str]]] = []
     waiting = torch.device("cpu", 0)
-    pipe.residence = Residence(CPU, waiting)
+    pipe.offload = Offload(CPU, waiting)
     for name in names:
         network = getattr(pipe, name)
 
@@ -315,18 +315,18 @@ def test_pipelines_compiled_in_one_process_make_the_same_video_but_for_rounding(
 
 
 def test_work_ahead_keeps_the_order_passes_errors_on_and_stops_with_its_reader():
-    assert list(ahead(iter(range(100)), 3)) == list(range(100))
+    assert list(prefetch(iter(range(100)), 3)) == list(range(100))
 
     def breaking():
         yield 1
         raise ValueError("at two")
 
-    items = ahead(breaking())
+    items = prefetch(breaking())
     assert next(items) == 1
     with pytest.raises(ValueError, match="at two"):
         next(items)
     before = threading.active_count()
-    endless = ahead(itertools.count())
+    endless = prefetch(itertools.count())
     assert next(endless) == 0 and threading.active_count() == before + 1
     endless.close()
     assert threading.active_count() == before

@@ -12,10 +12,10 @@ from faceanim.models.audio_to_pose import AudioToPose
 from faceanim.models.codec import VAECodec
 from faceanim.models.weights import load_parts, read_tensors
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
-from faceanim.pipelines.denoising_step import FILES, export_step, step_with_inputs
 from faceanim.pipelines.export import cast_weights, export_pipeline
-from faceanim.pipelines.folder import weights_hash
+from faceanim.pipelines.export_graph import FILES, export_step, step_with_inputs
 from faceanim.pipelines.moore_layout import IMAGE_ENCODER, VAE, write_moore
+from faceanim.pipelines.pretrained import weights_hash
 from scripts.golden.folder import FILES as GOLDEN_FILES
 from scripts.golden.folder import GoldenFolder
 from tests.conftest import tiny_model, tiny_scheduler, wake

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from faceanim.pipelines.drift import Drift, match_statistics
+from faceanim.pipelines.drift_correction import DriftCorrection, match_statistics
 from faceanim.pipelines.long_video import LongVideo, balanced, context_windows
 from faceanim.pipelines.noise import generator_of
 from faceanim.pipelines.sampling import Block, block_frames, sample, sample_in_blocks
@@ -119,15 +119,15 @@ def test_matched_latents_have_the_references_statistics_and_half_a_match_goes_ha
     ):
         torch.testing.assert_close(got, expected)
     torch.testing.assert_close(match_statistics(matched, reference), matched)
-    torch.testing.assert_close(Drift(0.5).matched(drifted, reference), (drifted + matched) / 2)
-    assert Drift().matched(drifted, reference) is drifted
+    torch.testing.assert_close(DriftCorrection(0.5).matched(drifted, reference), (drifted + matched) / 2)
+    assert DriftCorrection().matched(drifted, reference) is drifted
 
 
 def test_motion_noise_has_its_strength():
     motion = torch.zeros(4, 3, 16, 16)
-    noised = Drift(motion_noise=0.3).noised(motion, torch.Generator().manual_seed(0))
+    noised = DriftCorrection(motion_noise=0.3).noised(motion, torch.Generator().manual_seed(0))
     assert noised.std().item() == pytest.approx(0.3, rel=0.05)
-    assert Drift().noised(motion, torch.Generator()) is motion
+    assert DriftCorrection().noised(motion, torch.Generator()) is motion
 
 
 def test_balanced_and_windows_cover_every_frame_once_or_more():

@@ -18,7 +18,7 @@ from faceanim.pipelines.motion_sources import DrivingVideo, Speech, Template, on
 from faceanim.pipelines.reference import find_reference
 from faceanim.pose.composed import compose
 from faceanim.pose.landmarkers import landmarker
-from faceanim.pose.measures import lip_aperture
+from faceanim.pose.openness import lip_aperture
 from faceanim.pose.sequence import PoseSequence
 from tests.pose.test_aniportrait_speech import networks
 from tests.pose.test_motion import somebody

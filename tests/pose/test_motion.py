@@ -8,8 +8,8 @@ import pytest
 from faceanim.pose.composed import compose
 from faceanim.pose.expressions import close_eyes, open_mouth
 from faceanim.pose.head_model import AVERAGE_HEAD_68x3, rotations
-from faceanim.pose.measures import eye_openness, lip_aperture
 from faceanim.pose.motion import FaceMotion, Head, decompose, from_closed_lips, recompose
+from faceanim.pose.openness import eye_openness, lip_aperture
 from faceanim.pose.sequence import PoseSequence
 
 

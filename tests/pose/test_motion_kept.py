@@ -13,7 +13,7 @@ from faceanim.pose.gaps import fill_gaps
 from faceanim.pose.head_pose import head_angles
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.landmarks import with_depth
-from faceanim.pose.measures import lip_aperture
+from faceanim.pose.openness import lip_aperture
 from faceanim.pose.retarget import retarget
 from faceanim.pose.sequence import PoseSequence
 from faceanim.pose.topology import EYELIDS, NOSE, NOSE_BASE

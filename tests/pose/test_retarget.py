@@ -8,8 +8,8 @@ import pytest
 
 from faceanim.pose.composed import compose
 from faceanim.pose.head_pose import head_angles
-from faceanim.pose.measures import eye_openness, lip_aperture
 from faceanim.pose.motion import Head, decompose
+from faceanim.pose.openness import eye_openness, lip_aperture
 from faceanim.pose.retarget import retarget
 from faceanim.pose.sequence import PoseSequence
 from tests.pose.test_motion import somebody

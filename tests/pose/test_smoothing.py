@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from faceanim.pose.composed import compose
-from faceanim.pose.measures import eye_openness, lip_aperture
+from faceanim.pose.openness import eye_openness, lip_aperture
 from faceanim.pose.smoothing import savitzky_golay, smooth
 
 JITTER = 0.6  # pixels of 512, as dlib's

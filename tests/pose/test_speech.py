@@ -15,8 +15,8 @@ from faceanim.models.log_mel import HOP, RATE
 from faceanim.pipelines.motion_sources import Speech
 from faceanim.pose import speech
 from faceanim.pose.head_pose import head_angles
-from faceanim.pose.measures import eye_openness, lip_aperture
 from faceanim.pose.motion import Head, recompose
+from faceanim.pose.openness import eye_openness, lip_aperture
 from faceanim.pose.sequence import PoseSequence
 from faceanim.pose.speech import expression_of, motion_from_speech, sound_features
 from tests.pose.test_motion import somebody

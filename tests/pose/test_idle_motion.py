@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from faceanim.pose.liveliness import blinks, blinks_at, sway
+from faceanim.pose.idle_motion import blinks, blinks_at, sway
 
 
 @pytest.mark.parametrize("fps", [8.0, 15.0, 24.0, 60.0])

@@ -15,14 +15,14 @@ from faceanim.models.fingerprint import fingerprints
 from faceanim.models.layouts import module_of
 from faceanim.models.lora import is_update, merge_lora
 from faceanim.models.weights import LoadReport, load_into, load_parts, read_checkpoint, read_tensors
-from faceanim.pipelines import folder as pipeline_folder
+from faceanim.pipelines import pretrained
 from faceanim.pipelines.checkpoint_folder import LAST, newest_checkpoint
 
 MOTION = "motion_modules"
 
 
 @dataclass(frozen=True)
-class Origin:
+class WeightProvenance:
     """What the networks' first weights are.
 
     weights: ``parts`` (part -> public checkpoint, see ``load_parts``) and ``appearance_trained``, whether stage 2 may
@@ -67,7 +67,7 @@ def initialise(
     init_from: str | None,
     stage: str,
     train_image_encoder: bool = False,
-) -> Origin:
+) -> WeightProvenance:
     """Gives the networks their first weights, every tensor accounted for.
 
     weights, init_from: see ``Origin``. init_from comes before the parts, which then serve for what it lacks: the codec,
@@ -153,8 +153,8 @@ def read_source(source: str | Path) -> tuple[dict[str, Tensor], dict[str, Tensor
     (after stage 1) are left out.
     """
     path = Path(source)
-    if (path / pipeline_folder.INDEX).is_file():
-        state, motion = pipeline_folder.read_state(path), pipeline_folder.has_motion(path)
+    if (path / pretrained.INDEX).is_file():
+        state, motion = pretrained.read_state(path), pretrained.has_motion(path)
         state = {name if name.startswith("codec.") else f"model.{name}": t for name, t in state.items()}
     elif path.suffix == ".safetensors":
         state, motion = {f"model.{name}": tensor for name, tensor in read_tensors(path).items()}, True
@@ -163,7 +163,7 @@ def read_source(source: str | Path) -> tuple[dict[str, Tensor], dict[str, Tensor
         if file is None or not file.exists():
             raise ValueError(
                 f"init_from={source}: expected a run folder (with {LAST}), a checkpoint, a pipeline folder "
-                f"(with {pipeline_folder.INDEX}) or a .safetensors file"
+                f"(with {pretrained.INDEX}) or a .safetensors file"
             )
         checkpoint = open_checkpoint(file)
         state, motion = tensors(checkpoint.model, checkpoint.codec), checkpoint.card["motion"]
@@ -177,7 +177,7 @@ def read_source(source: str | Path) -> tuple[dict[str, Tensor], dict[str, Tensor
 
 def _load(
     model: AnimationModel, codec: Codec, weights: dict[str, Any], init_from: str | None, stage: str
-) -> tuple[Origin, set[str]]:
+) -> tuple[WeightProvenance, set[str]]:
     """The origin, and which parts were loaded."""
     parts = {part: v for part, v in weights["parts"].items() if part != MOTION or stage == "temporal"}
     reports = (
@@ -193,7 +193,9 @@ def _load(
     random = [] if "all" in loaded else [name for name in model.components if name not in loaded]
     text = "\n".join([*map(str, reports), *(f"{name}: random, as built" for name in random)])
     unsourced = frozenset(together.state_dict()) - given
-    return Origin(weights, init_from, unsourced, any(MOTION in name for name in given), text), loaded
+    return WeightProvenance(
+        weights, init_from, unsourced, any(MOTION in name for name in given), text
+    ), loaded
 
 
 def _load_source(model: AnimationModel, codec: Codec, parts: dict, init_from: str) -> list[LoadReport]:

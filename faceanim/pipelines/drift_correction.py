@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # options are checked without the seconds that torch takes to
 
 
 @dataclass(frozen=True)
-class Drift:
+class DriftCorrection:
     """colour_match: how far each chunk's latents are brought to the mean and spread of the reference's, per channel; 0
     to 1. motion_noise: standard deviation of noise on the motion frames, which hides small errors from the next chunk;
     use what the model was trained with (``objective.motion_noise``). Both 0: off."""

@@ -20,7 +20,7 @@ _ASPECT = 0.02  # frames whose width / height differs by less have the same shap
 
 
 @dataclass(frozen=True)
-class Conditions:
+class Conditioning:
     """All on the networks' device, in their dtype.
 
     reference_1Chw: the reference's latents. tokens_1LD: its image embedding. face: what Face Locator and Pose Guider

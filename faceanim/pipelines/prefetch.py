@@ -9,7 +9,7 @@ T = TypeVar("T")
 _END = object()
 
 
-def ahead(items: Iterator[T], depth: int = 1) -> Iterator[T]:
+def prefetch(items: Iterator[T], depth: int = 1) -> Iterator[T]:
     """Yields ``items`` in their order, taken from the iterator by a thread of its own, up to ``depth`` of them early.
 
     An exception of the iterator is raised here. When the caller stops early, so does the thread, after its item.
@@ -35,7 +35,7 @@ def ahead(items: Iterator[T], depth: int = 1) -> Iterator[T]:
         except BaseException as error:
             put(error)
 
-    thread = threading.Thread(target=work, name="ahead", daemon=True)
+    thread = threading.Thread(target=work, name="prefetch", daemon=True)
     thread.start()
     try:
         while (item := waiting.get()) is not _END:

@@ -1,4 +1,4 @@
-"""Which network lies on the device when: all of them always, or each only while it works."""
+"""Model offload: keep only the active networks on the GPU."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from torch import nn
 
 
 @dataclass(frozen=True)
-class Residence:
+class Offload:
     """offload_to: where networks wait that are not at work, such as the CPU; None: they stay where they are.
     device: where they work. Moving them costs time once a video, and once a chunk for the ReferenceNet."""
 

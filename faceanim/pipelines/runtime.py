@@ -9,9 +9,9 @@ from faceanim.models.animation_model import AnimationModel
 from faceanim.models.codec import Codec, TinyCodec
 from faceanim.models.weights import load_parts
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
-from faceanim.pipelines.folder import read_network
+from faceanim.pipelines.offload import Offload
 from faceanim.pipelines.options import Runtime
-from faceanim.pipelines.residence import Residence
+from faceanim.pipelines.pretrained import read_network
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -31,7 +31,7 @@ def prepare(pipe: AnimationPipeline, device: torch.device, runtime: Runtime = Ru
         if not runtime.offload:
             network.to(device)
     if runtime.offload:
-        pipe.residence = Residence(device, torch.device("cpu"))
+        pipe.offload = Offload(device, torch.device("cpu"))
     if runtime.compile:
         # Each shape by itself: torch 2.14 did not finish a graph for all of them where the batch changes too.
         pipe.reference_net.unet.compile(dynamic=False)
