@@ -15,9 +15,9 @@ from faceanim.models.face_locator import FaceLocator
 from faceanim.models.image_encoder import ImageEncoder
 from faceanim.models.pose_guider import PoseGuider
 from faceanim.models.reference_net import ReferenceNet
+from tests.helpers.commands import ROOT, prepare
+from tests.helpers.speech_data import prepare_speech
 from tests.no_network import sitecustomize
-from tests.prepared import ROOT, prepare
-from tests.speech_data import prepare_speech
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from lightning import Trainer
 
 from faceanim.cli import CONF_FOLDER
 from faceanim.models.animation_model import AnimationModel
-from tests.prepared import run
+from tests.helpers.commands import run
 
 ON_CPU = ["trainer.accelerator=cpu", "trainer.devices=1", "trainer.precision=32-true"]
 

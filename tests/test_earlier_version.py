@@ -14,7 +14,7 @@ import pytest
 from faceanim.data.clips import load_clip, read_index, read_reference
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.options import Sampling
-from tests.prepared import ROOT, run
+from tests.helpers.commands import ROOT, run
 
 RUN = [
     *("experiment=demo", "stage=appearance", "schedule.appearance.init_from=null", "logger=csv"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.prepared import run
+from tests.helpers.commands import run
 
 ROOT = Path(__file__).resolve().parent.parent / "faceanim"
 FLOORS = {

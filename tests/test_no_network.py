@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from tests.prepared import run
+from tests.helpers.commands import run
 
 
 def test_this_process_cannot_connect():

@@ -9,8 +9,8 @@ from PIL import Image
 from skimage import data
 
 from faceanim.cli import CONF_FOLDER
-from tests.prepared import ROOT, run
-from tests.training import TINY, steps
+from tests.helpers.commands import ROOT, run
+from tests.helpers.training import TINY, steps
 
 README = (ROOT / "README.md").read_text()
 

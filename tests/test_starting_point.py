@@ -7,7 +7,7 @@ from hydra.utils import instantiate
 from faceanim.cli import CONF_FOLDER
 from faceanim.models.animation_model import AnimationModel
 from faceanim.pipelines.initial_weights import initialise
-from tests.prepared import ROOT
+from tests.helpers.commands import ROOT
 
 
 def test_it_is_small_has_a_card_and_fits_the_demos_model():

@@ -22,8 +22,8 @@ from faceanim.media.image import write_image
 from faceanim.media.video import read_video
 from faceanim.media.video_writer import write_video
 from faceanim.models.audio_to_pose import AudioToPose
+from tests.helpers.commands import OFFLINE, ROOT
 from tests.pipelines.conftest import pipeline_folder  # noqa: F401
-from tests.prepared import OFFLINE, ROOT
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 QUICK = [

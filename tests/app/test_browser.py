@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.app.conftest import QUICK
-from tests.prepared import ROOT
+from tests.helpers.commands import ROOT
 
 SECOND = 1000
 DESKTOP, PHONE = (1280, 900), (390, 844)

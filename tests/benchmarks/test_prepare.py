@@ -8,7 +8,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from faceanim.cli import CONF_FOLDER
-from tests.prepared import ROOT
+from tests.helpers.commands import ROOT
 
 ELSEWHERE = {"memory_savers", "drift"}  # they need extras or a pipeline: benchmarks/README.md
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from faceanim.profiling.device_peak import bf16_peak
-from tests.training import TINY
+from tests.helpers.training import TINY
 
 OPTIONS = [*(o for o in TINY if o.startswith("model.")), "frames=2", "steps=2", "warmup=1"]
 

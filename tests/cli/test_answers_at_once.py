@@ -5,7 +5,7 @@ import json
 import pytest
 
 from faceanim.cli import CONF_FOLDER
-from tests.prepared import ROOT, run
+from tests.helpers.commands import ROOT, run
 
 HEAVY = ("torch", "lightning", "diffusers", "transformers", "matplotlib", "gradio", "scipy")
 FILES = [*ROOT.glob("*.py"), *ROOT.glob("scripts/**/*.py"), *ROOT.glob("benchmarks/*.py")]

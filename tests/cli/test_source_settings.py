@@ -23,7 +23,7 @@ from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.export import pipeline_from_checkpoint
 from faceanim.pipelines.schedulers import SAMPLERS
 from tests.conftest import tiny_scheduler
-from tests.training import steps
+from tests.helpers.training import steps
 
 MASK = {"shape": "box", "dilation": 0.3}
 CPU = [  # how it is computed and watched; nothing of the model

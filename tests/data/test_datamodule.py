@@ -2,7 +2,7 @@
 
 from hydra.utils import instantiate
 
-from tests.training import configuration
+from tests.helpers.training import configuration
 
 
 def test_the_group_for_many_clips_builds_for_both_stages(demo_data, tmp_path):

@@ -18,7 +18,7 @@ from faceanim.media.clip_reader import ClipReader
 from faceanim.models.animation_model import AnimationModel
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from tests.conftest import tiny_codec, tiny_model, tiny_scheduler
-from tests.training import configuration
+from tests.helpers.training import configuration
 
 RULES = SamplingRules(frames=3, spacing=2, motion_frames=2)
 

@@ -12,9 +12,9 @@ from faceanim.data.clips import read_index
 from faceanim.data.latents import LatentCache
 from faceanim.data.manifest import read_manifest
 from scripts import cache_latents
+from tests.helpers.commands import ROOT
+from tests.helpers.training import TINY, fit, steps
 from tests.modules.test_training import losses
-from tests.prepared import ROOT
-from tests.training import TINY, fit, steps
 
 MODEL = [option for option in TINY if option.startswith("model.")]
 AS_THEY_ARE = ["data.module.jitter=null", "model.train_image_encoder=false", *steps("appearance", 2)]

@@ -12,9 +12,9 @@ from faceanim.data.datamodule import FaceClipDataModule
 from faceanim.data.manifest import INDEX_NAME, read_manifest, write_manifest
 from faceanim.data.sampling import SamplingRules
 from faceanim.data.speech_datamodule import SpeechDataModule
-from tests.nodding_data import nodding_clips
-from tests.prepared import prepare
-from tests.training import configuration
+from tests.helpers.commands import prepare
+from tests.helpers.nodding_data import nodding_clips
+from tests.helpers.training import configuration
 
 RULES = SamplingRules(frames=8)
 

@@ -9,7 +9,7 @@ from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.clip_reader import ClipReader
 from faceanim.media.errors import MediaError
 from faceanim.media.video import read_video, video_info, write_video
-from tests.colour_charts import LUMA, PATCH, YCGCO, chart, coded, decoded, patches, write_chart
+from tests.helpers.colour_charts import LUMA, PATCH, YCGCO, chart, coded, decoded, patches, write_chart
 
 FLAT = 0.52  # of a level: what rounding to 8 bits costs, and a little
 

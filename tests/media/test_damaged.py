@@ -11,8 +11,8 @@ import pytest
 from faceanim.media.image import read_image
 from faceanim.media.sound import has_sound
 from faceanim.media.video import read_video
+from tests.helpers.commands import ROOT
 from tests.media.damaged import IMAGES, SOUNDS, VIDEOS, originals
-from tests.prepared import ROOT
 
 _SECONDS_A_FILE = 30  # on average, before a process is taken to hang
 

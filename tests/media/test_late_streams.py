@@ -12,7 +12,7 @@ from faceanim.media.audio import read_soundtrack
 from faceanim.media.sound import Soundtrack, has_sound
 from faceanim.media.speech import read_speech
 from faceanim.media.video import iter_video, read_video, video_info
-from tests.odd_videos import number_of, numbered
+from tests.helpers.odd_videos import number_of, numbered
 
 N_FRAMES = 60
 CODECS = {

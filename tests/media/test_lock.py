@@ -8,7 +8,7 @@ import pytest
 
 from faceanim.media import lock
 from faceanim.media.lock import exclusive_lock
-from tests.prepared import ROOT
+from tests.helpers.commands import ROOT
 
 HOLD = """
 import sys, time

@@ -8,7 +8,7 @@ import pytest
 from faceanim.media.clip_reader import ClipReader
 from faceanim.media.errors import MediaError
 from faceanim.media.video import TimedFrame, iter_video
-from tests.odd_videos import KINDS, N_FRAMES, make, number_of
+from tests.helpers.odd_videos import KINDS, N_FRAMES, make, number_of
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 SHARED = [

@@ -14,7 +14,7 @@ from faceanim.media.audio import read_soundtrack, write_wav
 from faceanim.media.errors import MediaError
 from faceanim.media.sound import BLOCK, CHANNELS, RATE, Soundtrack, has_sound
 from faceanim.media.video_writer import VideoWriter
-from tests.prepared import ROOT
+from tests.helpers.commands import ROOT
 
 SHARED = ROOT.parent / "shared" / "data"
 CLICKS = (0.0, 0.25, 0.9)  # seconds

@@ -16,6 +16,7 @@ from faceanim.media.sound import RATE as WRITTEN
 from faceanim.media.sound import has_sound
 from faceanim.media.speech import RATE, read_speech
 from faceanim.media.video import read_video
+from tests.helpers.commands import ROOT
 from tests.media.sounds import (
     clicks,
     heard_by_people,
@@ -29,7 +30,6 @@ from tests.media.sounds import (
     write_video_with_tracks,
 )
 from tests.media.test_audio import onsets, write_with_sound
-from tests.prepared import ROOT
 
 CASES = ROOT.parent / "shared" / "cases"
 CLIPS = ROOT.parent / "shared" / "data" / "clips"

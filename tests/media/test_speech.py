@@ -12,7 +12,7 @@ from faceanim.media.audio import write_wav
 from faceanim.media.errors import MediaError
 from faceanim.media.speech import RATE, iter_speech, read_speech
 from faceanim.media.video import write_video
-from tests.prepared import ROOT
+from tests.helpers.commands import ROOT
 
 HOSTILE = ROOT.parent / "shared" / "data" / "hostile"
 

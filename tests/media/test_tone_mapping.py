@@ -8,7 +8,7 @@ import pytest
 from faceanim.media.clip_reader import ClipReader
 from faceanim.media.tone_mapping import KNEE, PEAK, WHITE, compress_highlights
 from faceanim.media.video import iter_video, read_video
-from tests.colour_charts import (
+from tests.helpers.colour_charts import (
     HLG,
     PQ,
     SDR_2020,

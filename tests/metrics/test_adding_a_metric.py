@@ -18,7 +18,7 @@ from faceanim.metrics.predictions import PredictedVideos
 from faceanim.metrics.protocol import Protocol
 from faceanim.metrics.video_pair import VideoPair
 from faceanim.pose.landmarkers import landmarker
-from tests.prepared import ROOT
+from tests.helpers.commands import ROOT
 
 
 class BrightnessError(MeanOverFrames):

@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 from transformers import Wav2Vec2Config
 
 from faceanim.models.aniportrait_audio import AudioToHead, AudioToMesh, load_folder, load_released
-from tests.prepared import ROOT
+from tests.helpers.commands import ROOT
 
 GOLDEN = ROOT.parent / "shared" / "golden" / "aniportrait_tiny"
 pytestmark = pytest.mark.skipif(not GOLDEN.is_dir(), reason="no golden tensors here")

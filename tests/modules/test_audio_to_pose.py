@@ -15,8 +15,8 @@ from faceanim.data.speech_clips import SpeechClips
 from faceanim.models.audio_to_pose import AudioToPose
 from faceanim.modules.speech_objective import SpeechObjective
 from faceanim.pose.speech import motion_from_speech
-from tests.speech_data import HELD_OUT, TRAINED_ON, hold_out, prepare_speech
-from tests.training import equal
+from tests.helpers.speech_data import HELD_OUT, TRAINED_ON, hold_out, prepare_speech
+from tests.helpers.training import equal
 
 
 def fit(data: Path, run_dir: Path, steps: int, *options: str) -> dict:

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from faceanim.modules.checkpoint_io import AtomicCheckpointIO
-from tests.training import configuration
+from tests.helpers.training import configuration
 
 
 def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(tmp_path):

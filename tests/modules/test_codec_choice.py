@@ -13,7 +13,7 @@ from faceanim.cli import CONF_FOLDER
 from faceanim.models.animation_model import AnimationModel
 from faceanim.models.codec import TinyCodec
 from faceanim.modules.assembly import check_codec
-from tests.training import TINY, losses, options
+from tests.helpers.training import TINY, losses, options
 
 SMALL = ["model.codec.block_out_channels=[8,8,8]", "model.codec.encoder_blocks=[1,1,1]"]
 SMALL += ["model.codec.decoder_blocks=[1,1,1]", "model.reference_net.latent_channels=4"]

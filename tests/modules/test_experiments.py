@@ -7,7 +7,7 @@ import torch
 
 from faceanim.cli import CONF_FOLDER, folder_name
 from faceanim.pipelines.export import pipeline_from_checkpoint
-from tests.training import TINY, fit, steps
+from tests.helpers.training import TINY, fit, steps
 
 # The tiny model, the demo's clip and a CPU in place of what an experiment asks for.
 HERE = ["model=tiny", "pose=default", "weights=none", "data=demo", "trainer=cpu", "optimizer=adamw"]
@@ -19,7 +19,9 @@ EXPERIMENTS = sorted(path.stem for path in (CONF_FOLDER / "experiment").glob("*.
 @pytest.fixture
 def tiny(monkeypatch) -> None:
     """Only the demo's schedule has a starting point to take away."""
-    monkeypatch.setattr("tests.training.TINY", [o for o in TINY if "schedule.appearance.init_from" not in o])
+    monkeypatch.setattr(
+        "tests.helpers.training.TINY", [o for o in TINY if "schedule.appearance.init_from" not in o]
+    )
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from faceanim.pipelines.checkpoint_folder import newest_checkpoint
-from tests.prepared import OFFLINE, ROOT
-from tests.training import equal, losses, options, steps, two_ranks
+from tests.helpers.commands import OFFLINE, ROOT
+from tests.helpers.training import equal, losses, options, steps, two_ranks
 
 LENGTH = steps("appearance", 12, checkpoint_every=3)
 

@@ -5,8 +5,8 @@ import csv
 import pytest
 
 from faceanim.models.lora import LAYERS
+from tests.helpers.training import configuration, equal, fit, losses, steps, whole
 from tests.modules.test_training import PowerCut
-from tests.training import configuration, equal, fit, losses, steps, whole
 
 LORA = ["lora.rank=4", "lora.alpha=4"]
 

@@ -14,7 +14,7 @@ from faceanim.models.animation_model import AnimationModel
 from faceanim.pipelines.export import pipeline_from_checkpoint
 from faceanim.pipelines.options import Sampling
 from faceanim.pose.dlib_landmarker import dlib_weights
-from tests.training import configuration, fit, losses, steps
+from tests.helpers.training import configuration, fit, losses, steps
 
 LEARN = [
     *steps("appearance", 300, 1000, 1000),

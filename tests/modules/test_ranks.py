@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from faceanim.runs.csv_log import read_rows
-from tests.prepared import run
-from tests.training import fit, losses, options, steps, two_ranks, whole
+from tests.helpers.commands import run
+from tests.helpers.training import fit, losses, options, steps, two_ranks, whole
 
 # Weights that change in proportion to the gradients show float error as such; Adam's first steps would blow it up.
 SGD = [

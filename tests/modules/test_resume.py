@@ -14,9 +14,9 @@ import train
 from faceanim.data.manifest import INDEX_NAME, read_manifest, write_manifest
 from faceanim.modules.callbacks.progress import StageProgressBar
 from faceanim.runs.csv_log import read_rows
+from tests.helpers.commands import run
+from tests.helpers.training import TINY, configuration, equal, fit, losses, options, steps, two_ranks, whole
 from tests.modules.test_ranks import SGD
-from tests.prepared import run
-from tests.training import TINY, configuration, equal, fit, losses, options, steps, two_ranks, whole
 
 LENGTH = steps("appearance", 4, checkpoint_every=2)
 CONSTANT = ["lr_schedule=constant", "schedule.appearance.warmup_steps=0"]
@@ -295,7 +295,9 @@ def test_a_short_run_ends_with_metrics_a_picture_and_a_validation(demo_data, tmp
 )
 def test_callbacks_are_a_free_set(override, demo_data, tmp_path, monkeypatch):
     if override == "callbacks=none":
-        monkeypatch.setattr("tests.training.TINY", [option for option in TINY if "callbacks" not in option])
+        monkeypatch.setattr(
+            "tests.helpers.training.TINY", [option for option in TINY if "callbacks" not in option]
+        )
     train.main.__wrapped__(
         configuration(demo_data, tmp_path, "appearance", *steps("appearance", 2), override)
     )

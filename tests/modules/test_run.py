@@ -25,9 +25,9 @@ from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.export import export_pipeline
 from faceanim.pipelines.initial_weights import initialise
 from tests.conftest import tiny_codec, tiny_model, tiny_scheduler, wake
+from tests.helpers.training import fit, steps, whole
 from tests.models.test_image_encoder import VISION
 from tests.models.test_layouts import adapter, animatediff, stock_unet, vae
-from tests.training import fit, steps, whole
 
 NONE = {"appearance_trained": False, "parts": {}}
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from faceanim.modules.callbacks.skip_bad_steps import TrainingDiverged
-from tests.training import equal, fit, losses, steps, whole
+from tests.helpers.training import equal, fit, losses, steps, whole
 
 
 class Spoil(L.Callback):

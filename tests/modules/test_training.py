@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from faceanim.models.weights import read_checkpoint
 from faceanim.pipelines.export import pipeline_from_checkpoint
 from scripts import export_weights
-from tests.training import configuration, equal, fit, losses, steps, whole
+from tests.helpers.training import configuration, equal, fit, losses, steps, whole
 
 
 class PowerCut(Exception):

@@ -16,9 +16,9 @@ from faceanim.media.video_writer import AI_GENERATED
 from faceanim.models.weights import read_checkpoint
 from faceanim.pipelines.checkpoint_folder import newest_checkpoint
 from faceanim.pipelines.export import export_pipeline
+from tests.helpers.commands import run
+from tests.helpers.training import TINY, configuration, equal, fit, steps, two_ranks
 from tests.modules.test_training import PowerCut
-from tests.prepared import run
-from tests.training import TINY, configuration, equal, fit, steps, two_ranks
 
 BY_PSNR = ["callbacks.best.monitor=val/psnr", "callbacks.best.mode=max", "callbacks.best.at_least=null"]
 AT_START = "callbacks.samples.at_start=true"

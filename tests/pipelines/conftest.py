@@ -15,7 +15,7 @@ from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.sequence import PoseSequence
 from tests.conftest import tiny_codec, tiny_model, tiny_scheduler, wake
-from tests.training import fit, steps
+from tests.helpers.training import fit, steps
 
 SIZE = 64
 

@@ -13,8 +13,8 @@ from faceanim.media.image import write_image
 from faceanim.media.video import read_video
 from faceanim.media.video_writer import write_video
 from faceanim.pose.sequence import PoseSequence
+from tests.helpers.commands import ROOT
 from tests.pipelines.test_infer_command import described
-from tests.prepared import ROOT
 
 HOSTILE = ROOT.parent / "shared" / "data" / "hostile"
 

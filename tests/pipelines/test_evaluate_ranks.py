@@ -21,8 +21,8 @@ from faceanim.media.video import read_video
 from faceanim.media.video_writer import write_video
 from faceanim.metrics.distributed import Ranks
 from faceanim.metrics.networks.inception import Inception
+from tests.helpers.commands import OFFLINE, ROOT
 from tests.metrics.formula import fill
-from tests.prepared import OFFLINE, ROOT
 
 
 def test_shares_are_all_clips_once_for_any_number_of_ranks():

@@ -11,8 +11,8 @@ from faceanim.pipelines.export import export_pipeline, pipeline_from_checkpoint
 from faceanim.pipelines.options import Sampling
 from faceanim.pose.sequence import PoseSequence
 from tests.conftest import tiny_codec, tiny_model, tiny_scheduler, wake
+from tests.helpers.training import fit, steps
 from tests.models.test_weights import POINTER
-from tests.training import fit, steps
 
 
 def pipeline(seed: int = 0, **settings) -> AnimationPipeline:

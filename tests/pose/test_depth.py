@@ -24,7 +24,7 @@ from faceanim.pose.sequence import PoseSequence
 from faceanim.pose.smoothing import smooth
 from faceanim.pose.timing import loop, resample
 from faceanim.pose.topology import NOSE_TIP
-from tests.prepared import ROOT
+from tests.helpers.commands import ROOT
 
 
 def as_deep_as_wide(n_frames: int = 48) -> PoseSequence:

@@ -12,7 +12,7 @@ from faceanim.pose.landmark_weights import weights_folder
 from faceanim.pose.landmarkers import BACKENDS, landmarker
 from faceanim.pose.landmarks import Face, Landmarks, box_around, largest
 from scripts.prepare_celebvhq_hdtf.process_clip import backend
-from tests.prepared import OFFLINE, ROOT
+from tests.helpers.commands import OFFLINE, ROOT
 
 PACKAGES = {"face_alignment": "face_alignment", "dlib": "dlib", "mediapipe": "mediapipe", "dwpose": "rtmlib"}
 WEIGHTS = {

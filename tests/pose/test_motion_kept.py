@@ -17,7 +17,7 @@ from faceanim.pose.openness import lip_aperture
 from faceanim.pose.retarget import retarget
 from faceanim.pose.sequence import PoseSequence
 from faceanim.pose.topology import EYELIDS, NOSE, NOSE_BASE
-from tests.prepared import ROOT
+from tests.helpers.commands import ROOT
 
 SHARED = ROOT.parent / "shared"
 KEPT = 0.95  # correlation with the driver

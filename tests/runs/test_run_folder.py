@@ -9,8 +9,8 @@ import pytest
 
 from faceanim.runs.csv_log import CSVLog, read_rows
 from faceanim.runs.run_metrics import read_metrics
-from tests.prepared import OFFLINE, ROOT, run
-from tests.training import fit, losses, options, steps, two_ranks
+from tests.helpers.commands import OFFLINE, ROOT, run
+from tests.helpers.training import fit, losses, options, steps, two_ranks
 
 LAUNCHERS = ("WORLD_SIZE", "SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
 

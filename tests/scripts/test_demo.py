@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from faceanim.media.video import read_video
-from tests.prepared import OFFLINE, ROOT, run
-from tests.training import TINY, steps
+from tests.helpers.commands import OFFLINE, ROOT, run
+from tests.helpers.training import TINY, steps
 
 FEW = [
     *TINY,

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from tests.prepared import run
-from tests.training import TINY
+from tests.helpers.commands import run
+from tests.helpers.training import TINY
 
 SMALL = [option for option in TINY if option.startswith("model.")]
 FIGURE = r"[\d,]+\.\d+"

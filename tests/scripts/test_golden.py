@@ -11,7 +11,7 @@ from torch import nn
 from faceanim.models.denoising_net import PerFrameGroupNorm
 from faceanim.models.reference_attention import SpeedUps
 from scripts.golden.folder import GoldenFolder
-from tests.prepared import ROOT
+from tests.helpers.commands import ROOT
 
 GOLDEN = ROOT.parent / "shared" / "golden"
 pytestmark = pytest.mark.skipif(not GOLDEN.is_dir(), reason="no golden tensors here")

@@ -15,7 +15,7 @@ from faceanim.data.manifest import read_manifest
 from faceanim.media.video import write_video
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
 from scripts.prepare_celebvhq_hdtf.run import prepare
-from tests.prepared import OFFLINE, ROOT
+from tests.helpers.commands import OFFLINE, ROOT
 from tests.scripts.test_prepare import OPTIONS, demo_frames
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 import train
 from faceanim.pipelines.initial_weights import open_checkpoint, tensors
-from tests.prepared import ROOT
+from tests.helpers.commands import ROOT
 
 TINY = [
     "schedule.appearance.init_from=null",

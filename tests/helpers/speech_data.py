@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from faceanim.data.manifest import INDEX_NAME, read_manifest, write_manifest
-from tests.prepared import ROOT, run
+from tests.helpers.commands import ROOT, run
 
 CLIPS = ROOT.parent / "shared" / "data" / "clips"
 TRAINED_ON, HELD_OUT = ("liveportrait_d12", "moore_1_scenecut"), "liveportrait_d11"

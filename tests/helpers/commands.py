@@ -1,11 +1,11 @@
-"""The demo clip, prepared once for the tests that need real clips."""
+"""Run commands of the project as a user would, without network, and prepare the demo clip with one."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 OFFLINE = {**os.environ, "PYTHONPATH": str(ROOT / "tests" / "no_network")}
 
 

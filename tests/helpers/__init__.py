@@ -1,0 +1,1 @@
+"""What tests of several folders share: data, commands and checks."""
