@@ -17,7 +17,7 @@ class Offload:
     offload_to: torch.device | None = None
 
     @contextmanager
-    def of(self, *networks: nn.Module) -> Iterator[None]:
+    def active(self, *networks: nn.Module) -> Iterator[None]:
         """The networks are on the device while the block runs."""
         if self.offload_to is None:
             yield
