@@ -6,7 +6,7 @@ from faceanim.cli import application, typed
 from faceanim.metrics.protocol import Protocol
 
 
-@application(config_name="evaluate")
+@application("evaluate")
 def main(cfg: DictConfig) -> None:
     protocol = typed(cfg.protocol, Protocol)
     from faceanim.metrics.distributed import ranks

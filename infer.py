@@ -1,14 +1,11 @@
 """Animate a portrait: python infer.py pipeline=<folder> reference=<image> driving=<video> output=<mp4>."""
 
-from omegaconf import DictConfig
-
-from faceanim.cli import application, typed
+from faceanim.cli import application
 from faceanim.pipelines.request import InferenceOptions
 
 
-@application(config_name="infer")
-def main(cfg: DictConfig) -> None:
-    options = typed(cfg, InferenceOptions)
+@application("infer", schema=InferenceOptions)
+def main(options: InferenceOptions) -> None:
     from faceanim.pipelines.jobs import animate  # takes seconds: first the options
 
     animate(options)

@@ -100,31 +100,6 @@ def test_a_mistake_is_one_line_and_exit_code_2(words, word, command, tmp_path):
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["train.py"],
-        ["evaluate.py"],
-        ["infer.py"],
-        ["-m", "scripts.demo"],
-        ["-m", "scripts.cache_latents"],
-        ["-m", "scripts.export_pipeline"],
-        ["-m", "scripts.make_template"],
-        ["-m", "scripts.prepare_celebvhq_hdtf"],
-        ["-m", "benchmarks.data"],
-        ["-m", "benchmarks.prepare"],
-        ["-m", "benchmarks.speed_ups"],
-        ["-m", "benchmarks.train_step"],
-        ["-m", "benchmarks.inference"],
-        ["-m", "benchmarks.drift"],
-        ["-m", "benchmarks.inference_memory"],
-    ],
-)
-def test_help_explains(words, command):
-    code, out, _ = command(*words, "--help")
-    assert code == 0 and "usage: python" in out
-
-
 def test_a_mistake_ends_the_process_with_2_and_success_with_0():
     assert run("train.py", "nonsense=1").returncode == 2
     assert run("train.py", "--help").returncode == 0

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from hydra import compose
-from omegaconf import DictConfig
 
 from faceanim.app.settings import STANDARD, AppSettings
 from faceanim.cli import application, as_typed, quote, typed
@@ -12,9 +11,8 @@ from faceanim.pipelines.request import InferenceOptions
 _GIVEN = ["output=animation.mp4", "reference=photo.png", "audio=speech.wav"]  # every video's own
 
 
-@application(config_name="app")
-def main(cfg: DictConfig) -> None:
-    settings = typed(cfg, AppSettings)
+@application("app", schema=AppSettings)
+def main(settings: AppSettings) -> None:
     settings = replace(settings, options=as_typed(settings.options, "infer"))
     presets = {}
     for name in settings.presets:

@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from faceanim.cli.extras import install_command, with_our_extras
+from faceanim.cli.help import help_text
 from faceanim.cli.text_options import is_text, read_as_text, text_options, typed_form, without_interpolation
 from faceanim.cli.unknown_names import explain
 from faceanim.media.files import NO_SPACE_OR_RIGHTS, atomic_path
@@ -29,6 +30,7 @@ from faceanim.media.files import NO_SPACE_OR_RIGHTS, atomic_path
 CONF_FOLDER = Path(__file__).resolve().parents[2] / "conf"
 DONE, FAILED, CALLERS_MISTAKE, INTERRUPTED = 0, 1, 2, 130
 ERROR_FILE = "error.txt"  # in the folder of a sweep's job that failed: why
+_HELP = {"-h", "--help"}
 _SWEEP = {"-m", "--multirun"}
 _LONGEST_NAME = 180  # characters of a folder's name; file systems take 255 bytes
 
@@ -41,12 +43,15 @@ class JobFailed(Exception):
     """A sweep's job failed: (exit code, what failed in one line). It travels from the process that ran the job."""
 
 
-def application(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
-    """Make `main(cfg)` a Hydra application that is configured by `conf/<config_name>.yaml`.
+def application(
+    config_name: str, schema: type | None = None
+) -> Callable[[Callable[[Any], Any]], Callable[[], None]]:
+    """Make `main` a Hydra application that is configured by `conf/<config_name>.yaml`, and explained by its comments.
 
-    Names and mandatory options are checked before `main` runs. What takes seconds to import is imported inside it, or
-    by ``run_command``, so that a mistake and --help are answered at once. Options that the file declares as text are
-    taken as they are typed (see ``text_options``).
+    `main` takes the composed configuration or, given a dataclass as `schema`, an object of it (see ``typed``).
+    Names, types and mandatory options are checked before `main` runs. What takes seconds to import is imported inside
+    it, or by ``run_command``, so that a mistake and --help are answered at once. Options that the file declares as text
+    are taken as they are typed (see ``text_options``).
 
     It ends with 0 when done; with 2 and one line on stderr for the caller's mistakes, which are `ValueError`,
     an output without space or rights, and whatever Hydra finds wrong in the options, a missing mandatory one
@@ -56,10 +61,10 @@ def application(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Cal
     end the code is that of the first.
     """
 
-    def decorate(main: Callable[[DictConfig], Any]) -> Callable[[], None]:
+    def decorate(main: Callable[[Any], Any]) -> Callable[[], None]:
         @functools.wraps(main)
         def run() -> None:
-            code = _run(main, config_name)
+            code = _run(main, config_name, schema)
             if code != DONE:
                 sys.exit(code)
 
@@ -98,10 +103,13 @@ def _as_literals(values: Any) -> Any:
     return without_interpolation(values) if isinstance(values, str) else values
 
 
-def _run(main: Callable[[DictConfig], Any], config_name: str) -> int:
+def _run(main: Callable[[Any], Any], config_name: str, schema: type | None) -> int:
     failures: list[Exception] = []
     config = CONF_FOLDER / f"{config_name}.yaml"
     text, given = text_options(config), sys.argv[1:]
+    if not _HELP.isdisjoint(given):
+        print(help_text(config))
+        return DONE
 
     def task(cfg: DictConfig) -> Any:
         sweeping = HydraConfig.get().mode == RunMode.MULTIRUN
@@ -113,7 +121,7 @@ def _run(main: Callable[[DictConfig], Any], config_name: str) -> int:
             if missing:
                 examples = " ".join(f"{key}=..." for key in missing)
                 raise ValueError(f"missing option{'s' * (len(missing) > 1)}: {examples} (--help explains)")
-            return main(cfg)
+            return main(cfg if schema is None else typed(cfg, schema))
         except OmegaConfBaseException as error:
             failures.append(_with_typed_form(error, given, text))
         except Exception as error:

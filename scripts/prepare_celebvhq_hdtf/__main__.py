@@ -1,14 +1,11 @@
 """`python -m scripts.prepare_celebvhq_hdtf`: see --help and conf/prepare.yaml."""
 
-from omegaconf import DictConfig
-
-from faceanim.cli import application, typed
+from faceanim.cli import application
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
 
 
-@application(config_name="prepare")
-def main(cfg: DictConfig) -> None:
-    options = typed(cfg, PrepareOptions)
+@application("prepare", schema=PrepareOptions)
+def main(options: PrepareOptions) -> None:
     from scripts.prepare_celebvhq_hdtf.run import prepare  # takes seconds: first the options
 
     prepare(options)

@@ -66,11 +66,3 @@ def test_a_mistake_is_one_line(option, command, tmp_path):
 )
 def test_peaks_go_by_the_devices_name(name, peak):
     assert bf16_peak(name) == peak
-
-
-def test_help_explains_every_option(command):
-    code, out, _ = command("-m", "benchmarks.train_step", "--help")
-    assert code == 0 and "usage: python -m benchmarks.train_step" in out
-    switches = ("checkpointing", "compile", "channels_last", "speed_ups")
-    for option in ("batch", "frames", "precision", *switches, "warmup", "steps", "output"):
-        assert f"{option}=" in out, option

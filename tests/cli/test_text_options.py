@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 
 from faceanim.app.reproduction import infer_command
 from faceanim.cli import CONF_FOLDER, application, as_typed, typed
+from faceanim.cli.help import help_text
 from faceanim.cli.text_options import is_text, quote, text_options, without_interpolation
 
 NAMES = [
@@ -224,8 +225,7 @@ def test_options_that_are_declared_as_text_exist_and_none_is_missing(name):
         for part in option.removesuffix(".*").split("."):
             assert part in node, f"{name}: {option}"
             node = node[part]
-    help_text = cfg.hydra.help._get_node("template")._value()
-    for option, kind in re.findall(r"([\w.]+)=\[?<([^>]*)>", help_text):
+    for option, kind in re.findall(r"([\w.]+)=\[?<([^>]*)>", help_text(CONF_FOLDER / f"{name}.yaml")):
         if kind.split(" or ")[0].split("|")[0] in FILES:
             assert is_text(option, declared), f"{name}: {option}=<{kind}>"
 

@@ -60,17 +60,6 @@ def test_tracebacks_are_shown_on_request(tmp_path: Path) -> None:
     assert done.returncode == 2 and "Traceback" in done.stderr and "in read_folder" in done.stderr
 
 
-def test_help_explains_every_option_and_gives_its_default(tmp_path: Path) -> None:
-    done = run(["--help"], tmp_path)
-    assert done.returncode == 0
-    explanation, defaults = done.stdout.split("Now set:")
-    for line in defaults.split("\n"):
-        name, _, value = line.partition(": ")
-        if name and value not in ("???", ""):
-            assert f"  {name}={value} " in explanation
-    assert "???" in defaults and "hydra" not in defaults
-
-
 def test_a_small_run_ends_with_0_prints_where_the_index_is_and_leaves_only_its_output(tmp_path: Path) -> None:
     options = ["raw=demo", "output=out", "size=32", "fps=5", "split_by=time", "holdout=0.3", "workers=0"]
     done = run(options, tmp_path)

@@ -75,13 +75,6 @@ def test_a_mistake_is_one_line(option, message, command):
     assert code == 2 and err.startswith("error: ") and message in err and err.count("\n") == 1
 
 
-def test_help_explains_every_option(command):
-    code, out, _ = command("-m", "scripts.estimate_cost", "--help")
-    assert code == 0 and "usage: python -m scripts.estimate_cost" in out
-    for option in ("model", "stage", "batch", "frames", "precision", "checkpointing", "experiment"):
-        assert f"{option}=" in out, option
-
-
 @pytest.mark.slow
 def test_the_full_size_is_computed_without_weights_in_memory():
     """Two billion parameters are 10 GB."""
