@@ -90,7 +90,9 @@ def build_stage(cfg: DictConfig) -> L.LightningModule:
     parts = build(cfg.model)
     model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
     model.use(SpeedUps(**dict.fromkeys(asdict(SpeedUps()), cfg.speed_ups)))
-    return build(cfg.stage.module)(model=model, codec=parts["codec"], scheduler=parts["scheduler"])
+    stage = build(cfg.stage.module)(model=model, codec=parts["codec"], scheduler=parts["scheduler"])
+    stage.choose_trained()
+    return stage
 
 
 def build_batch(cfg: DictConfig) -> ClipSample:

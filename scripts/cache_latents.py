@@ -21,7 +21,7 @@ from faceanim.models.animation_model import AnimationModel
 from faceanim.models.seeding import seed_of_32_bits
 from faceanim.pipelines.conditioning import to_signed
 from faceanim.pipelines.device import choose_device
-from faceanim.pipelines.initial_weights import initialise
+from faceanim.pipelines.initial_weights import Needs, initialise
 
 
 def main(cfg: DictConfig) -> None:
@@ -33,8 +33,8 @@ def main(cfg: DictConfig) -> None:
     weights = hydra.utils.instantiate(cfg.weights, _convert_="all")
     wanted = {"codec", "image_encoder"} if cfg.image_tokens else {"codec"}
     weights["parts"] = {part: source for part, source in weights["parts"].items() if part in wanted}
-    ignored = not cfg.image_tokens  # then the encoder may be as random as if it were trained along
-    origin = initialise(model, parts["codec"], weights, cfg.init_from, "appearance", ignored)
+    needs = Needs("appearance", False, False, random_parts=model.components.keys() - wanted)
+    origin = initialise(model, parts["codec"], weights, cfg.init_from, needs)
     print(origin.report)
     codec = parts["codec"].to(device).eval()
     image_encoder = model.image_encoder.to(device).eval() if cfg.image_tokens else None

@@ -40,6 +40,7 @@ def main(cfg: DictConfig) -> None:
         parts = build(cfg.model)
         model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
         stage = build(cfg.stage.module)(model=model, codec=parts["codec"], scheduler=parts["scheduler"])
+        stage.choose_trained()
         model.compute(gradient_checkpointing=cfg.checkpointing)
         batch = random_batch(B, T, cfg.model.motion_frames, size)
         sampling = sampling_cost(model, parts["codec"], T, size)

@@ -65,6 +65,12 @@ def tiny_scheduler(prediction_type: str = "sample") -> DDIMScheduler:
     )
 
 
+def freeze_unused(model: AnimationModel) -> None:
+    """Freezes what no output depends on, as the stages leave it."""
+    for name in model.unused_parameters():
+        model.get_parameter(name).requires_grad_(False)
+
+
 @torch.no_grad()
 def wake(module: torch.nn.Module, seed: int = 1) -> None:
     """Gives what was initialised to zero weights, so that what they feed in matters."""

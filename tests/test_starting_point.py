@@ -8,6 +8,7 @@ from faceanim.cli import CONF_FOLDER
 from faceanim.models.animation_model import AnimationModel
 from faceanim.pipelines.initial_weights import initialise
 from tests.helpers.commands import ROOT
+from tests.helpers.stages import APPEARANCE, APPEARANCE_AND_ENCODER, TEMPORAL
 
 
 def test_it_is_small_has_a_card_and_fits_the_demos_model():
@@ -19,7 +20,7 @@ def test_it_is_small_has_a_card_and_fits_the_demos_model():
     parts = instantiate(cfg.model, _convert_="all")
     model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
     weights = instantiate(cfg.weights, _convert_="all")
-    report = initialise(model, parts["codec"], weights, str(path), "appearance").report
+    report = initialise(model, parts["codec"], weights, str(path), APPEARANCE).report
     missing = [name for name in model.state_dict() if "motion_modules" in name]
     assert f"kept: {len(missing)}," in report and "unexpected" not in report
 
@@ -31,7 +32,7 @@ def test_it_can_be_declined():
     none = instantiate(cfg.weights, _convert_="all")
     parts = instantiate(cfg.model, _convert_="all")
     model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
-    report = initialise(model, parts["codec"], none, None, "appearance", cfg.model.train_image_encoder).report
+    report = initialise(model, parts["codec"], none, None, APPEARANCE_AND_ENCODER).report
     assert report.splitlines() == [f"{name}: random, as built" for name in AnimationModel.components]
     with pytest.raises(ValueError, match="needs appearance weights"):
-        initialise(model, parts["codec"], none, None, "temporal")
+        initialise(model, parts["codec"], none, None, TEMPORAL)

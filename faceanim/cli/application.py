@@ -109,7 +109,7 @@ def _run(main: Callable[[Any], Any], config_name: str, schema: type | None) -> i
     text, given = text_options(config), sys.argv[1:]
     if not _HELP.isdisjoint(given):
         print(help_text(config))
-        return DONE
+        sys.exit(DONE)  # not a return: nothing that the command imports behind it is needed
 
     def task(cfg: DictConfig) -> Any:
         sweeping = HydraConfig.get().mode == RunMode.MULTIRUN

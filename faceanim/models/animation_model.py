@@ -92,7 +92,7 @@ class AnimationModel(nn.Module):
         for net in (self.reference_net, self.denoising_net):
             net.enable_gradient_checkpointing() if gradient_checkpointing else net.disable_gradient_checkpointing()
             if compile:
-                net.unet.compile()
+                net.compile_blocks()
         if channels_last:
             self.to(memory_format=torch.channels_last)
 
@@ -171,11 +171,7 @@ class AnimationModel(nn.Module):
         reference.keep = keep
         return self.denoising_net(noisy_BTChw, t, image_tokens_BLD, reference, self.guide(pose_BT3HW, face))
 
-    @torch.no_grad()
-    def freeze_unused(self) -> None:
-        """Stops the parameters that no output depends on from asking for gradients (DDP needs it so)."""
-        for net in (self.reference_net, self.denoising_net):
-            unused = net.unused_parameters()
-            for name, parameter in net.named_parameters():
-                if name in unused:
-                    parameter.requires_grad_(False)
+    def unused_parameters(self) -> set[str]:
+        """Names of the parameters that no output depends on: trained, they would get no gradient (DDP wants one)."""
+        networks = {"reference_net": self.reference_net, "denoising_net": self.denoising_net}
+        return {f"{part}.{name}" for part, net in networks.items() for name in net.unused_parameters()}

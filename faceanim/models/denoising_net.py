@@ -8,6 +8,7 @@ Shape letters: B batch, T frames, C latent channels, K channels of the first blo
 """
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from diffusers import ConfigMixin, ModelMixin, UNetMotionModel
@@ -20,6 +21,7 @@ from diffusers.models.unets.unet_motion_model import (
 from torch import Tensor, nn
 
 from faceanim.models import reference_attention
+from faceanim.models.motion_module import CheckpointedMotionModule, MotionModule, PerFrameGroupNorm, is_motion
 from faceanim.models.reference_attention import (
     ImageTokens,
     ReadReference,
@@ -58,41 +60,6 @@ class FeatureMidBlock(UNetMidBlockCrossAttnMotion):
         features = cross_attention_kwargs["features"]
         hidden = hidden_states + features[self.scale] if features else hidden_states
         return super().forward(hidden, *args, cross_attention_kwargs=cross_attention_kwargs, **kwargs)
-
-
-class PerFrameGroupNorm(nn.GroupNorm):
-    """GroupNorm over (C / groups, h, w) of each frame, as AnimateDiff and all its derivatives have it.
-
-    diffusers' own motion module hands over (B, C, T, h, w) and normalises across frames.
-    """
-
-    def forward(self, x_BCThw: Tensor) -> Tensor:
-        B, _, T, _, _ = x_BCThw.shape
-        x = super().forward(x_BCThw.transpose(1, 2).flatten(0, 1))
-        return x.unflatten(0, (B, T)).transpose(1, 2)
-
-
-class MotionModule(AnimateDiffTransformer3D):
-    """diffusers' motion module with a switch: stage 1 and single pictures run without it."""
-
-    enabled: bool = True
-
-    def forward(self, hidden_states: Tensor, *args, **kwargs) -> Tensor:
-        return super().forward(hidden_states, *args, **kwargs) if self.enabled else hidden_states
-
-
-class CheckpointedMotionModule(MotionModule):
-    """Outside of the middle block diffusers' blocks checkpoint all but their motion modules."""
-
-    gradient_checkpointing = False
-
-    def forward(self, hidden_states: Tensor, *args, **kwargs) -> Tensor:
-        if self.enabled and self.gradient_checkpointing and torch.is_grad_enabled():
-            inner = super().forward
-            return torch.utils.checkpoint.checkpoint(
-                inner, hidden_states, *args, use_reentrant=False, **kwargs
-            )
-        return super().forward(hidden_states, *args, **kwargs)
 
 
 class DenoisingNet(ModelMixin, ConfigMixin):
@@ -168,6 +135,15 @@ class DenoisingNet(ModelMixin, ConfigMixin):
         """K: channels of the pose and face features that the network takes in."""
         return self.config.block_out_channels[0]
 
+    @property
+    def conv_in(self) -> nn.Module:
+        """The first layer, which takes the noisy latents."""
+        return self.unet.conv_in
+
+    def compile_blocks(self, **options: Any) -> None:
+        """torch.compile, with these options, of all that runs in a denoising step."""
+        self.unet.compile(**options)
+
     def motion_modules(self) -> list[MotionModule]:
         return [m for m in self.modules() if isinstance(m, MotionModule)]
 
@@ -177,7 +153,7 @@ class DenoisingNet(ModelMixin, ConfigMixin):
             module.enabled = enabled
 
     def motion_parameters(self) -> set[str]:
-        return {name for name, _ in self.named_parameters() if "motion_modules" in name}
+        return {name for name, _ in self.named_parameters() if is_motion(name)}
 
     def unused_parameters(self) -> set[str]:
         """Names of parameters that no output depends on: they get no gradient and must stay frozen."""

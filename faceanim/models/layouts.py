@@ -22,6 +22,7 @@ from torch import Tensor
 
 from faceanim.models.animation_model import AnimationModel
 from faceanim.models.codec import Codec
+from faceanim.models.motion_module import MOTION, is_motion
 from faceanim.models.multi_scale_pose_guider import MultiScalePoseGuider
 
 State = dict[str, Tensor]
@@ -41,7 +42,7 @@ class Fitted:
 def module_of(part: str, model: AnimationModel, codec: Codec) -> torch.nn.Module:
     """The network that a part belongs to. Raises ValueError for an unknown part."""
     modules = {name: getattr(model, name) for name in model.components}
-    modules |= {"motion_modules": model.denoising_net, "codec": codec}
+    modules |= {MOTION: model.denoising_net, "codec": codec}
     if part not in modules:
         raise ValueError(f"weights: expected parts out of {', '.join(modules)}, got {part!r}")
     return modules[part]
@@ -51,7 +52,7 @@ def fit(part: str, module: torch.nn.Module, state: State) -> Fitted:
     """Renames ``state`` for ``module``; what is not recognised keeps its name, for the loader to refuse."""
     if all(name.startswith("module.") for name in state):  # saved from under DistributedDataParallel
         state = {name.removeprefix("module."): tensor for name, tensor in state.items()}
-    if part in ("denoising_net", "motion_modules"):
+    if part in ("denoising_net", MOTION):
         return _denoising(part, module, state)
     if part == "pose_guider" and isinstance(module, MultiScalePoseGuider):
         return Fitted({_multi_scale(name): tensor for name, tensor in state.items()})
@@ -72,7 +73,7 @@ def _reference_net(module: torch.nn.Module, state: State) -> Fitted:
     """The last layers of a UNet that predicts something are left; conv_in is widened with zeros for motion frames."""
     kept, left = _split(state, ("conv_norm_out.", "conv_out."))
     fitted = Fitted({f"unet.{name}": tensor for name, tensor in kept.items()}, left=left)
-    name, own = "unet.conv_in.weight", module.unet.conv_in.weight
+    name, own = "unet.conv_in.weight", module.conv_in.weight
     given = fitted.state.get(name)
     latents = module.config.latent_channels
     if given is not None and given.ndim == 4 and given.shape[1] == latents < own.shape[1]:
@@ -84,12 +85,12 @@ def _reference_net(module: torch.nn.Module, state: State) -> Fitted:
 
 def _denoising(part: str, module: torch.nn.Module, state: State) -> Fitted:
     state = {name.removeprefix("unet."): tensor for name, tensor in state.items()}
-    motion = {name: tensor for name, tensor in state.items() if "motion_modules." in name}
-    spatial = {name: tensor for name, tensor in state.items() if "motion_modules." not in name}
-    own_motion = [name for name in module.state_dict() if "motion_modules." in name]
+    motion = {name: tensor for name, tensor in state.items() if is_motion(name)}
+    spatial = {name: tensor for name, tensor in state.items() if not is_motion(name)}
+    own_motion = [name for name in module.state_dict() if is_motion(name)]
     if part == "denoising_net":
         return Fitted({f"unet.{n}": t for n, t in spatial.items()}, own_motion, list(motion))
-    own_spatial = [name for name in module.state_dict() if "motion_modules." not in name]
+    own_spatial = [name for name in module.state_dict() if not is_motion(name)]
     return Fitted(_motion_modules(motion), own_spatial, list(spatial))
 
 

@@ -18,6 +18,8 @@ from diffusers.models.attention import BasicTransformerBlock
 from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
 
+from faceanim.models.motion_module import is_motion
+
 
 @dataclass(frozen=True)
 class SpeedUps:
@@ -206,7 +208,7 @@ def spatial_transformer_blocks(unet: nn.Module) -> dict[str, BasicTransformerBlo
     blocks = {
         name: module
         for name, module in unet.named_modules()
-        if isinstance(module, BasicTransformerBlock) and "motion_modules" not in name
+        if isinstance(module, BasicTransformerBlock) and not is_motion(name)
     }
     return dict(sorted(blocks.items(), key=lambda item: order.index(item[0].split(".")[0])))
 

@@ -3,6 +3,8 @@
 Shape letters: B batch, C latent channels, n motion frames, h w latent size, L tokens, D width.
 """
 
+from typing import Any
+
 import torch
 from diffusers import ConfigMixin, ModelMixin, UNet2DConditionModel
 from diffusers.configuration_utils import register_to_config
@@ -10,6 +12,7 @@ from torch import Tensor, nn
 
 from faceanim.models import reference_attention
 from faceanim.models.motion_frames import input_channels
+from faceanim.models.motion_module import is_motion
 from faceanim.models.reference_attention import RecordReference, ReferenceFeatures, SpeedUps
 
 
@@ -58,6 +61,15 @@ class ReferenceNet(ModelMixin, ConfigMixin):
     def use(self, speed_ups: SpeedUps) -> None:
         reference_attention.install(self.unet, RecordReference, speed_ups)
 
+    @property
+    def conv_in(self) -> nn.Module:
+        """The first layer, which takes the reference and the motion frames."""
+        return self.unet.conv_in
+
+    def compile_blocks(self, **options: Any) -> None:
+        """torch.compile, with these options, of all that runs in a forward."""
+        self.unet.compile(**options)
+
     def unused_parameters(self) -> set[str]:
         """Names of parameters that no output depends on: they get no gradient and must stay frozen.
 
@@ -101,7 +113,5 @@ def idle_cross_attention(net: nn.Module) -> set[str]:
     return {
         name
         for name, _ in net.named_parameters()
-        if "motion_modules" not in name
-        and ".transformer_blocks." in name
-        and any(part in name for part in idle)
+        if not is_motion(name) and ".transformer_blocks." in name and any(part in name for part in idle)
     }

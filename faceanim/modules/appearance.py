@@ -1,7 +1,11 @@
 """Stage 1, appearance: single frames from a reference image and a pose."""
 
+from collections.abc import Iterable
 from typing import Any
 
+from torch import nn
+
+from faceanim.models.motion_module import is_motion
 from faceanim.modules.stage import Stage
 
 
@@ -17,9 +21,11 @@ class AppearanceStage(Stage):
 
     def __init__(self, *args: Any, train_image_encoder: bool = False, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self.model.requires_grad_(True)
-        self.model.image_encoder.requires_grad_(train_image_encoder)
-        self.model.freeze_unused()
-        for module in self.model.denoising_net.motion_modules():
-            module.requires_grad_(False)
-        self.choose_lora()
+        frozen = set() if train_image_encoder else {"image_encoder"}
+        self.random_parts = self.model.components.keys() - frozen
+
+    def trains(self) -> Iterable[nn.Parameter]:
+        unused = self.model.unused_parameters()
+        for name, parameter in self.model.named_parameters():
+            if name.split(".")[0] in self.random_parts and name not in unused and not is_motion(name):
+                yield parameter

@@ -7,7 +7,6 @@ from faceanim.models.animation_model import AnimationModel
 from faceanim.models.codec import Codec
 from faceanim.models.pose_guider import PoseGuider
 from faceanim.modules.stage import Stage
-from faceanim.pipelines.initial_weights import initialise
 
 
 def assemble(
@@ -15,18 +14,16 @@ def assemble(
     parts: dict[str, Any],
     weights: dict[str, Any],
     init_from: str | None,
-    stage: str,
     compute: dict[str, bool],
-    train_image_encoder: bool = False,
 ) -> Stage:
-    """module: the stage but for its networks. parts: what conf/model builds. The rest: see ``initialise`` and
+    """module: the stage but for its networks. parts: what conf/model builds. The rest: see ``Stage.start_from`` and
     ``Stage.compute``."""
     model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
     check_codec(model, parts["codec"])
-    origin = initialise(model, parts["codec"], weights, init_from, stage, train_image_encoder)
-    ready = module(model=model, codec=parts["codec"], scheduler=parts["scheduler"], origin=origin)
-    ready.compute(**compute)
-    return ready
+    stage = module(model=model, codec=parts["codec"], scheduler=parts["scheduler"])
+    stage.start_from(weights, init_from)
+    stage.compute(**compute)
+    return stage
 
 
 def check_codec(model: AnimationModel, codec: Codec) -> None:

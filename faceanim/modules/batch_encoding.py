@@ -4,6 +4,8 @@ Shape letters: B batch, T frames, n motion frames, C latent channels, H W pixels
 L image tokens, D their width.
 """
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,19 +15,24 @@ from faceanim.models.animation_model import AnimationModel
 from faceanim.models.motion_frames import MotionFrames
 
 
-@torch.no_grad()
-def encode_batch(codec: nn.Module, batch: ClipSample) -> tuple[Tensor, Tensor, MotionFrames | None]:
-    """Returns targets (B, T, C, h, w), reference (B, C, h, w) and motion frames, None when there are none.
+class Latents(NamedTuple):
+    """The batch's latents: of the target frames, the reference, the motion frames (None without any)."""
 
-    All frames go through the codec in one call, unless their latents come with the batch.
-    """
+    frames_BTChw: Tensor
+    reference_BChw: Tensor
+    motion: MotionFrames | None
+
+
+@torch.no_grad()
+def encode_batch(codec: nn.Module, batch: ClipSample) -> Latents:
+    """Encode all frames in one call of the codec, unless their latents come with the batch."""
     T, n = batch.pose_T3HW.shape[1], batch.motion_valid_n.shape[1]
     latents = batch.latents_NChw
     if latents is None:
         images = torch.cat([batch.reference_3HW[:, None], batch.frames_T3HW, batch.motion_n3HW], dim=1)
         latents = codec.encode(images.flatten(0, 1)).unflatten(0, images.shape[:2])
     motion = MotionFrames(latents[:, 1 + T :], batch.motion_valid_n) if n else None
-    return latents[:, 1 : 1 + T], latents[:, 0], motion
+    return Latents(latents[:, 1 : 1 + T], latents[:, 0], motion)
 
 
 def image_tokens(model: AnimationModel, batch: ClipSample) -> Tensor:

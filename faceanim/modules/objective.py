@@ -29,6 +29,11 @@ class Draw(NamedTuple):
     keep_motion_B: Tensor
     motion_noise_BnChw: Tensor
 
+    def undropped(self) -> "Draw":
+        """The same with every conditioning kept."""
+        kept = torch.ones_like(self.keep_image_B)
+        return self._replace(keep_image_B=kept, keep_reference_B=kept, keep_motion_B=kept)
+
     def to(self, device: torch.device) -> "Draw":
         """All but keep_reference_B, which the networks read as Python bools: that shall not wait for the device."""
         moved = Draw(*(tensor.to(device) for tensor in self))

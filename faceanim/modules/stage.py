@@ -1,18 +1,20 @@
-"""What both stages are: a batch becomes a loss, and some of the parameters learn from it.
+"""What the stages of the animation model share: a batch becomes a loss, and some of the parameters learn from it.
 
-A stage (``appearance``, ``temporal``) says which parameters, and whether frames are denoised one by one.
+A stage says what it trains, what weights it requires, and whether frames are denoised one by one; it overrides any of
+the four steps of ``Stage.losses`` that it does differently.
 
 Shape letters: B batch, T frames.
 """
 
 import math
 import warnings
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any, ClassVar, NamedTuple
 
 import lightning as L
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 import faceanim
@@ -20,11 +22,12 @@ from faceanim.data.sample import ClipSample
 from faceanim.models import diffusion
 from faceanim.models.animation_model import AnimationModel, Face, plain_config
 from faceanim.models.lora import add_lora, plain_name
-from faceanim.modules.batch_encoding import encode_batch, image_tokens, mask_at
-from faceanim.modules.objective import Objective
+from faceanim.models.motion_module import is_motion
+from faceanim.modules.batch_encoding import Latents, encode_batch, image_tokens, mask_at
+from faceanim.modules.objective import Draw, Objective
 from faceanim.modules.optimizer_step import StepMean, clip_gradients, seed_step
 from faceanim.modules.strategies import shard
-from faceanim.pipelines.initial_weights import WeightProvenance, frozen_fingerprints
+from faceanim.pipelines.initial_weights import Needs, WeightProvenance, frozen_fingerprints, initialise
 
 
 class Losses(NamedTuple):
@@ -47,11 +50,13 @@ class Stage(L.LightningModule):
 
     stage: ClassVar[str]
     with_motion: ClassVar[bool]  # False: motion modules are off, and each frame has a timestep of its own
+    requires_appearance: ClassVar[bool] = False  # starts from trained appearance weights alone
+    random_parts: ClassVar[Set[str]] = frozenset()  # components that may start from random weights
 
     def __init__(
         self,
         model: AnimationModel,
-        codec: torch.nn.Module,
+        codec: nn.Module,
         scheduler,
         objective: Objective,
         optimizer: Callable[[Iterable[Tensor]], Optimizer],
@@ -69,14 +74,30 @@ class Stage(L.LightningModule):
         self.seed, self.settings, self.origin = seed, settings or {}, origin
         self.lora_rank, self.lora_alpha = lora_rank, lora_alpha
         self.frozen: dict[str, str] = {}
+        self._trains_chosen = False
         self._step_loss = StepMean()
         self.abar = scheduler.alphas_cumprod.clone()  # no buffer: DeepSpeed would round it to bfloat16
         model.denoising_net.enable_motion(self.with_motion)
 
-    def choose_lora(self) -> None:
-        """For the end of a stage's constructor, when it is settled what is trained."""
+    @abstractmethod
+    def trains(self) -> Iterable[nn.Parameter]:
+        """Parameters that learn; all others are frozen."""
+
+    def choose_trained(self) -> None:
+        """Make ``trains()``, or low-rank updates of it, ask for gradients. Once; ``setup`` does it at the latest."""
+        if self._trains_chosen:
+            return
+        self._trains_chosen = True
+        for parameter in self.trains():
+            parameter.requires_grad_(True)
         if self.lora_rank:
             add_lora(self.model, self.lora_rank, self.lora_alpha)
+
+    def start_from(self, weights: dict[str, Any], init_from: str | None) -> None:
+        """Give the networks their first weights (see ``initialise``), and choose what is trained."""
+        needs = Needs(self.stage, self.requires_appearance, self.with_motion, self.random_parts)
+        self.origin = initialise(self.model, self.codec, weights, init_from, needs)
+        self.choose_trained()
 
     def compute(self, channels_last: bool = False, **options: bool) -> None:
         """As ``AnimationModel.compute``; the codec's weights get the memory format too."""
@@ -94,29 +115,41 @@ class Stage(L.LightningModule):
             shard(list(self.model.children()), self.device_mesh["data_parallel"])
 
     def losses(self, batch: ClipSample, seed: int) -> Losses:
-        x0, reference, motion = encode_batch(self.codec, batch)
-        n = batch.motion_valid_n.shape[1]
-        draw = self.objective.draw(
-            batch.number, x0.shape, seed, len(self.abar), not self.with_motion, motion_frames=n
-        )
-        draw = draw.to(x0.device)
-        abar = self.abar.to(x0.device)[draw.t]
-        noisy = diffusion.add_noise(x0, draw.noise_BTChw, abar)
-        kind = self.scheduler.config.prediction_type
-        target = diffusion.target(kind, x0, draw.noise_BTChw, abar)
+        latents = self.encode(batch)
+        draw = self.draw(batch, latents, seed).to(latents.frames_BTChw.device)
+        prediction = self.predict(batch, latents, draw)
+        return Losses(self.compare(batch, latents, draw, prediction), draw.t)
 
-        prediction = self.model(
-            noisy,
+    def encode(self, batch: ClipSample) -> Latents:
+        return encode_batch(self.codec, batch)
+
+    def draw(self, batch: ClipSample, latents: Latents, seed: int) -> Draw:
+        """Noise, timesteps and what is dropped, from each sample's number alone; on the CPU."""
+        shape, n = latents.frames_BTChw.shape, batch.motion_valid_n.shape[1]
+        return self.objective.draw(batch.number, shape, seed, len(self.abar), not self.with_motion, n)
+
+    def predict(self, batch: ClipSample, latents: Latents, draw: Draw) -> Tensor:
+        """The networks' prediction from noisy latents and conditions, (B, T, C, h, w)."""
+        abar = self.abar.to(draw.t.device)[draw.t]
+        motion = latents.motion and latents.motion.noised(draw.motion_noise_BnChw).where(draw.keep_motion_B)
+        return self.model(
+            diffusion.add_noise(latents.frames_BTChw, draw.noise_BTChw, abar),
             draw.t,
-            reference,
+            latents.reference_BChw,
             batch.pose_T3HW,
             Face(batch.reference_3HW, batch.reference_mask_1HW, batch.reference_pose_3HW),
-            motion and motion.noised(draw.motion_noise_BnChw).where(draw.keep_motion_B),
+            motion,
             image_tokens(self.model, batch) * draw.keep_image_B[:, None, None],
             draw.keep_reference_B,
         )
+
+    def compare(self, batch: ClipSample, latents: Latents, draw: Draw, prediction_BTChw: Tensor) -> Tensor:
+        """Weighted losses of the prediction, of the timesteps' shape."""
+        x0, abar = latents.frames_BTChw, self.abar.to(draw.t.device)[draw.t]
+        kind = self.scheduler.config.prediction_type
+        target = diffusion.target(kind, x0, draw.noise_BTChw, abar)
         face, lips = mask_at(x0, batch.face_mask_T1qq), mask_at(x0, batch.lip_mask_T1qq)
-        return Losses(self.objective.losses(kind, prediction, target, abar, face, lips), draw.t)
+        return self.objective.losses(kind, prediction_BTChw, target, abar, face, lips)
 
     def training_step(self, batch: ClipSample, batch_idx: int) -> dict[str, Tensor]:
         """The loss, and what it is the mean of, for callbacks."""
@@ -150,6 +183,7 @@ class Stage(L.LightningModule):
 
     def setup(self, stage: str) -> None:
         """Frozen networks stay as they are, running statistics included; their fingerprints are taken."""
+        self.choose_trained()
         for module in self.children():
             _freeze_modes(module)
         warnings.filterwarnings("ignore", ".*module\\(s\\) in eval mode at the start of training")
@@ -170,7 +204,7 @@ class Stage(L.LightningModule):
             plain_name(name): tensor
             for name, tensor in state.items()
             if name.rpartition(".")[0] in layers
-            or (plain_name(name) in unsourced and (self.has_motion or "motion_modules" not in name))
+            or (plain_name(name) in unsourced and (self.has_motion or not is_motion(name)))
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Tensor], strict: bool = True, assign: bool = False):
@@ -222,7 +256,7 @@ def checkpoint_card(module: L.LightningModule) -> dict:
     }
 
 
-def _freeze_modes(module: torch.nn.Module) -> None:
+def _freeze_modes(module: nn.Module) -> None:
     """Puts what has nothing to train into evaluation mode, for good."""
     if not any(parameter.requires_grad for parameter in module.parameters()):
         module.eval()

@@ -1,6 +1,7 @@
 """Where networks get their weights: public files, an earlier run, or what a checkpoint carries over both."""
 
 import os
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,21 @@ from faceanim.models.codec import Codec, build_codec
 from faceanim.models.fingerprint import fingerprints
 from faceanim.models.layouts import module_of
 from faceanim.models.lora import is_update, merge_lora
+from faceanim.models.motion_module import MOTION, is_motion
 from faceanim.models.weights import LoadReport, load_into, load_parts, read_checkpoint, read_tensors
 from faceanim.pipelines import pretrained
 from faceanim.pipelines.checkpoint_folder import LAST, newest_checkpoint
 
-MOTION = "motion_modules"
+
+@dataclass(frozen=True)
+class Needs:
+    """What a stage needs of its first weights. stage: its name, for errors. appearance: trained appearance weights.
+    motion: motion modules, trained ones where there are any. random_parts: components that may be random."""
+
+    stage: str
+    appearance: bool
+    motion: bool
+    random_parts: Set[str]
 
 
 @dataclass(frozen=True)
@@ -55,7 +66,7 @@ def frozen_fingerprints(state: dict[str, Tensor], carried: set[str], motion: boo
     relied_on = {
         name: tensor
         for name, tensor in state.items()
-        if name not in carried and (motion or MOTION not in name)
+        if name not in carried and (motion or not is_motion(name))
     }
     return fingerprints(relied_on, depth=2)
 
@@ -65,33 +76,28 @@ def initialise(
     codec: Codec,
     weights: dict[str, Any],
     init_from: str | None,
-    stage: str,
-    train_image_encoder: bool = False,
+    needs: Needs,
 ) -> WeightProvenance:
     """Gives the networks their first weights, every tensor accounted for.
 
-    weights, init_from: see ``Origin``. init_from comes before the parts, which then serve for what it lacks: the codec,
-    and the motion modules that stage 2 trains.
-    Raises ValueError where weights do not fit, where stage 2 would start without appearance weights, and where a
-    network that is never trained would stay random.
+    weights, init_from: see ``WeightProvenance``; needs: of the stage. init_from comes before the parts, which then serve for what
+    it lacks: the codec, and the motion modules.
+    Raises ValueError where weights do not fit, or do not give what the stage needs.
     """
-    if init_from is None and stage == "temporal" and not weights["appearance_trained"]:
+    if init_from is None and needs.appearance and not weights["appearance_trained"]:
         raise ValueError(
-            "stage=temporal needs appearance weights: init_from=<run folder, checkpoint or pipeline folder>"
+            f"stage={needs.stage} needs appearance weights: init_from=<run folder, checkpoint or pipeline folder>"
         )
-    origin, loaded = _load(model, codec, weights, init_from, stage)
+    origin, loaded = _load(model, codec, weights, init_from, needs.motion)
     if "codec" not in loaded and codec.state_dict():
         raise ValueError(
             f"codec {type(codec).__name__} has no weights: weights=sd15, or weights.parts.codec=<file or folder>"
         )
     random = [] if "all" in loaded else [name for name in model.components if name not in loaded]
-    learning = set(model.components) - (set() if train_image_encoder else {"image_encoder"})
-    if stage == "temporal":  # only the motion modules learn; a new Face Locator adds nothing and may stay new
-        learning = {"face_locator"}
     for name in random:
-        if name not in learning:
+        if name not in needs.random_parts:
             raise ValueError(
-                f"{name} has no weights and stage={stage} does not train it: weights=sd15, init_from, "
+                f"{name} has no weights and stage={needs.stage} does not train it: weights=sd15, init_from, "
                 f"weights.parts.{name}=<file or folder>, or for the image encoder model.train_image_encoder=true"
             )
     return origin
@@ -130,7 +136,7 @@ def open_checkpoint(path: str | Path, init_from: str | None = None) -> Checkpoin
     if relied_on:
         found = init_from or _present(origin, Path(path).resolve().parent.parent)
         try:
-            _load(model, codec, {"parts": origin["parts"]}, found, card["stage"])
+            _load(model, codec, {"parts": origin["parts"]}, found, motion)
         except ValueError as error:
             raise ValueError(f"{path} needs the weights that its run started from: {error}") from error
     missing = [name for name in tensors(model, codec) if name not in state]
@@ -170,16 +176,16 @@ def read_source(source: str | Path) -> tuple[dict[str, Tensor], dict[str, Tensor
     networks = {
         name.removeprefix("model."): tensor
         for name, tensor in state.items()
-        if name.startswith("model.") and (motion or MOTION not in name)
+        if name.startswith("model.") and (motion or not is_motion(name))
     }
     return networks, {n.removeprefix("codec."): t for n, t in state.items() if n.startswith("codec.")}
 
 
 def _load(
-    model: AnimationModel, codec: Codec, weights: dict[str, Any], init_from: str | None, stage: str
+    model: AnimationModel, codec: Codec, weights: dict[str, Any], init_from: str | None, motion: bool
 ) -> tuple[WeightProvenance, set[str]]:
     """The origin, and which parts were loaded."""
-    parts = {part: v for part, v in weights["parts"].items() if part != MOTION or stage == "temporal"}
+    parts = {part: v for part, v in weights["parts"].items() if motion or part != MOTION}
     reports = (
         load_parts(model, codec, parts) if init_from is None else _load_source(model, codec, parts, init_from)
     )
@@ -194,7 +200,7 @@ def _load(
     text = "\n".join([*map(str, reports), *(f"{name}: random, as built" for name in random)])
     unsourced = frozenset(together.state_dict()) - given
     return WeightProvenance(
-        weights, init_from, unsourced, any(MOTION in name for name in given), text
+        weights, init_from, unsourced, any(is_motion(name) for name in given), text
     ), loaded
 
 
@@ -206,9 +212,9 @@ def _load_source(model: AnimationModel, codec: Codec, parts: dict, init_from: st
         codec_state = {}
     lacking = {"codec"} if not codec_state else set()
     may_miss = []
-    if not any(MOTION in name for name in state):
+    if not any(is_motion(name) for name in state):
         lacking.add(MOTION)
-        may_miss = [name for name in model.state_dict() if MOTION in name]
+        may_miss = [name for name in model.state_dict() if is_motion(name)]
     reports = load_parts(model, codec, {part: value for part, value in parts.items() if part in lacking})
     reports.append(load_into(model, state, init_from, may_miss, part="all"))
     if codec_state:

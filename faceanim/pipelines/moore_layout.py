@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from faceanim.models.codec import VAECodec
+from faceanim.models.motion_module import is_motion
 from faceanim.models.pose_guider import PoseGuider
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 
@@ -44,7 +45,7 @@ def write_moore(pipe: AnimationPipeline, folder: Path) -> None:
 def moore_files(pipe: AnimationPipeline) -> dict[str, dict[str, Tensor]]:
     """Their files' names and state dicts."""
     denoising = _within_unet(pipe.denoising_net.state_dict())
-    motion = {name: tensor for name, tensor in denoising.items() if "motion_modules." in name}
+    motion = {name: tensor for name, tensor in denoising.items() if is_motion(name)}
     return {
         "reference_unet": _within_unet(pipe.reference_net.state_dict()),
         "denoising_unet": {name: tensor for name, tensor in denoising.items() if name not in motion},

@@ -34,10 +34,9 @@ def prepare(pipe: AnimationPipeline, device: torch.device, runtime: Runtime = Ru
         pipe.offload = Offload(device, torch.device("cpu"))
     if runtime.compile:
         # Each shape by itself: torch 2.14 did not finish a graph for all of them where the batch changes too.
-        pipe.reference_net.unet.compile(dynamic=False)
-        pipe.denoising_net.unet.compile(
-            dynamic=False, mode="reduce-overhead" if runtime.cuda_graphs else None
-        )
+        pipe.reference_net.compile_blocks(dynamic=False)
+        mode = "reduce-overhead" if runtime.cuda_graphs else None
+        pipe.denoising_net.compile_blocks(dynamic=False, mode=mode)
     return pipe
 
 

@@ -9,9 +9,7 @@ Shape letters: B batch, T frames, n motion frames, C latent channels, H W pixels
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from copy import copy
-from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from diffusers.models.upsampling import Upsample2D
@@ -112,8 +110,7 @@ def training_cost(stage: nn.Module, batch: ClipSample, precision: str) -> Traini
     if precision not in PRECISIONS:
         raise ValueError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}")
     dtype = PRECISIONS[precision]
-    stage = copy(stage).train()  # the copy has an objective of its own, and the same networks
-    stage.objective = WholeDraws(stage.objective)
+    stage.train()
     parameters, meter = trained(stage), StepMeter([*stage.parameters(), *stage.buffers()])
     with cuda_autocast(stage), meter:
         meter.add(*(tensor for tensor in batch if isinstance(tensor, Tensor)))
@@ -122,7 +119,7 @@ def training_cost(stage: nn.Module, batch: ClipSample, precision: str) -> Traini
             meter.add_gradient(parameter)
         hooks = [parameter.register_post_accumulate_grad_hook(meter.add_gradient) for parameter in parameters]
         with torch.autocast("cpu", dtype, enabled=dtype is not None):
-            loss = stage.losses(batch, seed=0).losses.mean()
+            loss = undropped_losses(stage, batch).mean()
         stage.zero_grad()
         meter.gradients = 0
         loss.backward()
@@ -130,6 +127,16 @@ def training_cost(stage: nn.Module, batch: ClipSample, precision: str) -> Traini
         hook.remove()
     stage.zero_grad()
     return TrainingCost(meter.flops, meter.gradients_at_peak, meter.peak - meter.gradients_at_peak)
+
+
+def undropped_losses(stage: nn.Module, batch: ClipSample) -> Tensor:
+    """``stage.losses`` with no conditioning dropped. The draws are real among fake tensors: the networks read from them
+    which samples keep their reference."""
+    latents = stage.encode(batch)
+    with unset_fake_temporarily():
+        draw = stage.draw(batch, latents, seed=0).undropped()
+    draw = draw.to(latents.frames_BTChw.device)
+    return stage.compare(batch, latents, draw, stage.predict(batch, latents, draw))
 
 
 class SamplingCost(NamedTuple):
@@ -187,18 +194,3 @@ def cuda_autocast(module: nn.Module) -> Iterator[None]:
     yield
     for hook in hooks:
         hook.remove()
-
-
-class WholeDraws:
-    """An objective whose draws drop nothing, and are real among fake tensors: the networks read from them which samples
-    keep their reference."""
-
-    def __init__(self, objective: Any):
-        self._objective = replace(objective, drop_image=0.0, drop_reference=0.0, drop_motion=0.0)
-
-    def draw(self, *args: Any, **options: Any) -> Any:
-        with unset_fake_temporarily():
-            return self._objective.draw(*args, **options)
-
-    def losses(self, *args: Any) -> Tensor:
-        return self._objective.losses(*args)

@@ -53,10 +53,10 @@ def test_errors_inside_classes_that_hydra_builds_count_as_what_they_are(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def landmarker(cfg: DictConfig) -> None:
-        instantiate({"_target_": "faceanim.pose.landmarks.landmarker", "name": "nose"})
+        instantiate({"_target_": "faceanim.pose.landmarkers.landmarker", "name": "nose"})
 
     def wrong_argument(cfg: DictConfig) -> None:
-        instantiate({"_target_": "faceanim.pose.landmarks.landmarker", "nome": "dlib"})
+        instantiate({"_target_": "faceanim.pose.landmarkers.landmarker", "nome": "dlib"})
 
     assert exit_code(landmarker, monkeypatch, GIVEN) == 2
     errors = capsys.readouterr().err

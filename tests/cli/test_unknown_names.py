@@ -49,7 +49,7 @@ def test_an_unknown_option_is_answered_with_the_nearest(mistake, word, meant):
 @pytest.mark.parametrize(
     ("word", "meant"),
     [
-        ("experiment=papper", "experiment: expected one of ablation, demo,"),
+        ("experiment=papper", "experiment: expected one of 24gb, ablation, demo,"),
         ("experiment=papper", "got papper; did you mean experiment=paper?"),
         ("logger=[csv,wandbb]", "got wandbb; did you mean logger=wandb?"),
         ("model/codec=tny", "model/codec: expected one of dct, pipeline, sd,"),

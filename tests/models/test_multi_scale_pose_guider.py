@@ -3,7 +3,7 @@ import torch
 
 from faceanim.models.animation_model import AnimationModel
 from faceanim.models.multi_scale_pose_guider import MultiScalePoseGuider
-from tests.conftest import tiny_model, wake
+from tests.conftest import freeze_unused, tiny_model, wake
 from tests.models.test_networks import B, T, inputs
 
 
@@ -75,7 +75,7 @@ def test_statistics_are_the_checkpoints_unless_the_batchs_are_asked_for():
 def test_every_parameter_gets_a_gradient():
     model = animated_by(guider(attend_reference=True)).train()
     wake(model)
-    model.freeze_unused()
+    freeze_unused(model)
     model.image_encoder.requires_grad_(False)
     model(**with_pose()).square().mean().backward()
     assert [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None] == []

@@ -9,7 +9,7 @@ from faceanim.models.animation_model import AnimationModel, Face
 from faceanim.models.motion_frames import MotionFrames
 from faceanim.models.reference_attention import ReferenceFeatures, SpeedUps, spatial_transformer_blocks
 from faceanim.models.reference_net import ReferenceNet
-from tests.conftest import TINY, tiny_model, wake
+from tests.conftest import TINY, freeze_unused, tiny_model, wake
 
 B, T, n = 2, 3, 2
 
@@ -237,7 +237,7 @@ def test_image_tokens_projected_beforehand_give_the_same_output(awake, L, single
 
 def test_a_batch_that_drops_every_reference_still_gives_every_parameter_a_gradient(awake):
     """A rank must not differ from the others in which parameters take part (DDP)."""
-    awake.freeze_unused()
+    freeze_unused(awake)
     awake.image_encoder.requires_grad_(False)
     awake.train()(**inputs(), keep_reference_B=torch.tensor([False, False])).square().mean().backward()
     trained = {name: p for name, p in awake.named_parameters() if p.requires_grad}
@@ -281,7 +281,7 @@ def test_what_a_gradient_does_not_reach_is_frozen_and_nothing_else_is(attention)
 
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_every_parameter_that_asks_for_a_gradient_gets_one(awake, checkpointing):
-    awake.freeze_unused()
+    freeze_unused(awake)
     if checkpointing:
         awake.reference_net.enable_gradient_checkpointing()
         awake.denoising_net.enable_gradient_checkpointing()

@@ -25,6 +25,7 @@ from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.export import export_pipeline
 from faceanim.pipelines.initial_weights import initialise
 from tests.conftest import tiny_codec, tiny_model, tiny_scheduler, wake
+from tests.helpers.stages import APPEARANCE, APPEARANCE_AND_ENCODER, TEMPORAL
 from tests.helpers.training import fit, steps, whole
 from tests.models.test_image_encoder import VISION
 from tests.models.test_layouts import adapter, animatediff, stock_unet, vae
@@ -111,16 +112,16 @@ def test_a_vae_without_weights_is_refused(files):
     with pytest.raises(
         ValueError, match=r"codec VAECodec has no weights: weights=sd15, or weights\.parts\.codec="
     ):
-        initialise(tiny_model(), vae_codec(), NONE, None, "appearance", train_image_encoder=True)
-    initialise(tiny_model(), vae_codec(), only(files, "codec"), None, "appearance", train_image_encoder=True)
+        initialise(tiny_model(), vae_codec(), NONE, None, APPEARANCE_AND_ENCODER)
+    initialise(tiny_model(), vae_codec(), only(files, "codec"), None, APPEARANCE_AND_ENCODER)
 
 
 def test_a_vae_without_weights_is_refused_beside_networks_from_a_file(files, tmp_path):
     start, _ = source("safetensors", tmp_path, "appearance", tiny_codec())
     with pytest.raises(ValueError, match="codec VAECodec has no weights"):
-        initialise(tiny_model(), vae_codec(), NONE, start, "appearance")
+        initialise(tiny_model(), vae_codec(), NONE, start, APPEARANCE)
     codec = vae_codec(0)
-    initialise(tiny_model(), codec, only(files, "codec"), start, "appearance")
+    initialise(tiny_model(), codec, only(files, "codec"), start, APPEARANCE)
     assert equal(codec, vae_codec(7))
 
 
@@ -128,33 +129,31 @@ def test_an_image_encoder_that_is_neither_trained_nor_loaded_is_refused(files):
     with pytest.raises(
         ValueError, match=r"image_encoder has no weights and stage=appearance does not train it"
     ):
-        initialise(tiny_model(), tiny_codec(), NONE, None, "appearance")
-    initialise(tiny_model(), tiny_codec(), NONE, None, "appearance", train_image_encoder=True)
-    initialise(tiny_model(), tiny_codec(), only(files, "image_encoder"), None, "appearance")
+        initialise(tiny_model(), tiny_codec(), NONE, None, APPEARANCE)
+    initialise(tiny_model(), tiny_codec(), NONE, None, APPEARANCE_AND_ENCODER)
+    initialise(tiny_model(), tiny_codec(), only(files, "image_encoder"), None, APPEARANCE)
 
 
 def test_stage_two_needs_appearance_weights_and_all_that_it_does_not_train(files):
     parts = only(files, "reference_net", "denoising_net", "motion_modules", "pose_guider", "image_encoder")
     with pytest.raises(ValueError, match="stage=temporal needs appearance weights: init_from="):
-        initialise(tiny_model(), tiny_codec(), {**parts, "appearance_trained": False}, None, "temporal")
+        initialise(tiny_model(), tiny_codec(), {**parts, "appearance_trained": False}, None, TEMPORAL)
     model = tiny_model()
-    report = initialise(model, tiny_codec(), parts, None, "temporal").report
+    report = initialise(model, tiny_codec(), parts, None, TEMPORAL).report
     assert report.splitlines()[-1] == "face_locator: random, as built"
     for missing in ("reference_net", "denoising_net", "pose_guider", "image_encoder"):
         rest = {part: path for part, path in parts["parts"].items() if part != missing}
         with pytest.raises(
             ValueError, match=f"{missing} has no weights and stage=temporal does not train it"
         ):
-            initialise(
-                model, tiny_codec(), {**parts, "parts": rest}, None, "temporal", train_image_encoder=True
-            )
+            initialise(model, tiny_codec(), {**parts, "parts": rest}, None, TEMPORAL)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_earlier_run_comes_before_the_parts(kind, files, tmp_path):
     start, expected = source(kind, tmp_path, "temporal", vae_codec(3))
     model, codec = tiny_model(), vae_codec(0)
-    report = initialise(model, codec, only(files, *files), start, "temporal").report
+    report = initialise(model, codec, only(files, *files), start, TEMPORAL).report
     assert equal(model, expected)  # motion modules too: the source's are trained
     assert equal(codec, vae_codec(7 if kind == "safetensors" else 3))  # such a file holds no codec
     assert f"all from {start}" in report and "motion_modules from" not in report and "random" not in report
@@ -165,7 +164,7 @@ def test_motion_modules_come_from_their_part_where_the_earlier_run_has_not_train
     start, earlier = source(kind, tmp_path, "appearance", tiny_codec())
     model, public = tiny_model(), load_file(files["motion_modules"])
     report = initialise(
-        model, tiny_codec(), only(files, "motion_modules", "reference_net"), start, "temporal"
+        model, tiny_codec(), only(files, "motion_modules", "reference_net"), start, TEMPORAL
     ).report
     state = model.state_dict()
     assert same(motion_of(state), public) and f"motion_modules from {files['motion_modules']}" in report
@@ -176,7 +175,7 @@ def test_untrained_motion_modules_of_an_earlier_run_are_left_out(tmp_path):
     start, _ = source("run", tmp_path, "appearance", tiny_codec())
     model = tiny_model()
     built = {name: tensor.clone() for name, tensor in motion_of(model.state_dict()).items()}
-    report = initialise(model, tiny_codec(), NONE, start, "temporal").report
+    report = initialise(model, tiny_codec(), NONE, start, TEMPORAL).report
     assert same(motion_of(model.state_dict()), built)
     assert f"kept: {len(built)}, first denoising_net.unet." in report
 
@@ -186,7 +185,7 @@ def test_a_trained_source_that_lacks_some_motion_modules_is_refused(tmp_path):
     state = {name: t for name, t in state.items() if "mid_block.motion_modules" not in name}
     save_file(state, tmp_path / "w.safetensors")
     with pytest.raises(ValueError, match=r"missing: \d+, first denoising_net.unet.mid_block.motion_modules"):
-        initialise(tiny_model(), tiny_codec(), NONE, str(tmp_path / "w.safetensors"), "temporal")
+        initialise(tiny_model(), tiny_codec(), NONE, str(tmp_path / "w.safetensors"), TEMPORAL)
 
 
 def test_stage_one_leaves_motion_modules_alone_and_reports_what_stays_random(files):
@@ -196,7 +195,7 @@ def test_stage_one_leaves_motion_modules_alone_and_reports_what_stays_random(fil
         tiny_codec(),
         only(files, "motion_modules", "denoising_net", "image_encoder"),
         None,
-        "appearance",
+        APPEARANCE,
     ).report
     assert "motion_modules from" not in report
     assert not motion_of(model.state_dict())["mid_block.motion_modules.0.proj_out.weight"].any()  # as built
@@ -208,7 +207,7 @@ def test_stage_one_leaves_motion_modules_alone_and_reports_what_stays_random(fil
 def test_a_source_that_is_none_is_an_error(start, tmp_path):
     path = str(tmp_path) if start == "an empty folder" else str(tmp_path / "nowhere")
     with pytest.raises(ValueError, match=rf"init_from={path}: expected a run folder"):
-        initialise(tiny_model(), tiny_codec(), NONE, path, "appearance")
+        initialise(tiny_model(), tiny_codec(), NONE, path, APPEARANCE)
 
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in (CONF_FOLDER / "weights").glob("*.yaml")))

@@ -107,6 +107,7 @@ def test_the_step_is_counted_as_the_footprint_foretells(runs, demo_data, tmp_pat
     parts = instantiate(cfg.model, _convert_="all")
     model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
     stage = instantiate(cfg.stage.module)(model=model, codec=parts["codec"], scheduler=parts["scheduler"])
+    stage.choose_trained()
     frames = cfg.schedule.appearance.frames
     batch = random_batch(cfg.schedule.appearance.batch_size, frames, 2, 32)
     expected = training_cost(stage, batch, "32-true").flops

@@ -19,7 +19,6 @@ from faceanim.pipelines.options import Sampling
 from faceanim.pose.sequence import PoseSequence
 from faceanim.profiling.cost_model import (
     TrainingCost,
-    WholeDraws,
     adamw_8bit_bytes,
     adamw_bytes,
     bytes_by_dtype,
@@ -29,6 +28,7 @@ from faceanim.profiling.cost_model import (
     sampling_cost,
     trained,
     training_cost,
+    undropped_losses,
     weight_bytes,
 )
 from faceanim.profiling.flop_meter import FlopMeter, StepMeter
@@ -41,6 +41,7 @@ NOTHING_DROPPED = Objective(drop_image=0.0, drop_reference=0.0, drop_motion=0.0)
 
 def tiny_stage(kind, checkpointing: bool = False):
     stage = kind(tiny_model(N), tiny_codec(), tiny_scheduler(), NOTHING_DROPPED, None, None)
+    stage.choose_trained()
     stage.model.compute(gradient_checkpointing=checkpointing)
     return stage
 
@@ -99,7 +100,7 @@ def test_a_fake_step_costs_what_the_real_step_costs(kind, checkpointing):
     cost = predicted(kind, checkpointing=checkpointing)
     stage, batch = tiny_stage(kind, checkpointing).train(), random_batch(B, T, N, SIZE)
     with FlopCounterMode(display=False) as counter:
-        stage.losses(batch, 0).losses.mean().backward()
+        undropped_losses(stage, batch).mean().backward()
     assert cost.flops == counter.get_total_flops()
 
     # Kernels allocate inside, and the dispatcher's Python frames hold inputs a moment longer than C++ does: these made
@@ -119,7 +120,7 @@ def allocator_peak(stage, batch) -> int:
         batch = type(batch)(*(x.clone() if isinstance(x, torch.Tensor) else x for x in batch))
         for parameter in trained(stage):
             parameter.grad = torch.zeros_like(parameter)
-        loss = stage.losses(batch, 0).losses.mean()
+        loss = undropped_losses(stage, batch).mean()
         stage.zero_grad()
         loss.backward()
     events, allocations = [*profile.profiler.kineto_results.experimental_event_tree()], []
@@ -142,7 +143,7 @@ def allocator_peak(stage, batch) -> int:
 def test_what_checkpointing_computes_again_is_told_apart(kind):
     stage, batch = tiny_stage(kind, checkpointing=True).train(), random_batch(B, T, N, SIZE)
     with FlopMeter() as meter:
-        stage.losses(batch, 0).losses.mean().backward()
+        undropped_losses(stage, batch).mean().backward()
     assert meter.recomputed > 0
     assert meter.flops - meter.recomputed == predicted(kind).flops
 
@@ -173,12 +174,11 @@ def test_mixed_precision_has_the_dtypes_of_a_cuda_device():
             with torch.device(device):
                 stage = tiny_stage(AppearanceStage)
                 batch = random_batch(B, T, N, SIZE)
-            stage.objective = WholeDraws(NOTHING_DROPPED)
             torch.set_autocast_dtype(device, torch.bfloat16)
             torch.set_autocast_enabled(device, True)
             try:
                 with Dtypes() as dtypes, cuda_autocast(stage):
-                    stage.losses(batch, 0).losses.mean()
+                    undropped_losses(stage, batch).mean()
             finally:
                 torch.set_autocast_enabled(device, False)
                 torch.clear_autocast_cache()
@@ -192,9 +192,8 @@ def test_checkpointing_costs_at_most_one_more_forward_and_saves_most_activations
     kept, recomputed = (predicted(kind, checkpointing=c) for c in (False, True))
     with fake_tensors(), torch.no_grad():
         stage, batch = tiny_stage(kind), random_batch(B, T, N, SIZE)
-        stage.objective = WholeDraws(NOTHING_DROPPED)
         with StepMeter() as forward:
-            stage.losses(batch, 0).losses.mean()
+            undropped_losses(stage, batch).mean()
     assert 0 < recomputed.flops - kept.flops <= forward.flops
     assert recomputed.activations < kept.activations / 2
 

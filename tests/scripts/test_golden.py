@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from faceanim.models.denoising_net import PerFrameGroupNorm
+from faceanim.models.motion_module import PerFrameGroupNorm
 from faceanim.models.reference_attention import SpeedUps
 from scripts.golden.folder import GoldenFolder
 from tests.helpers.commands import ROOT
