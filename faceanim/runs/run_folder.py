@@ -43,12 +43,12 @@ def lock_run(run_dir: str | Path, trainer: L.Trainer) -> Iterator[None]:
         yield
 
 
-def find_run(run_dir: str | Path, config: str, ckpt_path: str | None) -> Resumed | None:
+def find_run(run_dir: str | Path, settings: dict[str, Any], ckpt_path: str | None) -> Resumed | None:
     """The run that stands in the folder; None where there is none yet.
 
-    config: the resolved configuration as YAML. ckpt_path: "last" goes on where the folder stands; None starts
-    anew. Raises ValueError when the folder holds a run of another configuration, or any run and ckpt_path is
-    None. Of several processes each gets the same answer.
+    settings: the resolved configuration. ckpt_path: "last" resumes what is in the folder; None starts anew. Raises
+    ValueError when the folder holds a run of another configuration, or any run and ckpt_path is None. Of several
+    processes each gets the same answer.
     """
     run_dir = Path(run_dir)
     if ckpt_path not in (None, "last"):
@@ -65,9 +65,9 @@ def find_run(run_dir: str | Path, config: str, ckpt_path: str | None) -> Resumed
             f"{run_dir} holds checkpoints without their {CONFIG}: init_from={newest} starts from them"
         )
     before = yaml.safe_load((run_dir / CONFIG).read_text(encoding="utf-8"))
-    check_same_settings(before, yaml.safe_load(config), run_dir)
+    check_same_settings(before, settings, run_dir)
     step = read_checkpoint(newest)["global_step"] if newest.is_file() else None
-    maximum = yaml.safe_load(config)["trainer"]["max_steps"]
+    maximum = settings["trainer"]["max_steps"]
     if step is not None and 0 <= maximum < step:
         raise ValueError(
             f"max_steps: {run_dir} stands at step {step} already: expected as many or more, got {maximum}"
@@ -77,9 +77,10 @@ def find_run(run_dir: str | Path, config: str, ckpt_path: str | None) -> Resumed
 
 
 @rank_zero_only
-def begin_run(run_dir: str | Path, config: str) -> None:
+def begin_run(run_dir: str | Path, settings: dict[str, Any]) -> None:
     """Writes config.yaml, and removes what a killed process was writing. Of several processes the first does."""
     with atomic_path(Path(run_dir) / CONFIG) as temporary:
-        temporary.write_text(config, encoding="utf-8")
+        text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
+        temporary.write_text(text, encoding="utf-8")
     for path in (Path(run_dir) / FOLDER).glob(".*.ckpt"):
         path.unlink(missing_ok=True)
