@@ -80,8 +80,8 @@ def initialise(
 ) -> WeightProvenance:
     """Gives the networks their first weights, every tensor accounted for.
 
-    weights, init_from: see ``WeightProvenance``; needs: of the stage. init_from comes before the parts, which then serve for what
-    it lacks: the codec, and the motion modules.
+    weights, init_from: see ``WeightProvenance``; needs: of the stage. init_from comes before the parts, which then
+    serve for what it lacks: the codec, and the motion modules.
     Raises ValueError where weights do not fit, or do not give what the stage needs.
     """
     if init_from is None and needs.appearance and not weights["appearance_trained"]:

@@ -1,8 +1,7 @@
 """What the stages need of their first weights, without building them."""
 
-from faceanim.pipelines.origin import Needs
-
 from faceanim.models.animation_model import AnimationModel
+from faceanim.pipelines.initial_weights import Needs
 
 COMPONENTS = frozenset(AnimationModel.components)
 APPEARANCE = Needs("appearance", appearance=False, motion=False, random_parts=COMPONENTS - {"image_encoder"})
