@@ -33,6 +33,8 @@ def explain(error: HydraException, words: Sequence[str], config: Path) -> str | 
         return (
             f"{error.override}: Hydra cannot read the value; if it is text, type {typed_form(option, value)}"
         )
+    if any(word.startswith(("--config-dir", "-cd")) for word in words):
+        return None  # that folder's groups are Hydra's to know
     overrides = OverridesParser.create().parse_overrides([word for word in words if not word.startswith("-")])
     with initialize_config_dir(str(config.parent), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()

@@ -9,6 +9,7 @@ from typing import Any
 
 from faceanim import __version__
 from faceanim.media.colour import check_untagged
+from scripts.prepare_celebvhq_hdtf.readers import READERS
 
 _VAL = 0.05  # share for val, unless it is chosen
 _FIRST_PASS = ("landmarks", "fps", "max_frames")  # what the first pass over a video depends on
@@ -57,8 +58,8 @@ class PrepareOptions:
     shard: str | None = None
 
     def __post_init__(self) -> None:
-        if self.source not in ("folder", "celebvhq", "hdtf"):
-            raise ValueError(f"source: expected folder, celebvhq or hdtf, got {self.source}")
+        if self.source not in READERS:
+            raise ValueError(f"source: expected one of {', '.join(READERS)}, got {self.source}")
         if (self.meta is None) != (self.source == "folder"):
             raise ValueError(
                 f"meta: expected where the annotations of source={self.source} are"

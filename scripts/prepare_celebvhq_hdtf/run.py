@@ -18,15 +18,14 @@ from faceanim.media.lock import exclusive_lock
 from faceanim.media.video_files import utf8_name
 from faceanim.parallel.runner import Outcomes, run_here, run_in_processes, run_on_ray
 from faceanim.parallel.worker import TookTooLong, WorkerDied
-from scripts.prepare_celebvhq_hdtf.celebvhq import read_celebvhq
 from scripts.prepare_celebvhq_hdtf.coverage import coverage_line, write_coverage
-from scripts.prepare_celebvhq_hdtf.hdtf import read_hdtf
 from scripts.prepare_celebvhq_hdtf.identities import with_identities
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
 from scripts.prepare_celebvhq_hdtf.process_clip import backend, dropped_row, process_clip
 from scripts.prepare_celebvhq_hdtf.progress import WORK, finished_rows, save_record
+from scripts.prepare_celebvhq_hdtf.readers import READERS
 from scripts.prepare_celebvhq_hdtf.report import reason_head, write_report
-from scripts.prepare_celebvhq_hdtf.sources import Release, SourceClip, read_folder
+from scripts.prepare_celebvhq_hdtf.sources import Release, SourceClip
 from scripts.prepare_celebvhq_hdtf.splitting import empty_splits, shard_of, with_split_by
 from scripts.prepare_celebvhq_hdtf.stale import PLACES, remove_stale
 
@@ -39,7 +38,9 @@ def prepare(options: PrepareOptions) -> None:
 
     The index lists dropped clips too; if no clip at all was kept, `ValueError` says so after it is written.
     """
-    release = with_identities(_release(options), options.identity, options.raw)
+    release = with_identities(
+        READERS[options.source](options.raw, options.meta), options.identity, options.raw
+    )
     if release.terms:
         print("\n".join((release.terms, coverage_line(release), *release.notes)))
     if not release.clips:
@@ -73,14 +74,6 @@ def prepare(options: PrepareOptions) -> None:
         print("".join(f"{line}\n" for line in empty_splits(rows, options)), end="")
     print(f"index: {utf8_name(index)}\ncoverage: {utf8_name(coverage)}\nreport: {utf8_name(report)}")
     print(f"contact sheet: {utf8_name(options.output_folder / 'contact_sheet.png')}")
-
-
-def _release(options: PrepareOptions) -> Release:
-    if options.source == "celebvhq":
-        return read_celebvhq(options.raw, options.meta)
-    if options.source == "hdtf":
-        return read_hdtf(options.raw, options.meta)
-    return read_folder(options.raw)
 
 
 def _rows(release: Release, options: PrepareOptions) -> list[ManifestRow]:

@@ -441,7 +441,7 @@ def test_the_split_is_stable_and_about_as_large_as_asked() -> None:
     [
         ({"source": "hdtf"}, "meta: expected where the annotations of source=hdtf are"),
         ({"meta": "somewhere"}, "meta: expected null with source=folder"),
-        ({"source": "cloud"}, "source: expected folder, celebvhq or hdtf, got cloud"),
+        ({"source": "cloud"}, "source: expected one of folder, celebvhq, hdtf, got cloud"),
         ({"size": 63}, "size: expected an even number of pixels from 16 on, got 63"),
         ({"fps": 0}, "fps: expected a rate above 0"),
         ({"crf": 52}, "crf: expected 0 to 51, got 52"),
