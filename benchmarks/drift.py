@@ -14,6 +14,7 @@ import matplotlib
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
+from benchmarks.seams import borders, seam_ratio
 from faceanim.markdown import table
 from faceanim.media.files import atomic_path, write_json
 from faceanim.media.image import write_image
@@ -27,7 +28,6 @@ from faceanim.pipelines.motion_sources import SavedPoses
 from faceanim.pipelines.options import Sampling
 from faceanim.pipelines.reference import Reference, find_reference
 from faceanim.pipelines.render import render
-from faceanim.pipelines.seams import borders, seam_ratio
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.timing import loop
 

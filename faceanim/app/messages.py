@@ -11,8 +11,8 @@ from faceanim.media.sound import UNREADABLE
 from faceanim.media.sound_reader import DAMAGED, LATER_TRACK
 from faceanim.pipelines.step_counts import UnevenSteps
 from faceanim.pose import errors as pose
-from faceanim.pose.gaps import FILLED
 from faceanim.pose.head_pose import head_angles
+from faceanim.pose.repair import FILLED
 
 _TURNED = (30.0, 25.0, 25.0)  # degrees of yaw, pitch and roll from which on a photo is warned of
 _LEVEL = 7.0  # degrees of pitch that are measured of a face that looks into the camera

@@ -9,7 +9,7 @@ import numpy as np
 from faceanim.data.manifest import INDEX_NAME, ManifestRow, read_manifest
 from faceanim.media.clip_reader import ClipReader
 from faceanim.media.storage import is_url, join, local_copy
-from faceanim.pose.gaps import fill_gaps
+from faceanim.pose.repair import fill_gaps
 from faceanim.pose.sequence import PoseSequence
 
 

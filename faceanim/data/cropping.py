@@ -3,9 +3,9 @@
 import math
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
+from faceanim.media.image import cut, resize
 from faceanim.pose.face_shape import with_forehead
 
 _HAIR = 1.7  # how far the hair reaches above the brows, see `with_forehead`
@@ -68,19 +68,7 @@ def apply_crop(frames_THWC: np.ndarray, crop: Crop, size: int) -> np.ndarray:
 
     What lies over the border repeats the border's pixels. Landmarks follow with `PoseSequence.crop(*crop, size)`.
     """
-    height, width = frames_THWC.shape[1:3]
-    left, top = max(0, -crop.x), max(0, -crop.y)
-    right, bottom = max(0, crop.x + crop.size - width), max(0, crop.y + crop.size - height)
-    if max(left, top, right, bottom) >= crop.size:
-        raise ValueError(f"expected a crop that touches the frame of {width}x{height}, got {crop}")
-    cut = frames_THWC[:, max(0, crop.y) : crop.y + crop.size, max(0, crop.x) : crop.x + crop.size]
-    interpolation = cv2.INTER_AREA if size < crop.size else cv2.INTER_CUBIC
-    images = []
-    for frame_HWC in cut:
-        if max(left, top, right, bottom):
-            frame_HWC = cv2.copyMakeBorder(frame_HWC, top, bottom, left, right, cv2.BORDER_REPLICATE)
-        images.append(cv2.resize(frame_HWC, (size, size), interpolation=interpolation))
-    return np.stack(images)
+    return np.stack([resize(cut(frame_HWC, *crop, crop.size), size, size) for frame_HWC in frames_THWC])
 
 
 def _extent(faces_T68x2: np.ndarray, above_brows: float) -> tuple[np.ndarray, np.ndarray]:

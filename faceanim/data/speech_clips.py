@@ -19,9 +19,8 @@ from faceanim.data.manifest import ManifestRow
 from faceanim.data.splits import NoClips, clips_of
 from faceanim.media.storage import join, local_copy
 from faceanim.models.log_mel import RATE, LogMel, recording_profile
-from faceanim.pose.gaps import fill_gaps
 from faceanim.pose.motion import decompose, from_closed_lips
-from faceanim.pose.smoothing import savitzky_golay
+from faceanim.pose.repair import fill_gaps, savitzky_golay
 
 log = logging.getLogger(__name__)
 

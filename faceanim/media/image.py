@@ -3,6 +3,7 @@
 import warnings
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -88,6 +89,24 @@ def as_rgb(picture: str | Path | Image.Image | np.ndarray) -> np.ndarray:
             f"picture: expected a path, a PIL image or a numpy array, got {type(picture).__name__}"
         )
     return _to_rgb("in memory", _upright(picture))
+
+
+def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The image (H, W) or (H, W, C) at another size: by area where it gets smaller, else bicubic."""
+    smaller = height < image.shape[0]
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
+
+
+def cut(image_HWC: np.ndarray, x: int, y: int, width: int, height: int) -> np.ndarray:
+    """The rectangle of width x height at (x, y); over the image's border the border's pixels are repeated."""
+    H, W = image_HWC.shape[:2]
+    part_HWC = image_HWC[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width)]
+    if not part_HWC.size:
+        raise ValueError(
+            f"expected a part that touches the image of {W}x{H}, got {width}x{height} at {x}, {y}"
+        )
+    over = max(0, -y), max(0, y + height - H), max(0, -x), max(0, x + width - W)
+    return cv2.copyMakeBorder(part_HWC, *over, cv2.BORDER_REPLICATE) if any(over) else part_HWC
 
 
 def write_image(path: str | Path, image_HWC: np.ndarray) -> None:

@@ -12,7 +12,7 @@ from faceanim.data.clips import earliest_of_source, load_clip, read_reference
 from faceanim.data.manifest import ManifestRow, read_manifest
 from faceanim.media.audio import read_soundtrack
 from faceanim.metrics.protocol import Protocol
-from faceanim.pose.gaps import fill_gaps
+from faceanim.pose.repair import fill_gaps
 from faceanim.pose.sequence import PoseSequence
 
 

@@ -132,7 +132,7 @@ class AnimationPipeline(DiffusionPipeline):
         T.
 
         reference_image: uint8 (H, W, 3), cropped to the video's size. reference_points: its 68 landmarks, pixels.
-        poses: any frame size of the video's shape, scaled to it; every frame needs a face (``faceanim.pose.gaps``).
+        poses: any frame size of the video's shape, scaled to it; every frame needs a face (``faceanim.pose.repair``).
         size: (height, width) of the video, multiples of the codec's downscale; None: the trained square.
         on_progress: called after every forward of the denoising UNet with (forwards done, forwards in all); what it
         raises ends the sampling.

@@ -23,11 +23,6 @@ Layout = Literal["diffusers", "moore"]
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
-def pipeline_from_checkpoint(path: str | Path, init_from: str | None = None) -> AnimationPipeline:
-    """The pipeline of a checkpoint's (averaged) weights; arguments and errors as ``open_checkpoint``."""
-    return _pipeline(open_checkpoint(path, init_from))
-
-
 def export_pipeline(
     checkpoint: str | Path,
     output: str | Path,
@@ -61,7 +56,7 @@ def export_pipeline(
     spoken = None if speech is None else AudioToPose.load(speech)
     content = provenance(opened.card, opened.step, run_dir)
     figures = None if metrics is None else read_evaluation(metrics)
-    pipe = cast_weights(_pipeline(opened), DTYPES[dtype])
+    pipe = cast_weights(pipeline_of(opened), DTYPES[dtype])
     temporary = output.with_name(f".{output.name}.{uuid.uuid4().hex[:8]}")
     try:
         if layout == "diffusers" or figures is not None:
@@ -93,7 +88,7 @@ def cast_weights(pipe: AnimationPipeline, dtype: torch.dtype) -> AnimationPipeli
     return pipe
 
 
-def _pipeline(checkpoint: Checkpoint) -> AnimationPipeline:
+def pipeline_of(checkpoint: Checkpoint) -> AnimationPipeline:
     components = {name: getattr(checkpoint.model, name) for name in AnimationModel.components}
     card = checkpoint.card
     try:

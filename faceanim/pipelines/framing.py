@@ -3,10 +3,10 @@
 import logging
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from faceanim.data.cropping import stabilised_square_crop
+from faceanim.media.image import cut, resize
 from faceanim.pose.scaling import rescale_points
 from faceanim.pose.sequence import PoseSequence
 
@@ -35,15 +35,7 @@ class Framing:
 
     def cut(self, picture_HWC: np.ndarray) -> np.ndarray:
         """The part at the video's size (area down, cubic up); over the border the border's pixels are repeated."""
-        H, W = picture_HWC.shape[:2]
-        left, top = max(0, -self.x), max(0, -self.y)
-        right, bottom = max(0, self.x + self.width - W), max(0, self.y + self.height - H)
-        part = picture_HWC[max(0, self.y) : self.y + self.height, max(0, self.x) : self.x + self.width]
-        if not part.size:
-            raise ValueError(f"expected a part that touches the picture of {W}x{H}, got {self}")
-        if max(left, top, right, bottom):
-            part = cv2.copyMakeBorder(part, top, bottom, left, right, cv2.BORDER_REPLICATE)
-        return _resized(part, self.size)
+        return resize(cut(picture_HWC, self.x, self.y, self.width, self.height), *self.size)
 
     def poses(self, poses: PoseSequence) -> PoseSequence:
         """The same motion in the part at the video's size; `poses` are in the source picture."""
@@ -53,7 +45,7 @@ class Framing:
 
     def paste(self, generated_HWC: np.ndarray, picture_HWC: np.ndarray) -> np.ndarray:
         """A copy of the picture with the generated part in its place, its edges blended."""
-        part = _resized(generated_HWC, (self.height, self.width))
+        part = resize(generated_HWC, self.height, self.width)
         H, W = picture_HWC.shape[:2]
         x0, y0, x1, y1 = (
             max(0, self.x),
@@ -115,8 +107,3 @@ def frame_head(
 def _shifted(start: int, length: int, limit: int) -> int:
     """Inside 0 to `limit` where it fits, else over both borders alike."""
     return min(max(start, 0), limit - length) if length <= limit else (limit - length) // 2
-
-
-def _resized(picture_HWC: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    smaller = size[0] < picture_HWC.shape[0]
-    return cv2.resize(picture_HWC, size[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)

@@ -20,12 +20,11 @@ from faceanim.pipelines.framing import frame_head
 from faceanim.pipelines.options import option
 from faceanim.pose.errors import NoFaceFoundError
 from faceanim.pose.from_video import find_person
-from faceanim.pose.gaps import fill_short_gaps
 from faceanim.pose.landmarks import FaceLandmarker
 from faceanim.pose.motion import Head, decompose, recompose
+from faceanim.pose.repair import fill_short_gaps, smooth
 from faceanim.pose.retarget import Mode, checked_reference, retarget
 from faceanim.pose.sequence import PoseSequence
-from faceanim.pose.smoothing import smooth
 from faceanim.pose.templates import load_template
 from faceanim.pose.timing import loop, resample
 

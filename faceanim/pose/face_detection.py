@@ -1,8 +1,9 @@
 """All faces of a picture, as boxes; landmarks are then sought where the one face is that matters. F: faces."""
 
-import cv2
 import dlib
 import numpy as np
+
+from faceanim.media.image import resize
 
 
 class FaceDetector:
@@ -24,9 +25,7 @@ class FaceDetector:
         """Boxes (F, 4) float32 of a uint8 RGB picture, largest first: left, top, right, bottom in its pixels."""
         height, width = image_HWC.shape[:2]
         scale = min(self.short_side / min(height, width), 4 * self.short_side / max(height, width))
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        searched = cv2.resize(image_HWC, size, interpolation=interpolation)
+        searched = resize(image_HWC, max(1, round(height * scale)), max(1, round(width * scale)))
         found, _, _ = self._detector.run(searched, 0, self.min_score)
         found = sorted(found, key=lambda face: -face.area())
         boxes = [(face.left(), face.top(), face.right(), face.bottom()) for face in found]

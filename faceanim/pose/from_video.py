@@ -11,10 +11,9 @@ from faceanim.media.frame_rate import constant_rate
 from faceanim.media.video import TimedFrame, iter_video
 from faceanim.pose.boxes import overlap
 from faceanim.pose.errors import NoFaceFoundError
-from faceanim.pose.gaps import fill_short_gaps
 from faceanim.pose.landmarks import FaceLandmarker, Landmarks, box_around
+from faceanim.pose.repair import fill_short_gaps, smooth
 from faceanim.pose.sequence import PoseSequence
-from faceanim.pose.smoothing import smooth
 
 _CHUNK = 16  # frames held in memory at a time
 _SAME_FACE = 0.1  # overlap of the boxes: heads move fast, but two of them hardly overlap

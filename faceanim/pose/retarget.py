@@ -6,6 +6,7 @@ import numpy as np
 
 from faceanim.pose.motion import Head, decompose, recompose
 from faceanim.pose.sequence import PoseSequence
+from faceanim.pose.similarity import similarity
 from faceanim.pose.suitability import Suitability, suitability
 
 Mode = Literal["absolute", "aligned", "relative"]
@@ -43,9 +44,8 @@ def retarget(
     suited = suitability(motion, driver, reference, relative)
     if mode == "relative":
         return Retargeted(relative, suited)
-    matrix_2x2, shift_2 = _similarity(driver.points[_EYES_AND_NOSE], points[_EYES_AND_NOSE, :2])
-    moved = (poses.points @ matrix_2x2.T + shift_2).astype(np.float32)
-    aligned = poses.placed(moved, float(np.sqrt(np.linalg.det(matrix_2x2))), width, height)
+    fit = similarity(driver.points[_EYES_AND_NOSE], points[_EYES_AND_NOSE, :2])
+    aligned = poses.placed(fit(poses.points).astype(np.float32), float(abs(fit.turn)), width, height)
     return Retargeted(aligned, suited)
 
 
@@ -57,13 +57,3 @@ def checked_reference(points: np.ndarray) -> np.ndarray:
     if not np.isfinite(points).all():
         raise ValueError("reference: expected a face in the picture, got none")
     return points
-
-
-def _similarity(from_Nx2: np.ndarray, to_Nx2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The rotation and scaling (2, 2), and shift (2,), that bring points nearest to others (Umeyama, 1991, eqs. 40-42,
-    without reflection)."""
-    a, b = from_Nx2 - from_Nx2.mean(axis=0), to_Nx2 - to_Nx2.mean(axis=0)
-    u, d, vt = np.linalg.svd(b.T @ a)
-    signs = np.array([1.0, np.sign(np.linalg.det(u @ vt))])
-    matrix = (u * signs) @ vt * (d * signs).sum() / (a**2).sum()
-    return matrix, to_Nx2.mean(axis=0) - matrix @ from_Nx2.mean(axis=0)

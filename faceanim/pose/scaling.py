@@ -1,7 +1,8 @@
 """Images and points between different sizes. Pixel centres lie at whole numbers, as in cv2.resize. C: RGB."""
 
-import cv2
 import numpy as np
+
+from faceanim.media.image import resize
 
 
 def rescale_points(
@@ -19,5 +20,4 @@ def resize_within(frame_HWC: np.ndarray, short_side: tuple[int, int]) -> np.ndar
     if scale == 1:
         return frame_HWC
     scale = min(scale, 4 * short_side[1] / max(height, width))  # keeps extremely long frames small
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.resize(frame_HWC, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    return resize(frame_HWC, max(1, round(height * scale)), max(1, round(width * scale)))

@@ -8,6 +8,7 @@ import numpy as np
 
 from faceanim.data.manifest import ManifestRow
 from faceanim.media.clip_reader import ClipReader
+from faceanim.media.image import resize
 from faceanim.pose.draw import draw_over
 from faceanim.pose.scaling import rescale_points
 from faceanim.pose.sequence import PoseSequence
@@ -83,8 +84,7 @@ def _cell(frame_HWC: np.ndarray, points_68x2: np.ndarray) -> np.ndarray:
     height, width = frame_HWC.shape[:2]
     scale = _CELL / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    small_HWC = cv2.resize(frame_HWC, size, interpolation=interpolation)
+    small_HWC = resize(frame_HWC, *size[::-1])
     drawn = draw_over(small_HWC, rescale_points(points_68x2, (height, width), size[::-1]))
     cell = np.full((_CELL, _CELL, 3), 255, np.uint8)
     y, x = (_CELL - size[1]) // 2, (_CELL - size[0]) // 2

@@ -20,7 +20,8 @@ from faceanim.models.multi_scale_pose_guider import MultiScalePoseGuider
 from faceanim.models.pose_guider import PoseGuider
 from faceanim.models.reference_net import ReferenceNet
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
-from faceanim.pipelines.export import pipeline_from_checkpoint
+from faceanim.pipelines.export import pipeline_of
+from faceanim.pipelines.initial_weights import open_checkpoint
 from faceanim.pipelines.schedulers import SAMPLERS
 from tests.conftest import tiny_scheduler
 from tests.helpers.training import steps
@@ -82,7 +83,7 @@ def test_a_fine_tune_is_built_as_the_pipeline_that_it_starts_from(experiment, de
         options = [f"init_from={source}", *steps(stage, 2)]
         tune(demo_data, tmp_path / stage, stage, *options, experiment=experiment)
         before = AnimationPipeline.from_pretrained(start)
-        tuned = pipeline_from_checkpoint(tmp_path / stage / "checkpoints" / "last.ckpt")
+        tuned = pipeline_of(open_checkpoint(tmp_path / stage / "checkpoints" / "last.ckpt"))
         assert configs(tuned) == configs(before)
         names = ("image_size", "chunk_frames", "drawing", "mask", "motion")
         assert {n: tuned.config[n] for n in names} == {n: before.config[n] for n in names}
@@ -105,7 +106,7 @@ def test_whatever_kind_its_parts_are(kind, demo_data, tmp_path):
     }[kind]
     start = pipeline(tmp_path / "pipeline", **made)
     tune(demo_data, tmp_path / "run", "appearance", f"init_from={start}", *steps("appearance", 1))
-    tuned = pipeline_from_checkpoint(tmp_path / "run" / "checkpoints" / "last.ckpt")
+    tuned = pipeline_of(open_checkpoint(tmp_path / "run" / "checkpoints" / "last.ckpt"))
     before = configs(AnimationPipeline.from_pretrained(start))
     now = configs(tuned)
     assert now.pop("scheduler")["prediction_type"] == before.pop("scheduler")["prediction_type"] == "sample"

@@ -95,7 +95,7 @@ def test_what_lies_over_the_border_repeats_it() -> None:
 
 
 def test_a_crop_beside_the_frame_is_refused() -> None:
-    with pytest.raises(ValueError, match="touches the frame of 64x48"):
+    with pytest.raises(ValueError, match="touches the image of 64x48"):
         apply_crop(np.zeros((1, 48, 64, 3), np.uint8), Crop(0, 48, 16), 16)
 
 

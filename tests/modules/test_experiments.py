@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from faceanim.cli import CONF_FOLDER, folder_name
-from faceanim.pipelines.export import pipeline_from_checkpoint
+from faceanim.pipelines.export import pipeline_of
+from faceanim.pipelines.initial_weights import open_checkpoint
 from tests.helpers.training import TINY, fit, steps
 
 # The tiny model, the demo's clip and a CPU in place of what an experiment asks for.
@@ -30,7 +31,7 @@ def test_every_experiment_trains_both_stages(name, tiny, demo_data, tmp_path):
     if first:  # it starts from a pipeline
         fit(demo_data, first / "run", "appearance", "init_from=null", *steps("appearance", 1))
         fit(demo_data, first / "next", "temporal", f"init_from={first / 'run'}", *steps("temporal", 1))
-        pipeline_from_checkpoint(first / "next/checkpoints/last.ckpt").save_pretrained(first / "pipeline")
+        pipeline_of(open_checkpoint(first / "next/checkpoints/last.ckpt")).save_pretrained(first / "pipeline")
     for stage, source in (
         ("appearance", first and first / "pipeline"),
         ("temporal", tmp_path / "appearance"),
@@ -51,7 +52,7 @@ def test_what_stage_two_trains_beside_the_motion_modules(demo_data, tmp_path):
 
 def test_the_drawing_travels_with_the_checkpoint(demo_data, tmp_path):
     fit(demo_data, tmp_path, "appearance", *steps("appearance", 1), "pose.drawing=points")
-    assert pipeline_from_checkpoint(tmp_path / "checkpoints" / "last.ckpt").config["drawing"] == "points"
+    assert pipeline_of(open_checkpoint(tmp_path / "checkpoints" / "last.ckpt")).config["drawing"] == "points"
 
 
 def test_without_bitsandbytes_8_bit_adam_is_refused_in_one_line(demo_data, tmp_path, monkeypatch):

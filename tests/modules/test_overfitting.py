@@ -11,7 +11,8 @@ from hydra.utils import instantiate
 from faceanim.data.clips import Clip, load_clip, read_index
 from faceanim.data.sample import PackedSample
 from faceanim.models.animation_model import AnimationModel
-from faceanim.pipelines.export import pipeline_from_checkpoint
+from faceanim.pipelines.export import pipeline_of
+from faceanim.pipelines.initial_weights import open_checkpoint
 from faceanim.pipelines.options import Sampling
 from faceanim.pose.dlib_landmarker import dlib_weights
 from tests.helpers.training import configuration, fit, losses, steps
@@ -82,7 +83,7 @@ def test_one_clip_is_learnt_better_than_without_its_poses(demo_data, tmp_path):
     blind = pose_blind_loss(demo_data, tmp_path, whole)
     assert curve[0] > blind > 2 * np.mean(curve[-20:])
 
-    pipe = pipeline_from_checkpoint(tmp_path / "checkpoints" / "last.ckpt")
+    pipe = pipeline_of(open_checkpoint(tmp_path / "checkpoints" / "last.ckpt"))
     pipe.set_progress_bar_config(disable=True)
     made = pipe(whole.frames[0], whole.poses.points[0], clip.poses, Sampling(steps=10))
     still = np.repeat(whole.frames[:1], len(clip.frames), axis=0)

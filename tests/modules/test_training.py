@@ -10,7 +10,8 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from faceanim.models.weights import read_checkpoint
-from faceanim.pipelines.export import pipeline_from_checkpoint
+from faceanim.pipelines.export import pipeline_of
+from faceanim.pipelines.initial_weights import open_checkpoint
 from scripts import export_weights
 from tests.helpers.training import configuration, equal, fit, losses, steps, whole
 
@@ -227,7 +228,7 @@ def test_the_documented_switches_train(override, demo_data, tmp_path):
 def test_the_masks_options_travel_with_the_checkpoint(demo_data, tmp_path):
     options = ["pose.mask.region=clip", "pose.mask.shape=box", "pose.mask.dilation=0.3"]
     fit(demo_data, tmp_path, "appearance", *steps("appearance", 1), *options)
-    pipeline = pipeline_from_checkpoint(tmp_path / "checkpoints" / "last.ckpt")
+    pipeline = pipeline_of(open_checkpoint(tmp_path / "checkpoints" / "last.ckpt"))
     mask = {"region": "clip", "shape": "box", "dilation": 0.3, "soft_edge": 0.05}
     assert dict(pipeline.config["mask"]) == mask
 

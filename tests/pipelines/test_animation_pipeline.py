@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.seams import borders, seam_ratio
 from faceanim.models.animation_model import AnimationModel
 from faceanim.models.codec import VAECodec
 from faceanim.models.reference_attention import spatial_transformer_blocks
@@ -20,7 +21,6 @@ from faceanim.pipelines.offload import Offload
 from faceanim.pipelines.options import Runtime, Sampling
 from faceanim.pipelines.prefetch import prefetch
 from faceanim.pipelines.runtime import prepare
-from faceanim.pipelines.seams import borders, seam_ratio
 from faceanim.pose.sequence import PoseSequence
 from faceanim.profiling.flop_meter import StepMeter
 from tests.conftest import tiny_codec, tiny_model, tiny_scheduler, wake

@@ -7,7 +7,8 @@ import torch
 
 from faceanim.models.multi_scale_pose_guider import MultiScalePoseGuider
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
-from faceanim.pipelines.export import export_pipeline, pipeline_from_checkpoint
+from faceanim.pipelines.export import export_pipeline, pipeline_of
+from faceanim.pipelines.initial_weights import open_checkpoint
 from faceanim.pipelines.options import Sampling
 from faceanim.pose.sequence import PoseSequence
 from tests.conftest import tiny_codec, tiny_model, tiny_scheduler, wake
@@ -55,7 +56,7 @@ def test_an_exported_checkpoint_holds_the_averaged_weights(appearance_run, tmp_p
     assert held.keys() - checkpoint.keys() == {name for name in held if "motion_modules" in name}  # untrained
     for name, tensor in checkpoint.items():
         assert torch.equal(tensor, held[name]), name
-    assert np.array_equal(animate(loaded), animate(pipeline_from_checkpoint(path)))
+    assert np.array_equal(animate(loaded), animate(pipeline_of(open_checkpoint(path))))
     card = json.loads((folder / "provenance.json").read_text())
     assert (card["stage"], card["step"]) == ("appearance", 3)
     export_pipeline(path, folder)  # a pipeline folder is replaced ...

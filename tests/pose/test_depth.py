@@ -14,14 +14,13 @@ from faceanim.pipelines.framing import Framing
 from faceanim.pipelines.reference import find_reference
 from faceanim.pose.composed import compose
 from faceanim.pose.from_video import one_person
-from faceanim.pose.gaps import fill_gaps
 from faceanim.pose.head_model import AVERAGE_HEAD_68x3, project, rotations
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.landmarks import Face, Landmarks
 from faceanim.pose.motion import Head, decompose
+from faceanim.pose.repair import fill_gaps, smooth
 from faceanim.pose.retarget import retarget
 from faceanim.pose.sequence import PoseSequence
-from faceanim.pose.smoothing import smooth
 from faceanim.pose.timing import loop, resample
 from faceanim.pose.topology import NOSE_TIP
 from tests.helpers.commands import ROOT

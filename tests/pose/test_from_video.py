@@ -9,8 +9,8 @@ from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.video import read_video, write_video
 from faceanim.pose.composed import compose
 from faceanim.pose.from_video import one_person, poses_from_video
-from faceanim.pose.gaps import gaps
 from faceanim.pose.landmarkers import landmarker
+from faceanim.pose.repair import gaps
 from faceanim.pose.sequence import PoseSequence
 
 

@@ -9,11 +9,11 @@ import pytest
 
 from faceanim.media.image import read_image
 from faceanim.pose.from_video import find_person
-from faceanim.pose.gaps import fill_gaps
 from faceanim.pose.head_pose import head_angles
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.landmarks import with_depth
 from faceanim.pose.openness import lip_aperture
+from faceanim.pose.repair import fill_gaps
 from faceanim.pose.retarget import retarget
 from faceanim.pose.sequence import PoseSequence
 from faceanim.pose.topology import EYELIDS, NOSE, NOSE_BASE

@@ -10,6 +10,7 @@ from faceanim.metrics.families.landmarks import check_points
 from faceanim.metrics.metric import LANDMARKS, MeanOverFrames, MetricSpec, register
 from faceanim.metrics.video_pair import VideoPair
 from faceanim.pose.head_pose import head_angles
+from faceanim.pose.similarity import similarity
 from faceanim.pose.topology import LEFT_BROW, LEFT_EYE, MOUTH, RIGHT_BROW, RIGHT_EYE
 
 # Points that an expression hardly moves (corners of the eyes, bridge and base of the nose), and where they lie on an
@@ -69,21 +70,9 @@ def expression_distance(real_T68x2: Tensor, generated_T68x2: Tensor, between_peo
 
 
 def expression(points_T68x2: np.ndarray) -> np.ndarray:
-    """Brows, eyes and mouth on the average face: float64 (T, E, 2); NaN where there is no face.
-
-    The similarity transform is the least-squares one, in complex numbers z -> a z + b: a = <template, points> /
-    <points, points> of the centred rigid points (Umeyama, 1991, without reflection).
-    """
-    points_T68 = points_T68x2.astype(np.float64)[..., 0] + 1j * points_T68x2.astype(np.float64)[..., 1]
-    template_9 = _TEMPLATE_9x2[:, 0] + 1j * _TEMPLATE_9x2[:, 1]
-    rigid_T9 = points_T68[:, _RIGID]
-    centre_T1 = rigid_T9.mean(axis=1, keepdims=True)
-    centred_T9 = rigid_T9 - centre_T1
-    size_T1 = (np.abs(centred_T9) ** 2).sum(axis=1, keepdims=True)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        turn_T1 = (centred_T9.conj() * (template_9 - template_9.mean())).sum(axis=1, keepdims=True) / size_T1
-        moved_TE = (points_T68[:, EXPRESSION] - centre_T1) * turn_T1 + template_9.mean()
-    return np.stack([moved_TE.real, moved_TE.imag], axis=-1)
+    """Brows, eyes and mouth on the average face: float64 (T, E, 2); NaN where there is no face."""
+    fit = similarity(points_T68x2[:, _RIGID], _TEMPLATE_9x2)
+    return fit(points_T68x2[:, EXPRESSION])
 
 
 class PoseDistance(MeanOverFrames):

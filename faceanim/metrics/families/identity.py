@@ -12,6 +12,7 @@ from torch import Tensor
 from faceanim.metrics.metric import LANDMARKS, MeanOverFrames, MetricSpec, Network, Setup, register
 from faceanim.metrics.video_pair import Embedder, VideoPair
 from faceanim.pose.landmarks import check_frames
+from faceanim.pose.similarity import similarity
 from faceanim.pose.topology import LEFT_EYE, N_POINTS, NOSE_TIP, RIGHT_EYE
 
 SIZE = 128  # D of dlib's embeddings
@@ -148,13 +149,9 @@ def aligned(frame_HW3: np.ndarray, points_68x2: np.ndarray) -> np.ndarray:
     """uint8 (112, 112, 3): moved, turned and scaled so that eyes, nose and mouth come nearest to their places."""
     eyes = [points_68x2[list(eye)].mean(axis=0) for eye in (RIGHT_EYE, LEFT_EYE)]
     five = np.stack([*eyes, points_68x2[NOSE_TIP], points_68x2[48], points_68x2[54]]).astype(np.float64)
-    # the least-squares similarity in complex numbers, z -> a z + b (Umeyama, 1991, without reflection)
-    z, w = (p[:, 0] + 1j * p[:, 1] for p in (five, _TEMPLATE_5x2))
-    centred = z - z.mean()
-    a = (centred.conj() * (w - w.mean())).sum() / max((np.abs(centred) ** 2).sum(), 1e-12)
-    b = w.mean() - a * z.mean()
-    matrix = np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
-    return cv2.warpAffine(frame_HW3, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR)
+    return cv2.warpAffine(
+        frame_HW3, similarity(five, _TEMPLATE_5x2).matrix_2x3, (SIDE, SIDE), flags=cv2.INTER_LINEAR
+    )
 
 
 class IdentitySimilarity(MeanOverFrames):

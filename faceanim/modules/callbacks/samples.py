@@ -23,7 +23,7 @@ from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.options import Sampling
 from faceanim.pipelines.render import render
 from faceanim.pipelines.step_counts import check_steps
-from faceanim.pose.gaps import fill_gaps
+from faceanim.pose.repair import fill_gaps
 from faceanim.runs.all_ranks import gather
 from faceanim.runs.media_log import log_media
 
