@@ -47,7 +47,6 @@ class Curve:
 
 def main(cfg: DictConfig) -> None:
     pipe = AnimationPipeline.from_pretrained(cfg.pipeline).to(choose_device(cfg.device))
-    pipe.set_progress_bar_config(disable=True)
     size = (pipe.config["image_size"],) * 2
     faces = landmarker(cfg.landmarks)
     reference = find_reference(cfg.reference, faces, size, crop=False)

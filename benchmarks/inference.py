@@ -69,7 +69,6 @@ def random_pipeline(model: DictConfig, window: int) -> AnimationPipeline:
                 torch.nn.init.normal_(parameter, std=0.02)
     settings = {"image_size": model.image_size, "chunk_frames": window}
     pipe = AnimationPipeline(**networks, codec=parts["codec"], scheduler=parts["scheduler"], **settings)
-    pipe.set_progress_bar_config(disable=True)
     return pipe
 
 

@@ -55,7 +55,6 @@ class Workers:
         try:
             pipeline = AnimationPipeline.from_pretrained(self.options.pipeline)
             pipe = prepare(pipeline, torch.device(name), part_of(Runtime, self.options))
-            pipe.set_progress_bar_config(disable=True)
             self.pipelines[name] = pipe
         except Exception as error:
             self.failure = " ".join(str(error).split())

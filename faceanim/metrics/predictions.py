@@ -108,7 +108,6 @@ class AnimatedClips:
         self.protocol, self.prepared, self.missing = protocol, prepared, prepared.missing
         self.sampling = Sampling(protocol.steps, protocol.guidance_scale, protocol.seed)
         self.pipeline = AnimationPipeline.from_pretrained(pipeline_folder).to(choose_device(str(device)))
-        self.pipeline.set_progress_bar_config(disable=True)
         size = self.pipeline.config["image_size"]
         for job in prepared.jobs.values():
             row = job.driving

@@ -194,7 +194,7 @@ class AnimationPipeline(DiffusionPipeline):
         guidance = Guidance(sampling.guidance_scale, sampling.sequential_guidance)
         drift = sampling.drift
         at_work = self.offload.active(self.denoising_net, self.pose_guider, self.face_locator)
-        with self.progress_bar(total=total) as bar, at_work:
+        with at_work:
             tokens = guidance.tokens(self.denoising_net, conditions.tokens_1LD)
             for segment in plan:
                 motion = None
@@ -208,7 +208,6 @@ class AnimationPipeline(DiffusionPipeline):
                 def counted(*args, predict=predict) -> Tensor:
                     nonlocal done
                     prediction = predict(*args)
-                    bar.update()
                     done += 1
                     if on_progress is not None:
                         on_progress(done, total)

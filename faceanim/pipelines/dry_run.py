@@ -19,14 +19,11 @@ from faceanim.pipelines.runtime import device_name
 from faceanim.pipelines.step_counts import check_steps
 
 
-def describe(
-    pipe: AnimationPipeline,
-    reference: Reference,
-    motion: Motion,
-    request: AnimationRequest,
+def plan_text(
+    pipe: AnimationPipeline, reference: Reference, motion: Motion, request: AnimationRequest
 ) -> str:
-    """The plan, for people. Nothing is written. Time and memory are measured on one window of this very video: its
-    steps and a batch of decoding, each once to warm up."""
+    """Return the plan, for people. Time and memory are measured on one window of this very video: its steps and a
+    batch of decoding, each once to warm up."""
     sampling, poses = request.sampling, motion.poses
     check_steps(sampling.scheduler, pipe.scheduler, sampling.steps)
     plan = pipe.plan(len(poses), sampling.long_video)
@@ -62,8 +59,6 @@ def _measured(
     n = max(len(window) for segment in plan for window in segment.windows)
     one = [Segment(range(n), [list(range(n))], False)]
     noise = partial(noise_of, sampling.seed, pipe.latent_shape(*reference.image_HWC.shape[:2]))
-    bar = dict(pipe._progress_bar_config) if hasattr(pipe, "_progress_bar_config") else {}
-    pipe.set_progress_bar_config(disable=True)
 
     def denoise(steps: int) -> tuple[float, torch.Tensor]:
         start = _now(pipe)
@@ -80,7 +75,6 @@ def _measured(
     two_steps, _ = denoise(2)
     decode(latents)
     per_frame = decode(latents)
-    pipe.set_progress_bar_config(**bar)
     a_step = max(two_steps - one_step, 0.0)
     n_windows = sum(len(segment.windows) for segment in plan)
     seconds = len(plan) * max(one_step - a_step, 0.0) + n_windows * sampling.steps * a_step

@@ -61,26 +61,19 @@ class Guidance:
                 kept[key] = model.guide(conditions.pose_images([start + k for k in frames]), conditions.face)
             return kept[key]
 
-        def predictions(latents_1tChw: Tensor, t_1: Tensor, frames: list[int]) -> list[Tensor]:
-            """The conditional prediction and, under guidance, the one without the reference."""
-            latents, B = latents_1tChw.to(dtype), self.forwards
-            poses = [features(frames)] * B
-            references = [reference, None][:B]
-            if not self.sequential:
-                latents, t_1 = latents.expand(B, -1, -1, -1, -1), t_1.expand(B)
-                poses = [[torch.cat(scale) for scale in zip(*poses, strict=True)]]
-                references = [replace(reference, keep=[one is not None for one in references])]
-            made = [
-                net(latents, t_1, *given).to(latents_1tChw.dtype, copy=True)  # CUDA graphs overwrite theirs
-                for given in zip(tokens, references, poses, strict=True)
-            ]
-            return [one for batch in made for one in batch.split(1)]
-
         def predict(latents_1tChw: Tensor, t_1: Tensor, frames: list[int]) -> Tensor:
-            conditional, *without = predictions(latents_1tChw, t_1, frames)
-            if not without:
+            latents, posed, B = latents_1tChw.to(dtype), features(frames), self.forwards
+            if self.sequential:
+                given = zip(tokens, [reference, None][:B], strict=True)
+                made = (net(latents, t_1, image, one, posed) for image, one in given)
+            else:
+                batch = replace(reference, keep=[True, False][:B])
+                poses = [torch.cat([one] * B) for one in posed]
+                made = net(latents.expand(B, -1, -1, -1, -1), t_1.expand(B), *tokens, batch, poses).split(1)
+            # each copied before the next forward: CUDA graphs overwrite theirs
+            conditional, *unconditional = [one.to(latents_1tChw.dtype, copy=True) for one in made]
+            if not unconditional:
                 return conditional
-            (unconditional,) = without
-            return unconditional + self.scale * (conditional - unconditional)
+            return unconditional[0] + self.scale * (conditional - unconditional[0])
 
         return predict

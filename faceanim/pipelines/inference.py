@@ -1,6 +1,7 @@
 """From files to a file: what `infer.py` does. H, W: pixels; C: RGB."""
 
 import numpy as np
+from tqdm import tqdm
 
 from faceanim.media.frame_writers import frame_writer
 from faceanim.media.image import write_image
@@ -9,7 +10,7 @@ from faceanim.media.sheet import evenly_spaced, side_by_side, tile
 from faceanim.media.video_writer import AI_GENERATED
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.device import choose_device
-from faceanim.pipelines.dry_run import describe
+from faceanim.pipelines.dry_run import plan_text
 from faceanim.pipelines.motion_sources import Motion
 from faceanim.pipelines.options import Runtime
 from faceanim.pipelines.reference import Reference, find_reference
@@ -35,7 +36,7 @@ class Animator:
         size = trained if given.height is None else (given.height, given.width)
         reference = find_reference(given.path, self.landmarker, size, given.crop)
         motion = request.motion.read(size, reference.landmarks, self.landmarker)
-        act = describe if dry_run else _write
+        act = plan_text if dry_run else _write
         return act(self.pipeline, reference, motion, request)
 
 
@@ -54,10 +55,16 @@ def _write(pipe: AnimationPipeline, reference: Reference, motion: Motion, reques
     real_frames = motion.real_frames() if motion.real_frames else None
     wanted = evenly_spaced(n_frames)
     shown: list[list[np.ndarray]] = [[] for _ in labels]
-    with frame_writer(output.path, fps, width, height, comment, sound) as writer:
-        for t, (generated, pose, real) in enumerate(
-            render(pipe, reference.image_HWC, reference.points, motion.poses, request.sampling, real_frames)
-        ):
+    bar = tqdm(desc="denoising", unit="forward", disable=None)
+
+    def on_progress(done: int, total: int) -> None:
+        bar.total = total
+        bar.update(done - bar.n)
+
+    given = (reference.image_HWC, reference.points, motion.poses, request.sampling)
+    frames = render(pipe, *given, real_frames, on_progress)
+    with bar, frame_writer(output.path, fps, width, height, comment, sound) as writer:
+        for t, (generated, pose, real) in enumerate(frames):
             images = [reference.image_HWC, pose, generated] + ([] if real is None else [real])
             frame = side_by_side(images) if output.side_by_side else generated
             if output.paste_back:

@@ -168,7 +168,6 @@ class GoldenFolder:
         pipe = AnimationPipeline(
             **networks, codec=self.codec, scheduler=self.scheduler, chunk_frames=settings["context_frames"]
         )
-        pipe.set_progress_bar_config(disable=True)
         windows = LongVideo("context_window", overlap=settings["context_overlap"], closed_loop=True)
         plan = pipe.plan(conditions.n_frames, windows)
         if [segment.windows for segment in plan] != [settings["windows"]]:

@@ -84,7 +84,6 @@ def test_one_clip_is_learnt_better_than_without_its_poses(demo_data, tmp_path):
     assert curve[0] > blind > 2 * np.mean(curve[-20:])
 
     pipe = pipeline_of(open_checkpoint(tmp_path / "checkpoints" / "last.ckpt"))
-    pipe.set_progress_bar_config(disable=True)
     made = pipe(whole.frames[0], whole.poses.points[0], clip.poses, Sampling(steps=10))
     still = np.repeat(whole.frames[:1], len(clip.frames), axis=0)
     real, generated, static = (landmark_error(frames, clip) for frames in (clip.frames, made, still))

@@ -44,7 +44,6 @@ def pipeline(motion_frames: int = 2, codec=None, **settings) -> AnimationPipelin
         scheduler=tiny_scheduler(),
         **{"image_size": 32, "chunk_frames": 4, **settings},
     )
-    made.set_progress_bar_config(disable=True)
     return made
 
 

@@ -22,7 +22,6 @@ def pipeline(seed: int = 0, **settings) -> AnimationPipeline:
     parts = {name: getattr(model, name) for name in model.components}
     settings = {"image_size": 32, "chunk_frames": 4, **settings}
     made = AnimationPipeline(**parts, codec=tiny_codec(), scheduler=tiny_scheduler(), **settings)
-    made.set_progress_bar_config(disable=True)
     return made
 
 
@@ -35,7 +34,6 @@ IMAGE = np.random.default_rng(1).integers(0, 256, (32, 32, 3)).astype(np.uint8)
 
 
 def animate(pipe: AnimationPipeline, **kwargs) -> np.ndarray:
-    pipe.set_progress_bar_config(disable=True)
     return pipe(IMAGE, poses().points[0], poses(), Sampling(**{"steps": 2, **kwargs}))
 
 

@@ -220,7 +220,6 @@ def test_sampling_costs_what_a_step_of_the_pipeline_costs():
     """Real runs of the pipeline that differ by one step, or by guidance alone."""
     parts = {**dict(tiny_model(N).named_children()), "codec": tiny_codec(), "scheduler": tiny_scheduler()}
     pipe = AnimationPipeline(**parts, image_size=SIZE, chunk_frames=T)
-    pipe.set_progress_bar_config(disable=True)
     points = np.random.default_rng(0).uniform(8, 24, (T, 68, 2)).astype(np.float32)
     poses = PoseSequence(points, np.ones(T, np.float32), 24.0, SIZE, SIZE)
 

@@ -123,7 +123,6 @@ class ValidationSamples(L.Callback):
             motion=stage.with_motion,
             **stage.settings,
         )
-        pipeline.set_progress_bar_config(disable=True)
         frames = [*render(pipeline, reference, points, poses, self.sampling)]
         generated, drawn = (np.stack(images) for images in list(zip(*frames, strict=True))[:2])
         return ClipFrames(reference, clip.frames, generated, drawn, poses.fps)
