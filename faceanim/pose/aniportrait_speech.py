@@ -13,7 +13,7 @@ from faceanim.pose.expressions import close_eyes
 from faceanim.pose.head_model import angles, axis_rotation
 from faceanim.pose.idle_motion import blinks
 from faceanim.pose.motion import FaceMotion
-from faceanim.pose.speech import check_rate, frames_of_speech, idle
+from faceanim.pose.speech import frames_of_speech, idle
 from faceanim.pose.topology import MEDIAPIPE_VERTICES
 
 _PIECE_SECONDS, _OVERLAP_SECONDS = 16.0, 1.0  # of speech at a time; 600 frames at most, whatever the rate
@@ -39,7 +39,6 @@ def motion_from_mesh_model(
     manner of this number (0 to 99; None: drawn from `seed`); without it the head idles, see ``idle``. Long
     speech is computed in pieces that fade into each other. ValueError for sound shorter than the networks take.
     """
-    check_rate(fps)
     sound = read_speech(path, max_seconds)
     n_frames = frames_of_speech(path, len(sound), fps)
     sound = (sound - sound.mean()) / np.sqrt(sound.var() + 1e-7)  # as wav2vec2 was trained

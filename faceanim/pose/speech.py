@@ -41,7 +41,6 @@ def motion_from_speech(
 
     The head's motion begins where the head is.
     """
-    check_rate(fps)
     sound = sound_features(iter_speech(path, max_seconds), model)
     n_frames = frames_of_speech(path, sound.n_samples, fps)
     expression = _expression(sound, model, n_frames, fps)
@@ -52,11 +51,6 @@ def motion_from_speech(
         pose_T6 = head_from_speech(sound.features_CL, model, n_frames, fps, seed)
         motion = FaceMotion.still(n_frames, fps).with_head_poses(pose_T6)
     return replace(motion, expression=expression + close_eyes(blinks(n_frames, fps, rng)))
-
-
-def check_rate(fps: float) -> None:
-    if not 0 < fps <= 1000:
-        raise ValueError(f"fps: expected a rate above 0 and at most 1000, got {fps}")
 
 
 def frames_of_speech(path: str | Path, n_samples: int, fps: float) -> int:

@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parent / "templates"  # those that come with the package
 _STEPS = np.float32(32)  # a pixel: so packed files are half as large
 
 
-class Template(NamedTuple):
+class TemplateFile(NamedTuple):
     """seconds: how long it is. preview: a .png with some of its frames. source: where the motion comes from."""
 
     name: str
@@ -29,13 +29,13 @@ def template_names(folder: str | Path = FOLDER) -> list[str]:
     return sorted(path.stem for path in Path(folder).glob("*.npz") if not is_hidden(path))
 
 
-def templates(folder: str | Path = FOLDER) -> list[Template]:
+def templates(folder: str | Path = FOLDER) -> list[TemplateFile]:
     """All of a folder, by name."""
     found = []
     for name in template_names(folder):
         path, poses = Path(folder) / f"{name}.npz", load_template(name, folder)
         seconds = len(poses) / poses.fps
-        found.append(Template(name, path, path.with_suffix(".png"), seconds, poses.fps, poses.source))
+        found.append(TemplateFile(name, path, path.with_suffix(".png"), seconds, poses.fps, poses.source))
     return found
 
 
@@ -51,7 +51,7 @@ def load_template(name: str, folder: str | Path = FOLDER) -> PoseSequence:
     return PoseSequence.load(Path(folder) / f"{name}.npz")
 
 
-def save_template(name: str, poses: PoseSequence, folder: str | Path = FOLDER) -> Template:
+def save_template(name: str, poses: PoseSequence, folder: str | Path = FOLDER) -> TemplateFile:
     """Write <name>.npz, rounded to 1/32 pixel, and the picture <name>.png. ValueError where a frame has no face."""
     if not name or name != Path(name).name or "." in name:
         raise ValueError(f"name: expected a plain word, got {name!r}")
@@ -61,4 +61,4 @@ def save_template(name: str, poses: PoseSequence, folder: str | Path = FOLDER) -
     poses = poses.with_landmarks(np.round(poses.landmarks * _STEPS) / _STEPS)
     poses.save(path)
     write_image(path.with_suffix(".png"), preview_picture(poses))
-    return Template(name, path, path.with_suffix(".png"), len(poses) / poses.fps, poses.fps, poses.source)
+    return TemplateFile(name, path, path.with_suffix(".png"), len(poses) / poses.fps, poses.fps, poses.source)
