@@ -1,4 +1,4 @@
-"""AnimationPipeline: one photograph and a pose sequence in, frames out. Inference only.
+"""AnimationPipeline: from a reference image and a pose sequence to frames. Inference only.
 
 Shape letters: T frames, t frames of one window, n motion frames, C latent channels, H W pixels, h w latent size.
 """
@@ -100,21 +100,21 @@ class AnimationPipeline(DiffusionPipeline):
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> "AnimationPipeline":
-        """Loads a pipeline folder, strictly and without importing anything that it names."""
+        """Load a pipeline folder, strictly and without importing anything that it names."""
         return read_pipeline(cls, folder)
 
     @property
     def where(self) -> torch.device:
-        """The device that computes; under offloading another one than where the networks wait."""
+        """The device that computes; with offload another one than that of the idle networks."""
         return self.offload.device or self.device
 
     @property
     def precision(self) -> torch.dtype:
-        """Of the networks; what is sampled stays in float32, or float64 as the noise is."""
+        """Dtype of the networks; the sampler's latents keep the noise's (float32 or float64)."""
         return self.denoising_net.dtype
 
     def __call__(self, *args, **kwargs) -> np.ndarray:
-        """All frames at once, uint8 (T, H, W, 3); arguments as ``stream``."""
+        """Return all frames at once, uint8 (T, H, W, 3); arguments as ``stream``."""
         return np.concatenate(list(self.stream(*args, **kwargs)))
 
     @torch.no_grad()
@@ -128,7 +128,7 @@ class AnimationPipeline(DiffusionPipeline):
         size: tuple[int, int] | None = None,
         on_progress: Progress | None = None,
     ) -> Iterator[np.ndarray]:
-        """Yields the video in pieces of at most ``sampling.decode_batch`` frames, in order; memory does not grow with
+        """Yield the video in pieces of at most ``sampling.decode_batch`` frames, in order; memory does not grow with
         T.
 
         reference_image: uint8 (H, W, 3), cropped to the video's size. reference_points: its 68 landmarks, pixels.
@@ -153,7 +153,7 @@ class AnimationPipeline(DiffusionPipeline):
         )
 
     def plan(self, T: int, long_video: LongVideo = LongVideo()) -> list[Segment]:  # noqa: B008
-        """Which frames are denoised together, see ``LongVideo``."""
+        """Return which frames are denoised together, see ``LongVideo``."""
         limit = self.denoising_net.config.max_frames
         if long_video.window is not None and not 1 <= long_video.window <= limit:
             raise ValueError(f"window: expected 1 to {limit} frames, got {long_video.window}")
@@ -164,7 +164,7 @@ class AnimationPipeline(DiffusionPipeline):
     def conditions(
         self, reference_image: np.ndarray, reference_points: np.ndarray, poses: PoseSequence
     ) -> Conditioning:
-        """Encodes what ``stream`` takes, checked before."""
+        """Encode the arguments of ``stream``, which have been checked."""
         image = to_signed(reference_image[None], self.where, self.precision)
         with self.offload.active(self.image_encoder):
             tokens = self.image_encoder(image)
@@ -183,7 +183,7 @@ class AnimationPipeline(DiffusionPipeline):
         sampling: Sampling,
         on_progress: Progress | None = None,
     ) -> Iterator[Tensor]:
-        """Yields latents (t, C, h, w) of consecutive frames, as soon as they are finished.
+        """Yield latents (t, C, h, w) of consecutive frames, as soon as they are finished.
 
         noise: range of frame numbers -> (1, t, C, h, w) that these frames start from. on_progress: see ``stream``.
         """
@@ -222,7 +222,7 @@ class AnimationPipeline(DiffusionPipeline):
     def _segment(
         self, segment: Segment, predict: Predict, noise: Noise, sampling: Sampling
     ) -> Iterator[Tensor]:
-        """A segment's latents (t, C, h, w), block after block where its windows come in order."""
+        """Yield a segment's latents (t, C, h, w), in blocks where its windows come in order."""
         frames, windows, steps = segment.frames, segment.windows, sampling.steps
 
         def generators(frames: range) -> list[torch.Generator]:
@@ -258,7 +258,7 @@ class AnimationPipeline(DiffusionPipeline):
 
     @torch.no_grad()
     def decoded(self, latents: Iterator[Tensor], batch: int) -> Iterator[np.ndarray]:
-        """Frames (at most ``batch``, H, W, 3) of latents (t, C, h, w), in order."""
+        """Decode latents (t, C, h, w) to frames (at most ``batch``, H, W, 3), in order."""
         with self.offload.active(self.decoder):
             for latents_tChw in latents:
                 for part in balanced(len(latents_tChw), batch):

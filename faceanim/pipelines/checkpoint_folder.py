@@ -1,4 +1,4 @@
-"""The checkpoints of a run folder: which there are, and which of them are whole."""
+"""The newest undamaged checkpoint of a run folder."""
 
 import logging
 import re
@@ -12,9 +12,9 @@ LAST = Path(FOLDER) / "last.ckpt"
 
 
 def newest_checkpoint(run_dir: str | Path) -> Path | None:
-    """The newest whole checkpoint of a run, None where there is none yet.
+    """Return the newest undamaged checkpoint of a run, or None where there is none yet.
 
-    Damaged ones are passed over with a warning each. Raises ValueError when all there are are damaged.
+    Damaged ones are skipped with a warning each. Raises ValueError where all are damaged.
     """
     found = _newest_first(Path(run_dir) / FOLDER)
     for path in found:
@@ -30,7 +30,7 @@ def newest_checkpoint(run_dir: str | Path) -> Path | None:
 
 
 def damage(path: Path) -> str | None:
-    """What is wrong with a checkpoint's bytes; None when nothing is. torch's files are zip archives with checksums."""
+    """Return what is damaged in a checkpoint file, or None. torch's files are zip archives with checksums."""
     if path.is_dir():  # DeepSpeed's; "latest" is written when all ranks are done
         return None if (path / "latest").is_file() else "not written to its end"
     try:
@@ -42,7 +42,7 @@ def damage(path: Path) -> str | None:
 
 
 def _newest_first(folder: Path) -> list[Path]:
-    """By the step in the name, as in step-000100.ckpt; a last.ckpt that is no link to one of them comes first."""
+    """Checkpoints by the step in their name (step-000100.ckpt); a last.ckpt that is no link comes first."""
     steps = {path: re.search(r"-(\d+)\.ckpt$", path.name) for path in folder.glob("*.ckpt")}
     numbered = sorted((path for path, step in steps.items() if step), key=lambda p: -int(steps[p][1]))
     last = folder / LAST.name

@@ -1,4 +1,4 @@
-"""What a video is made from, as the networks take it.
+"""Conditioning inputs of the networks: reference, image embedding, face, pose images.
 
 Shape letters: T frames, t frames of one window, C latent channels, h w latent size, L image tokens, D their width.
 """
@@ -21,7 +21,7 @@ _ASPECT = 0.02  # frames whose width / height differs by less have the same shap
 
 @dataclass(frozen=True)
 class Conditioning:
-    """All on the networks' device, in their dtype.
+    """Conditioning of one video, on the networks' device and in their dtype.
 
     reference_1Chw: the reference's latents. tokens_1LD: its image embedding. face: what Face Locator and Pose Guider
     take of it. n_frames: T. pose_images: numbers of frames -> their pose images (1, t, 3, H, W) in [0, 1].
@@ -37,7 +37,7 @@ class Conditioning:
 def check_inputs(
     image_HWC: np.ndarray, points_68x2: np.ndarray, poses: PoseSequence, height: int, width: int
 ) -> None:
-    """Raises ValueError for what does not fit a video of this size."""
+    """Raise ValueError for inputs that do not fit a video of this size."""
     if image_HWC.shape != (height, width, 3) or image_HWC.dtype != np.uint8:
         raise ValueError(
             f"reference image: expected uint8 ({height}, {width}, 3), got {image_HWC.dtype} {image_HWC.shape}"
@@ -67,7 +67,7 @@ def face_of(
 
 
 def pose_images_of(poses: PoseSequence, like_13HW: Tensor, drawing: Drawing) -> Callable[[list[int]], Tensor]:
-    """Draws the frames that are asked for, anew each time: kept, they would fill the memory."""
+    """Return a function that draws the requested frames anew each time: kept, they would fill the memory."""
     height, width = like_13HW.shape[-2:]
 
     def images(frames: list[int]) -> Tensor:

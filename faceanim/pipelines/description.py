@@ -1,4 +1,4 @@
-"""How an existing model is built, read from a pipeline folder or a training checkpoint, without its weights."""
+"""The architecture of a pipeline folder or training checkpoint, read without its weights."""
 
 import inspect
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Description:
 
 
 def describe(source: str | Path) -> Description | None:
-    """What ``init_from=<source>`` is built as; None for a source that does not say so, such as a .safetensors file.
+    """Return the architecture of ``init_from=<source>``, or None where the source has none, as a .safetensors file.
 
     Raises ValueError where the description is incomplete, or names a class that is not ours.
     """
@@ -87,6 +87,6 @@ def _scheduler(config: dict[str, Any]) -> Built:
 
 
 def _defaults() -> dict[str, Any]:
-    """For a folder of before a setting existed."""
+    """Settings of folders that were written before a setting existed."""
     parameters = inspect.signature(AnimationPipeline.__init__).parameters
     return {name: parameters[name].default for name in SETTINGS}

@@ -1,10 +1,10 @@
-"""Where to run."""
+"""The device of a command."""
 
 import torch
 
 
 def choose_device(name: str) -> torch.device:
-    """auto: the first CUDA device, or the CPU where there is none. ValueError for what is not there."""
+    """Return the device of this name; auto: the first CUDA device, else the CPU. ValueError where it is missing."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

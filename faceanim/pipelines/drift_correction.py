@@ -1,4 +1,4 @@
-"""Against drift over minutes: chunk after chunk is made from the one before, and small errors add up.
+"""Correction of drift over long videos, whose chunks are each generated from the one before.
 
 Shape letters: t frames, n motion frames, C latent channels, h w latent size.
 """

@@ -1,4 +1,4 @@
-"""What an animation will do, how long it will take and what memory, from a few steps of it."""
+"""Dry run: the plan of an animation, with time and memory estimated from a few steps."""
 
 import resource
 import time
@@ -52,7 +52,7 @@ def _measured(
     sampling: Sampling,
     plan: list[Segment],
 ) -> tuple[float, float]:
-    """Seconds that the whole plan will take, and the peak of memory in gigabytes so far."""
+    """Return the estimated seconds of the whole plan, and the peak memory in gigabytes so far."""
     if pipe.where.type == "cuda":
         torch.cuda.reset_peak_memory_stats(pipe.where)
     conditions = pipe.conditions(reference.image_HWC, reference.points, motion.poses)

@@ -1,4 +1,4 @@
-"""What a card says of an evaluation: figures of just these weights, with all that one needs to compare them."""
+"""Evaluation results in a model card: figures of exactly these weights, with their protocol and data."""
 
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ def read_evaluation(path: str | Path) -> dict[str, Any]:
 
 
 def check_weights(figures: dict[str, Any], exported: str, path: str | Path) -> None:
-    """ValueError unless the figures were measured on the weights that are exported. exported: see `weights_hash`."""
+    """Raise ValueError unless the figures were measured on the exported weights. exported: see `weights_hash`."""
     measured = figures["weights_hash"]
     if measured is None:
         raise ValueError(
@@ -48,7 +48,7 @@ def check_weights(figures: dict[str, Any], exported: str, path: str | Path) -> N
 
 
 def evaluation_text(metrics: dict[str, Any]) -> str:
-    """A table in Markdown, and what was measured how."""
+    """Return a Markdown table of the figures, with protocol and data."""
     methods = [m for m in _COLUMNS if any(m in by for by in metrics["figures"].values())]
     lines = [f"| metric | {' | '.join(methods)} | 95% | n |", f"|---{'|---' * (len(methods) + 2)}|"]
     for name, by in metrics["figures"].items():

@@ -1,4 +1,4 @@
-"""From a training checkpoint to a pipeline folder, in our layout or a public one."""
+"""Export of a training checkpoint to a pipeline folder, in our layout or a public one."""
 
 import shutil
 import uuid
@@ -35,7 +35,7 @@ def export_pipeline(
     denoising_step: StepFormat | None = None,
     speech: str | Path | None = None,
 ) -> Path:
-    """Writes ``output`` whole or not at all; an older folder of the same kind there is replaced.
+    """Write the pipeline folder ``output`` atomically; an older folder of the same kind is replaced.
 
     checkpoint: a file, or a run folder, which stands for its newest whole one. init_from: as ``open_checkpoint``.
     dtype: of the stored weights; buffers stay as they are. layout: ours is that of diffusers; "moore" see
@@ -81,7 +81,7 @@ def export_pipeline(
 
 
 def cast_weights(pipe: AnimationPipeline, dtype: torch.dtype) -> AnimationPipeline:
-    """Rounds the parameters to ``dtype``; position tables and statistics of norms, which are buffers, keep theirs."""
+    """Round the parameters to ``dtype``; position tables and statistics of norms, which are buffers, keep theirs."""
     for network in (*pipe.model.children(), pipe.codec):
         for parameter in network.parameters():
             parameter.data = parameter.data.to(dtype)

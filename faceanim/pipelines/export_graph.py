@@ -39,7 +39,7 @@ class DenoisingStep(nn.Module):
 
 @torch.no_grad()
 def export_step(pipe: AnimationPipeline, folder: Path, kind: StepFormat) -> Path:
-    """Writes the step for ``chunk_frames`` frames of the trained size, reads it again and compares.
+    """Write the step for ``chunk_frames`` frames of the trained size, read it again and compare.
 
     Raises ValueError for another format, for weights in half precision, where a package is missing, and where the
     graph's prediction is not the network's.
@@ -65,7 +65,7 @@ def export_step(pipe: AnimationPipeline, folder: Path, kind: StepFormat) -> Path
 
 
 def step_with_inputs(pipe: AnimationPipeline) -> tuple[DenoisingStep, tuple[Tensor, ...]]:
-    """The step and random inputs of its shapes."""
+    """Return the step and random inputs of its shapes."""
     generator = torch.Generator().manual_seed(0)
     net, T, size = pipe.denoising_net, pipe.config["chunk_frames"], pipe.config["image_size"]
     C, h, w = pipe.latent_shape(size, size)

@@ -1,4 +1,4 @@
-"""Which part of a picture is animated: cut out, brought to the video's size, and put back. H, W: pixels; C: RGB."""
+"""The part of an image that is animated: cut, resized to the video, pasted back. H, W: pixels; C: RGB."""
 
 import logging
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from faceanim.media.image import cut, resize
 from faceanim.pose.scaling import rescale_points
 from faceanim.pose.sequence import PoseSequence
 
-_ASPECT = 0.01  # pictures whose width / height differs by less have the video's shape
+_ASPECT = 0.01  # images whose width / height differs by less have the video's shape
 _PADDED = 0.1  # share of the part over the border that goes unnoticed
 _SOFT_EDGE = 0.06  # of the pasted part, as a share of its shorter side
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Framing:
-    """A rectangle of the source picture, in pixels; it may reach over the border. size: (height, width) of the
+    """A rectangle of the source image, in pixels; it may reach over the border. size: (height, width) of the
     video."""
 
     x: int
@@ -29,7 +29,7 @@ class Framing:
     size: tuple[int, int]
 
     def padding(self, width: int, height: int) -> float:
-        """How far it reaches over the border of a picture of width x height, as a share of its own side there."""
+        """Share of its side by which it exceeds an image of width x height."""
         across = max(-self.x, self.x + self.width - width, 0) / self.width
         return max(across, max(-self.y, self.y + self.height - height, 0) / self.height)
 
@@ -38,13 +38,13 @@ class Framing:
         return resize(cut(picture_HWC, self.x, self.y, self.width, self.height), *self.size)
 
     def poses(self, poses: PoseSequence) -> PoseSequence:
-        """The same motion in the part at the video's size; `poses` are in the source picture."""
+        """Return poses of the source image in the pixels of the video."""
         corner = np.array([self.x, self.y], np.float32)
         points = rescale_points(poses.points - corner, (self.height, self.width), self.size)
         return poses.placed(points, self.size[1] / self.width, self.size[1], self.size[0])
 
     def paste(self, generated_HWC: np.ndarray, picture_HWC: np.ndarray) -> np.ndarray:
-        """A copy of the picture with the generated part in its place, its edges blended."""
+        """Return a copy of the image with the generated part pasted in, its edges blended."""
         part = resize(generated_HWC, self.height, self.width)
         H, W = picture_HWC.shape[:2]
         x0, y0, x1, y1 = (
@@ -73,17 +73,15 @@ class Framing:
 def frame_head(
     name: str, points_T68x2: np.ndarray, width: int, height: int, size: tuple[int, int], crop: bool
 ) -> Framing:
-    """The part of pictures of width x height that is animated at `size`.
+    """Return the part of images of width x height that is animated at `size`.
 
     crop: the square that holds the head in all frames (``stabilised_square_crop``), widened or heightened to the
-    video's shape; else the whole picture, which has to have that shape. name: for errors.
+    video's shape; else the whole image, which has to have that shape. name: for errors.
     """
     out_height, out_width = size
     if not crop:
         if abs(width / height / (out_width / out_height) - 1) > _ASPECT:
-            shape = (
-                "a square picture" if out_width == out_height else f"the shape of {out_width}x{out_height}"
-            )
+            shape = "a square image" if out_width == out_height else f"the shape of {out_width}x{out_height}"
             raise ValueError(f"{name}: expected {shape} with crop=false, got {width}x{height}")
         return Framing(0, 0, width, height, size)
     x, y, side = stabilised_square_crop(points_T68x2, width, height)
@@ -97,7 +95,7 @@ def frame_head(
     framing = Framing(x, y, wide, high, size)
     if (over := framing.padding(width, height)) > _PADDED:
         log.warning(
-            "%s: the head is cut off by the picture's border: %.0f%% of what is animated lies outside and repeats the "
+            "%s: the head is cut off by the image's border: %.0f%% of what is animated lies outside and repeats the "
             "border's pixels",
             *(name, 100 * over),
         )
@@ -105,5 +103,5 @@ def frame_head(
 
 
 def _shifted(start: int, length: int, limit: int) -> int:
-    """Inside 0 to `limit` where it fits, else over both borders alike."""
+    """The start shifted into 0 to `limit` where the length fits, else centred."""
     return min(max(start, 0), limit - length) if length <= limit else (limit - length) // 2

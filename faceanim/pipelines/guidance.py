@@ -17,7 +17,7 @@ from faceanim.pipelines.conditioning import Conditioning
 
 @dataclass(frozen=True)
 class Guidance:
-    """Pushes the prediction away from that without the reference (Ho & Salimans, 2022, arXiv:2207.12598, eq. 6).
+    """Classifier-free guidance on the reference (Ho & Salimans, 2022, arXiv:2207.12598, eq. 6).
 
     scale: 1 switches guidance off. The unconditional half has no image embedding and no reference, but keeps the pose.
     sequential: the two predictions one after the other; False: in one batch, which takes the activations of both and
@@ -33,7 +33,7 @@ class Guidance:
         return 2 if self.scale != 1.0 else 1
 
     def tokens(self, net: DenoisingNet, tokens_1LD: Tensor) -> list[ImageTokens]:
-        """The image embedding for each forward of the network: once a video."""
+        """Return the image embedding for each forward of the network; computed once a video."""
         each = [tokens_1LD, *[torch.zeros_like(tokens_1LD)] * (self.forwards - 1)]
         if not self.sequential:
             return [net.project_image(torch.cat(each))]
@@ -47,7 +47,7 @@ class Guidance:
         reference: ReferenceFeatures,
         start: int,
     ) -> Callable[[Tensor, Tensor, list[int]], Tensor]:
-        """(latents of a window (1, t, C, h, w), timestep (1,), frame numbers counted from ``start``) -> prediction.
+        """Return (latents of a window (1, t, C, h, w), timestep (1,), frame numbers from ``start`` on) -> prediction.
 
         tokens: from ``tokens``. The pose features of the window before are kept for the next step.
         """

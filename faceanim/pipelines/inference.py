@@ -1,4 +1,4 @@
-"""From files to a file: what `infer.py` does. H, W: pixels; C: RGB."""
+"""One request from files to a video file. H, W: pixels; C: RGB."""
 
 import numpy as np
 from tqdm import tqdm

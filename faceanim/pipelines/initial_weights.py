@@ -1,4 +1,4 @@
-"""Where networks get their weights: public files, an earlier run, or what a checkpoint carries over both."""
+"""Initial weights: public files, an earlier run, or a checkpoint on top of both."""
 
 import os
 from collections.abc import Set
@@ -34,7 +34,7 @@ class Needs:
 
 @dataclass(frozen=True)
 class WeightProvenance:
-    """What the networks' first weights are.
+    """Provenance of the networks' initial weights.
 
     weights: ``parts`` (part -> public checkpoint, see ``load_parts``) and ``appearance_trained``, whether stage 2 may
     start from them. init_from: see ``read_source``. unsourced: names, as ``tensors`` has them, of what no source
@@ -57,7 +57,7 @@ class WeightProvenance:
 
 
 def tensors(model: AnimationModel, codec: Codec) -> dict[str, Tensor]:
-    """All that a checkpoint may hold, by name: ``model.<component>...`` and ``codec...``."""
+    """Return all tensors that a checkpoint may hold, by name: ``model.<component>...`` and ``codec...``."""
     return _together(model, codec).state_dict()
 
 
@@ -78,7 +78,7 @@ def initialise(
     init_from: str | None,
     needs: Needs,
 ) -> WeightProvenance:
-    """Gives the networks their first weights, every tensor accounted for.
+    """Load the initial weights into the networks, every tensor accounted for.
 
     weights, init_from: see ``WeightProvenance``; needs: of the stage. init_from comes before the parts, which then
     serve for what it lacks: the codec, and the motion modules.
@@ -105,7 +105,7 @@ def initialise(
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A training checkpoint with its networks whole. card: what it says of itself."""
+    """A training checkpoint with complete networks. card: its metadata."""
 
     model: AnimationModel
     codec: Codec
@@ -115,7 +115,7 @@ class Checkpoint:
 
 
 def open_checkpoint(path: str | Path, init_from: str | None = None) -> Checkpoint:
-    """Builds the networks that ``path`` describes, from what it refers to and the (averaged) weights that it carries.
+    """Build the networks that ``path`` describes, from what it refers to and the (averaged) weights that it carries.
 
     init_from: where its origin is now, if it was moved. Raises ValueError where anything is missing or not the same.
     """
@@ -184,7 +184,7 @@ def read_source(source: str | Path) -> tuple[dict[str, Tensor], dict[str, Tensor
 def _load(
     model: AnimationModel, codec: Codec, weights: dict[str, Any], init_from: str | None, motion: bool
 ) -> tuple[WeightProvenance, set[str]]:
-    """The origin, and which parts were loaded."""
+    """Return the provenance, and which parts were loaded."""
     parts = {part: v for part, v in weights["parts"].items() if motion or part != MOTION}
     reports = (
         load_parts(model, codec, parts) if init_from is None else _load_source(model, codec, parts, init_from)
@@ -227,7 +227,7 @@ def _together(model: AnimationModel, codec: Codec) -> nn.ModuleDict:
 
 
 def _present(origin: dict[str, Any], run_dir: Path) -> str | None:
-    """init_from where it was or, after a move of run and source together, beside the run."""
+    """Return init_from as it was or, where run and source were moved together, relative to the run."""
     if origin["init_from"] is None or Path(origin["init_from"]).exists():
         return origin["init_from"]
     return str((run_dir / origin["init_from_beside"]).resolve())

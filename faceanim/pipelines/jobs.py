@@ -1,4 +1,4 @@
-"""Many videos: a table or a folder of jobs, on any number of devices, resumable.
+"""Batch animation: a table or a folder of jobs, on any number of devices, resumable.
 
 A job that is done leaves ``<output>/.done/<name>.json`` with a hash of all that its video depends on; a rerun passes
 over it as long as the hash and the video's size are the same.
@@ -39,7 +39,7 @@ class Job:
 
     @property
     def done(self) -> bool:
-        """Whether the video is there as this very job made it."""
+        """Whether the video exists as exactly this job made it."""
         return self._finished.load(self.name, hash=self.hash, bytes=self._size) is not None
 
     def mark_done(self) -> None:
@@ -68,7 +68,7 @@ def animate(options: InferenceOptions) -> None:
 
 
 def _run_jobs(options: InferenceOptions) -> None:
-    """Runs what is not done yet. A job that fails is named at once and the others run.
+    """Run the unfinished jobs. A job that fails is reported at once and the others run.
 
     Raises ValueError at the end where jobs failed by the caller's mistakes alone, RuntimeError otherwise.
     """
@@ -98,11 +98,11 @@ def _run_jobs(options: InferenceOptions) -> None:
 
 
 def read_jobs(options: InferenceOptions) -> list[Job]:
-    """The jobs of a .csv or a folder, each with the command's other options. Raises ValueError that names the row.
+    """Read the jobs of a .csv or a folder, each with the command's other options. ValueError names the row.
 
     .csv, of any spreadsheet (see ``read_table``): a column `reference`, one or more of driving, poses, template and
     audio, and where wanted `output` (a name in the output folder) and `seed`; paths are relative to the table. Folder:
-    every image, driven by the video, sound or poses of the same name beside it, else by what the command names.
+    every image, driven by the video, sound or poses of the same name next to it, else by the command's options.
     """
     source, folder = Path(options.jobs), Path(options.output)
     if folder.suffix:
@@ -178,7 +178,7 @@ def _job(row: dict[str, str], options: InferenceOptions, folder: Path, common: s
 
 
 def _hash(request: AnimationRequest, common: str) -> str:
-    """Of all that the video depends on; files by their content, in place of their paths."""
+    """Hash of everything that the video depends on; files by content, not by path."""
     paths = [request.reference.path, getattr(request.motion, "path", None)]
     without = {"pipeline": "", "decoder": None, "device": "", "offload": False}
     hashed = [
@@ -193,7 +193,7 @@ def _hash(request: AnimationRequest, common: str) -> str:
 
 
 def _common_hash(options: InferenceOptions) -> str:
-    """Of what all jobs share: the pipeline's files, the decoder's, the code's version."""
+    """Hash of what all jobs share: the files of pipeline and decoder, the code's version."""
     files = [
         path for path in sorted(Path(options.pipeline).rglob("*")) if path.suffix in (".safetensors", ".json")
     ]

@@ -1,4 +1,4 @@
-"""Videos of any length: which frames are denoised together, and what joins them. T: frames."""
+"""Strategies for videos of any length: which frames are denoised together. T: frames."""
 
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -8,7 +8,7 @@ Strategy = Literal["motion_frames", "context_window", "both"]
 
 
 class Segment(NamedTuple):
-    """Frames whose denoising ends before the next segment's begins.
+    """Consecutive frames that are finished before the next segment begins.
 
     frames: their numbers in the video. windows: what the networks see at once, as numbers in the segment; together
     they cover it. motion: whether the segment begins with the last frames of the one before as motion frames.
@@ -21,7 +21,7 @@ class Segment(NamedTuple):
 
 @dataclass(frozen=True)
 class LongVideo:
-    """How a video that is longer than one window is made.
+    """The strategy for videos that are longer than one window.
 
     strategy: "motion_frames": window after window, none overlapping, each conditioned on the last frames of the one
     before. "context_window": windows that overlap, whose predictions are averaged at every step (MultiDiffusion,
@@ -29,7 +29,7 @@ class LongVideo:
     within segments, motion frames from segment to segment. None: motion_frames for a model that has them, else
     context_window.
     window: frames at once; None: the pipeline's ``chunk_frames``. overlap: frames that neighbouring windows share.
-    segment: frames of a segment under "both". closed_loop: the last window goes on with the video's first frames, as
+    segment: frames of a segment under "both". closed_loop: the last window continues with the video's first frames, as
     in the public implementations, so that the end joins the beginning; every frame then waits for the last one.
     """
 
@@ -52,7 +52,7 @@ class LongVideo:
             raise ValueError(f"closed_loop: expected long_video=context_window, got {self.strategy}")
 
     def segments(self, T: int, window: int, motion_frames: int) -> list[Segment]:
-        """The plan for T frames. window: taken where none was chosen. motion_frames: how many the model takes."""
+        """Plan T frames. window: taken where none was chosen. motion_frames: the model's number of them."""
         window = self.window or window
         strategy = self.strategy or ("motion_frames" if motion_frames else "context_window")
         if strategy != "context_window" and not motion_frames:
@@ -70,7 +70,7 @@ class LongVideo:
 
 
 def balanced(T: int, at_most: int) -> list[range]:
-    """T frames in as few pieces as possible, whose lengths differ by one frame at most: no last piece of one frame."""
+    """Split T frames into as few pieces as possible, whose lengths differ by one frame at most."""
     n = -(-T // at_most)
     borders = [T * k // n for k in range(n + 1)]
     return [range(a, b) for a, b in pairwise(borders)]
@@ -79,7 +79,7 @@ def balanced(T: int, at_most: int) -> list[range]:
 def context_windows(T: int, window: int, overlap: int, closed_loop: bool = False) -> list[list[int]]:
     """Windows of ``window`` frames, each ``overlap`` frames into the one before; all frames in one where they fit.
 
-    The last one ends with the video and may reach further into the one before. closed_loop: it goes on with frame 0
+    The last one ends with the video and may reach further into the one before. closed_loop: it continues with frame 0
     instead, as the "uniform" scheduler of AnimateDiff's and AnimateAnyone's public code has it.
     """
     if T <= window:

@@ -1,4 +1,4 @@
-"""What a pipeline folder says of itself: where its weights come from, what they score, under which terms."""
+"""The model card of a pipeline folder: provenance of the weights, metrics, terms."""
 
 import csv
 import json
@@ -41,7 +41,7 @@ def provenance(card: dict[str, Any], step: int, run_dir: Path) -> dict[str, Any]
 
 
 def write_card(folder: Path, content: dict[str, Any], run_dir: Path, license: str) -> None:
-    """Writes README.md, provenance.json and, where the run has one, its configuration without paths."""
+    """Write README.md, provenance.json and, where the run has one, its configuration without paths."""
     (folder / PROVENANCE).write_text(json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n")
     config = run_dir / "config.yaml"
     if config.is_file():
@@ -94,7 +94,7 @@ def _list(pairs: list[tuple[str, str]]) -> str:
 
 
 def _validation(path: Path) -> dict[str, Any]:
-    """The last value of every val/... column of a run's metrics.csv."""
+    """Return the last value of every val/... column of a run's metrics.csv."""
     values: dict[str, float] = {}
     if path.is_file():
         with path.open(encoding="utf-8", newline="") as file:
@@ -111,7 +111,7 @@ def _name(path: str | None) -> str | None:
 
 
 def _without_paths(value: Any) -> Any:
-    """The same with absolute paths cut to their last part: they tell of a machine, not of a model."""
+    """Return the value with absolute paths cut to their last part, as they describe a machine, not a model."""
     if isinstance(value, dict):
         return {key: _without_paths(inner) for key, inner in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""A pipeline as the files that Moore-AnimateAnyone's code loads. The way back is ``models/layouts.py``."""
+"""Export to the files that Moore-AnimateAnyone's code loads; ``models/layouts.py`` imports them."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ INDEX = "reference_unet.pth"  # by which such a folder is known
 
 
 def check_fits(pipe: AnimationPipeline) -> None:
-    """Raises ValueError that names everything of ours that their networks do not have."""
+    """Raise ValueError that names every feature of ours that their networks lack."""
     lacking = []
     if pipe.reference_net.config.motion_frames:
         lacking.append(f"motion_frames={pipe.reference_net.config.motion_frames} (0)")
@@ -33,7 +33,7 @@ def check_fits(pipe: AnimationPipeline) -> None:
 
 
 def write_moore(pipe: AnimationPipeline, folder: Path) -> None:
-    """Writes the four .pth files and the two folders that their scripts look for."""
+    """Write the four .pth files and the two folders that their scripts read."""
     check_fits(pipe)
     folder.mkdir(parents=True)
     for name, state in moore_files(pipe).items():

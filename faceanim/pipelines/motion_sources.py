@@ -1,4 +1,4 @@
-"""What the motion of an animation comes from: a video, saved poses, a template, or speech.
+"""Motion sources of an animation: a video, saved poses, a template, or speech.
 
 T: frames; H, W: pixels; C: RGB.
 """
@@ -39,7 +39,7 @@ Finder = FaceLandmarker | None
 
 @dataclass(frozen=True)
 class Motion:
-    """What drives. poses: a face in every frame of a picture of the video's shape. real_frames: yields the driving
+    """Driving motion. poses: a face in every frame of an image of the video's shape. real_frames: yields the driving
     video's frames, cropped and resized alike (H, W, 3); None where there are none. sound: what is heard with it."""
 
     poses: PoseSequence
@@ -48,7 +48,7 @@ class Motion:
 
 
 class MotionSource(Protocol):
-    """The options of one kind of source."""
+    """Options of one kind of motion source."""
 
     def read(self, size: Size, reference_points: Points = None, landmarker: Finder = None) -> Motion:
         """Return the motion for a video of this size; ValueError for what cannot drive.
@@ -184,8 +184,8 @@ class Speech:
 
 
 def on_reference(poses: PoseSequence, reference_points: Points, size: Size, mode: Mode) -> PoseSequence:
-    """The motion on the face of a reference image of `size`, see `retarget`; absolute: as it is. A warning says why
-    the two do not suit."""
+    """Retarget poses to the face of a reference image of `size`, see `retarget`; absolute: return them as they are.
+    Warn where driver and reference do not suit each other."""
     if mode == "absolute":
         return poses
     height, width = size
@@ -197,7 +197,7 @@ def on_reference(poses: PoseSequence, reference_points: Points, size: Size, mode
 
 
 def _check(source: Any) -> None:
-    """ValueError for values that can never do, of the options that this source has."""
+    """Raise ValueError for impossible values of the options that this source has."""
     for name in ("fps", "max_frames"):
         value = getattr(source, name, None)
         if value is not None and value <= 0:

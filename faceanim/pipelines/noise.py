@@ -1,4 +1,4 @@
-"""The noise that a video begins with. Each frame's own, so that neither chunks nor windows change it."""
+"""Initial noise, drawn for each frame separately, so that neither chunks nor windows change it."""
 
 from typing import Literal
 
@@ -13,7 +13,7 @@ _USES = ("frame", "motion", "sampler")
 def generator_of(
     seed: int, frame: int, use: Literal["frame", "motion", "sampler"] = "frame"
 ) -> torch.Generator:
-    """A generator on the CPU for what is drawn at this frame of this seed, so that devices agree."""
+    """Return a CPU generator for this seed, frame and use, so that devices agree."""
     return torch.Generator().manual_seed(mixed_seed(seed, frame, _USES.index(use)))
 
 

@@ -18,7 +18,7 @@ class Offload:
 
     @contextmanager
     def active(self, *networks: nn.Module) -> Iterator[None]:
-        """The networks are on the device while the block runs."""
+        """Keep these networks on the device while the block runs."""
         if self.offload_to is None:
             yield
             return

@@ -1,4 +1,4 @@
-"""What can be chosen for an animation; the values stand in conf/infer.yaml, where each is explained.
+"""Options of an animation; conf/infer.yaml has their values and explains each.
 
 Nothing here imports torch: a wrong value is an error before anything is loaded.
 """
@@ -17,7 +17,7 @@ Sampler = Literal["ddim", "dpm++", "unipc", "lcm"]  # see schedulers.SAMPLERS
 
 
 def option(name: str, default: Any = MISSING) -> Any:
-    """A field whose option on the command line has another name."""
+    """Declare a field whose command-line option has another name."""
     return field(default=default, metadata={"option": name})
 
 
@@ -43,7 +43,7 @@ class Photograph:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a video is sampled.
+    """Sampling options.
 
     scheduler: ddim, dpm++, unipc or lcm; None: the one of the pipeline folder; see ``check_steps``. guidance_scale,
     sequential_guidance: see ``Guidance``. seed: the noise of frame k depends on it and k alone. decode_batch: frames
@@ -75,7 +75,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Output:
-    """What is written."""
+    """Output options."""
 
     path: str = option("output")
     sound: bool
@@ -97,7 +97,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Runtime:
-    """What computes, and how. landmarks: see ``landmarker``.
+    """Model, device and performance options. landmarks: see ``landmarker``.
 
     precision: of weights and networks; the sampler always works in float32. auto: bfloat16 on a GPU that has it, else
     float32. compile: torch.compile of both UNets, when each shape is first seen. cuda_graphs: of the denoising UNet.
@@ -125,7 +125,7 @@ class Runtime:
 
 @dataclass(frozen=True)
 class Command:
-    """What the command does: one video, or with `jobs` many; or with `dry_run` only the plan of the next one."""
+    """Options of the command itself: one video, or with `jobs` many; with `dry_run` only a plan."""
 
     jobs: str | None
     workers: int | None

@@ -1,4 +1,4 @@
-"""Work that is done ahead: the next chunk is denoised while the one before is decoded and encoded."""
+"""Prefetching: the next chunk is denoised while the one before is decoded and encoded."""
 
 import queue
 import threading
@@ -10,7 +10,7 @@ _END = object()
 
 
 def prefetch(items: Iterator[T], depth: int = 1) -> Iterator[T]:
-    """Yields ``items`` in their order, taken from the iterator by a thread of its own, up to ``depth`` of them early.
+    """Yield ``items`` in order, prefetched by a thread, up to ``depth`` of them.
 
     An exception of the iterator is raised here. When the caller stops early, so does the thread, after its item.
     """

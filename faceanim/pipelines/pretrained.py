@@ -18,7 +18,7 @@ P = TypeVar("P")
 
 
 def read_pipeline(cls: type[P], folder: str | Path) -> P:
-    """Builds ``cls`` from ``folder``. Raises ValueError that names the file when anything is missing or wrong."""
+    """Build ``cls`` from ``folder``. Raises ValueError that names the file when anything is missing or wrong."""
     folder = Path(folder)
     kinds = component_classes(folder)
     index = read_json(folder / INDEX)
@@ -30,8 +30,8 @@ def read_pipeline(cls: type[P], folder: str | Path) -> P:
 
 
 def component_classes(folder: str | Path) -> dict[str, type]:
-    """The class of each component, as the index names it. Raises ValueError for components and classes that are not
-    allowed, or missing."""
+    """Return the class of each component, as the index names it. Raises ValueError for components and classes that are
+    not allowed, or missing."""
     folder = Path(folder)
     if not (folder / INDEX).is_file():
         raise ValueError(f"not a pipeline folder, no {INDEX} in it: {folder}")
@@ -64,7 +64,7 @@ def read_state(folder: str | Path) -> dict:
 
 
 def has_motion(folder: str | Path) -> bool:
-    """Whether its motion modules are trained."""
+    """Whether the motion modules of a pipeline folder are trained."""
     return bool(read_json(Path(folder) / INDEX).get("motion", True))
 
 
@@ -84,7 +84,7 @@ def weights_hash(folder: str | Path) -> str:
 
 
 def read_network(kind: type[ModelMixin], folder: Path) -> ModelMixin:
-    """A component, built as its config.json says. Raises ValueError where anything is missing or does not fit."""
+    """Build a component as its config.json says. Raises ValueError where anything is missing or does not fit."""
     config = read_config(folder / "config.json")
     try:
         network = kind(**config)

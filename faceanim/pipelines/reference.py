@@ -69,11 +69,11 @@ def find_reference(
 
 
 def _warn_of_few_pixels(name: str, framing: Framing) -> None:
-    """Of a head that is blown up to more than twice its pixels."""
+    """Warn of a head that is enlarged to more than twice its pixels."""
     have, made = min(framing.width, framing.height), min(framing.size)
     if have < _SOFT * made:
         log.warning(
-            "%s: the head has %d pixels, which are blown up to the %d of the video: it will look soft; expected %d or "
-            "more, of a picture taken from nearer",
+            "%s: the head has %d pixels, which are enlarged to the %d of the video: it will look soft; expected %d or "
+            "more, of an image taken from nearer",
             *(name, have, made, round(_SOFT * made)),
         )

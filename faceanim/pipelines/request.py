@@ -1,4 +1,4 @@
-"""One request for a video, and the flat options of `infer.py` that it is made from."""
+"""The request for one video, built from the flat options of `infer.py`."""
 
 from collections.abc import Iterator
 from dataclasses import Field, dataclass, fields, is_dataclass, make_dataclass
@@ -13,7 +13,7 @@ Part = TypeVar("Part")
 
 @dataclass(frozen=True)
 class AnimationRequest:
-    """All that a video depends on."""
+    """Everything that a video depends on."""
 
     reference: Photograph
     motion: MotionSource
@@ -23,7 +23,7 @@ class AnimationRequest:
 
 
 def request_of(options: "InferenceOptions") -> AnimationRequest:
-    """The request for one video. Raises ValueError that names the option whose value can never do."""
+    """Build the request for one video. ValueError names the option whose value is impossible."""
     given = [name for name in SOURCES if getattr(options, name) is not None]
     if len(given) != 1 and given != ["template", "audio"]:
         raise ValueError(
@@ -36,7 +36,7 @@ def request_of(options: "InferenceOptions") -> AnimationRequest:
 
 
 def part_of(kind: type[Part], options: "InferenceOptions") -> Part:
-    """One part of a request, from the options that bear its fields' names."""
+    """Build one part of a request from the options of its fields' names."""
     return kind(
         **{
             one.name: part_of(one.type, options) if is_dataclass(one.type) else getattr(options, _name(one))

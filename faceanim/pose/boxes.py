@@ -2,7 +2,7 @@
 
 import numpy as np
 
-_SAME_FACE = 0.3  # overlap from which two boxes of one picture are one face
+_SAME_FACE = 0.3  # overlap from which two boxes of one image are one face
 
 
 def area(box: np.ndarray) -> float:

@@ -44,7 +44,7 @@ class DlibLandmarker:
         return Landmarks.of(self._find(frame_HWC) for frame_HWC in frames_THWC)
 
     def boxes(self, image_HWC: np.ndarray) -> np.ndarray:
-        """All upright faces of a uint8 RGB picture, see `FaceDetector`: (F, 4) float32, largest first."""
+        """All upright faces of a uint8 RGB image, see `FaceDetector`: (F, 4) float32, largest first."""
         return self._all_faces.detect(image_HWC)
 
     def _find(self, frame_HWC: np.ndarray) -> Face | None:

@@ -52,7 +52,7 @@ class DwposeLandmarker:
         return Landmarks.of(self._find(frame_HWC) for frame_HWC in frames_THWC)
 
     def boxes(self, image_HWC: np.ndarray) -> np.ndarray:
-        """The faces of all people in a uint8 RGB picture: (F, 4) float32, largest first."""
+        """The faces of all people in a uint8 RGB image: (F, 4) float32, largest first."""
         return distinct(np.array([face.box for face in self._faces(image_HWC)]))
 
     def _find(self, frame_HWC: np.ndarray) -> Face | None:

@@ -1,8 +1,8 @@
-"""What is wrong with pictures in which a face was looked for."""
+"""Errors of images and videos without a usable face."""
 
 
 class NoFaceFoundError(ValueError):
-    """Nowhere in the picture, or in no frame of the video."""
+    """No face in the image, or in any frame of the video."""
 
 
 class FaceLostError(ValueError):

@@ -70,7 +70,7 @@ class FaceAlignmentLandmarker:
 
     @torch.inference_mode()
     def boxes(self, image_HWC: np.ndarray) -> np.ndarray:
-        """All faces of a uint8 RGB picture, by S3FD: (F, 4) float32, largest first."""
+        """All faces of a uint8 RGB image, by S3FD: (F, 4) float32, largest first."""
         (found_Fx5,) = self._all_boxes(image_HWC[None])
         return distinct(found_Fx5[:, :4])
 

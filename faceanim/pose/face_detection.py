@@ -1,4 +1,4 @@
-"""All faces of a picture, as boxes; landmarks are then sought where the one face is that matters. F: faces."""
+"""dlib face detection: boxes of all faces of an image. F: faces."""
 
 import dlib
 import numpy as np
@@ -9,7 +9,7 @@ from faceanim.media.image import resize
 class FaceDetector:
     """dlib's frontal detector (part of the library, no weights to fetch).
 
-    short_side: pixels to which a picture's short side is brought first. It sees faces of 80 pixels and more
+    short_side: pixels to which an image's short side is brought first. It sees faces of 80 pixels and more
     there, a fifth of the short side by default, from brows to chin.
     min_score: from about -1 (everything) over 0 (dlib's default) to 3 (sure). A face's score moves by a tenth with a
     level of brightness; what is no face stays below -0.3 in the clips that were looked at.
@@ -22,7 +22,7 @@ class FaceDetector:
         self._detector = dlib.get_frontal_face_detector()
 
     def detect(self, image_HWC: np.ndarray) -> np.ndarray:
-        """Boxes (F, 4) float32 of a uint8 RGB picture, largest first: left, top, right, bottom in its pixels."""
+        """Boxes (F, 4) float32 of a uint8 RGB image, largest first: left, top, right, bottom in its pixels."""
         height, width = image_HWC.shape[:2]
         scale = min(self.short_side / min(height, width), 4 * self.short_side / max(height, width))
         searched = resize(image_HWC, max(1, round(height * scale)), max(1, round(width * scale)))

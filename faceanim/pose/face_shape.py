@@ -1,4 +1,4 @@
-"""What the 68 points leave out: which way is up, where the forehead ends, how large the face is."""
+"""Geometry derived from the 68 points: up direction, forehead, face size."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ _BROWS = [*RIGHT_BROW, *LEFT_BROW]
 
 
 def upward(points: np.ndarray) -> np.ndarray:
-    """The vectors (..., 2), in pixels, from the upper lip to the middle of the brows, of points (..., 68, 2).
+    """Return the vectors (..., 2), in pixels, from the upper lip to the middle of the brows, of points (..., 68, 2).
 
     They follow the head's roll, and neither direction nor length depends on how far the mouth is open.
     """

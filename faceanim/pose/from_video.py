@@ -42,7 +42,7 @@ def poses_from_video(
 
 
 def _longest_part(seen: np.ndarray, patience: float) -> np.ndarray:
-    """Of frames in which somebody is seen those between two absences of more than `patience` frames."""
+    """Return the longest part of `seen` (frame numbers) without an absence of more than `patience` frames."""
     return max(np.split(seen, np.flatnonzero(np.diff(seen) > patience) + 1), key=len)
 
 
@@ -76,9 +76,9 @@ def find_person(
 
 
 def one_person(poses: PoseSequence, patience: float = _PATIENCE_SECONDS) -> PoseSequence:
-    """The same sequence without the frames that show anybody but the person who is seen longest.
+    """Return the sequence without the frames that show anybody but the person who is seen longest.
 
-    A face goes on being the same as long as it overlaps with where it was, for at most `patience` seconds without it.
+    A face remains the same as long as it overlaps with where it was, for at most `patience` seconds without it.
     One that is seen elsewhere or later is the same where nobody else can be meant, see `_returns`.
     """
     tracks = _tracks(poses, patience)
@@ -93,7 +93,7 @@ def one_person(poses: PoseSequence, patience: float = _PATIENCE_SECONDS) -> Pose
 
 
 def _tracks(poses: PoseSequence, patience: float) -> list[list[int]]:
-    """The frames of each face that goes on where it was."""
+    """Return the frames of each face that stays where it was."""
     tracks: list[list[int]] = []
     last_box: list[np.ndarray] = []
     for t in np.flatnonzero(poses.found).tolist():

@@ -1,6 +1,6 @@
-"""An average head in three dimensions, and how one like it lies in a picture. T: frames; N: points.
+"""A 3D average head, and its pose in an image. T: frames; N: points.
 
-Axes: x to the picture's right, y down, z away from the camera, in centimetres; the origin lies inside the head.
+Axes: x to the image's right, y down, z away from the camera, in centimetres; the origin lies inside the head.
 """
 
 import cv2
@@ -94,7 +94,7 @@ _ROUNDS = 6  # of Gauss-Newton: the residual has converged to 1e-6 pixels
 def rotations(angles_T3: np.ndarray) -> np.ndarray:
     """Rotation matrices (T, 3, 3) of yaw, pitch and roll in radians, in this order from the outside in.
 
-    Positive: the face turns to the picture's right, looks down, tilts clockwise in the picture.
+    Positive: the face turns to the image's right, looks down, tilts clockwise in the image.
     """
     yaw, pitch, roll = np.asarray(angles_T3, np.float64).T
     return axis_rotation(1, -yaw) @ axis_rotation(0, pitch) @ axis_rotation(2, roll)
@@ -126,7 +126,7 @@ def project(
 
 
 def fit_head(points_T68x2: np.ndarray, shape_68x3: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """How the head `shape_68x3` lies in each frame: rotation (T, 3, 3), scale (T,) pixels a centimetre, centre (T, 2).
+    """Fit the head `shape_68x3` to each frame: rotation (T, 3, 3), scale (T,) pixels a centimetre, centre (T, 2).
 
     Weighted least squares over the points that expressions do not move, under weak perspective: Gauss-Newton from
     the nearest scaled rotation of the affine solution. All points finite.

@@ -1,4 +1,4 @@
-"""How the head is turned, from its 68 points alone. T: frames."""
+"""Head angles from the 68 points. T: frames."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from faceanim.pose.head_model import AVERAGE_HEAD_68x3, angles, fit_head
 def head_angles(points_T68x2: np.ndarray) -> np.ndarray:
     """Yaw, pitch and roll in degrees for each frame: (T, 3) float64; NaN where the points are NaN.
 
-    Positive: the face turns to the picture's right, looks down, tilts clockwise in the picture. An average head is
+    Positive: the face turns to the image's right, looks down, tilts clockwise in the image. An average head is
     fitted (`fit_head`) by eyes, nose and temples: mouth and chin say nothing about the head. Nobody is average, so
     errors of 5 to 10 degrees are usual (a face that looks into the camera has a pitch of about 7); ranges are more
     exact.

@@ -1,4 +1,4 @@
-"""What a face does without being told: blinks, and a head that is never quite still. T: frames."""
+"""Idle motion: blinks, and a slowly swaying head. T: frames."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Where the landmark backends' weights lie. Nothing is ever downloaded: a missing file is an error that says how."""
+"""Paths of the landmark backends' weights. Nothing is downloaded: the error for a missing file says how to."""
 
 import os
 import shlex
@@ -21,7 +21,7 @@ def weights_folder(chosen: str | Path | None = None) -> Path:
 
 
 def weights_paths(backend: str, folder: str | Path, *files: WeightsFile) -> list[Path]:
-    """The paths of a backend's files; ValueError with the commands that fetch those that are missing."""
+    """Return the paths of a backend's files; ValueError has the commands that fetch missing ones."""
     paths = [Path(folder) / file.name for file in files]
     missing = [(path, file) for path, file in zip(paths, files, strict=True) if not path.is_file()]
     if missing:

@@ -81,7 +81,7 @@ class Landmarks:
 
 
 def _joined(depths: list[np.ndarray | None], lengths: list[int]) -> np.ndarray | None:
-    """One after the other, NaN for pieces of so many frames that have none; None where none has any."""
+    """Concatenate depths, NaN for pieces (of `lengths` frames) without; None where all are without."""
     if all(depth is None for depth in depths):
         return None
     filled = [
@@ -108,12 +108,12 @@ class FaceLandmarker(Protocol):
         ...
 
     def boxes(self, image_HWC: np.ndarray) -> np.ndarray:
-        """All faces of a uint8 RGB picture, largest first: (F, 4) float32, left, top, right, bottom in its pixels."""
+        """All faces of a uint8 RGB image, largest first: (F, 4) float32, left, top, right, bottom in its pixels."""
         ...
 
 
 def largest(faces: Iterable[Face]) -> Face | None:
-    """The face with the largest box; None of none."""
+    """Return the face with the largest box, or None."""
     return max(faces, key=lambda face: np.prod(face.box[2:] - face.box[:2]), default=None)
 
 
@@ -123,6 +123,6 @@ def box_around(points_68x2: np.ndarray) -> np.ndarray:
 
 
 def check_frames(frames_THWC: np.ndarray) -> None:
-    """ValueError for what no backend takes."""
+    """Raise ValueError for frames that no backend takes."""
     if frames_THWC.ndim != 4 or frames_THWC.shape[3] != 3 or frames_THWC.dtype != np.uint8:
         raise ValueError(f"frames: expected uint8 (T, H, W, 3), got {frames_THWC.dtype} {frames_THWC.shape}")

@@ -58,7 +58,7 @@ class MediapipeLandmarker:
         return Landmarks.of(self._find(frame_HWC) for frame_HWC in frames_THWC)
 
     def boxes(self, image_HWC: np.ndarray) -> np.ndarray:
-        """All faces of a uint8 RGB picture, at most 5 that are looked for at once: (F, 4) float32, largest first."""
+        """All faces of a uint8 RGB image, at most 5 that are looked for at once: (F, 4) float32, largest first."""
         return distinct(np.array([face.box for face in self._search(image_HWC)]))
 
     def _find(self, frame_HWC: np.ndarray) -> Face | None:
@@ -93,7 +93,7 @@ class MediapipeLandmarker:
 
 
 def _squares(frame_HWC: np.ndarray, size: int) -> Iterator[tuple[int, int]]:
-    """Top and left of squares that cover the frame, overlapping by half or more."""
+    """Return top and left of squares that cover the frame, overlapping by half or more."""
     rows, columns = (
         np.linspace(0, side - size, 1 + math.ceil(2 * (side - size) / size)).astype(int)
         for side in frame_HWC.shape[:2]

@@ -1,4 +1,4 @@
-"""A face's motion apart from whose face it is: what one person does, another can be shown doing.
+"""Decomposition of poses into identity (`Head`) and motion (`FaceMotion`), and back.
 
 T: frames. Lengths are centimetres on a head of average size (head_model.py); a person's own shape has the depth of the
 average head, and where a backend gives depth, half of that: see `_shapes`.
@@ -26,7 +26,7 @@ _OUTER_UPPER, _OUTER_LOWER, _CHIN = [50, 51, 52], [56, 57, 58], [6, 7, 8, 9, 10]
 
 @dataclass(frozen=True)
 class Head:
-    """One person's neutral face and how it lies in a picture.
+    """One person's neutral face and its place in an image.
 
     shape: (68, 3) centimetres, axes of the head. rotation: (3, 3). scale: pixels a centimetre. centre: (2,) pixels.
     """
@@ -38,7 +38,7 @@ class Head:
 
     @classmethod
     def of(cls, points: np.ndarray) -> Self:
-        """The face of one picture, (68, 2), or (68, 3) with depth, as it is: the head's `points` give the same back."""
+        """Build the head of one image from (68, 2) points, or (68, 3) with depth; its `points` are the same again."""
         rotation, scale, centre = fit_head(points[None, :, :2], AVERAGE_HEAD_68x3)
         (shape,) = _shapes(points[None], rotation, scale, centre)
         return cls(shape, rotation[0], float(scale[0]), centre[0])
@@ -51,7 +51,7 @@ class Head:
 
     @property
     def mouth_gap(self) -> float:
-        """Between the lips, on an average mouth."""
+        """Distance between the lips, on an average mouth."""
         gaps = [self.shape[low, 1] - self.shape[up, 1] for up, low in INNER_LIP_PAIRS]
         return max(0.0, float(np.mean(gaps))) * _mouth(AVERAGE_HEAD_68x3) / _mouth(self.shape)
 
@@ -93,11 +93,11 @@ class FaceMotion:
         return np.column_stack([self.turn, self.shift, self.zoom])
 
     def with_head_poses(self, pose_T6: np.ndarray) -> Self:
-        """This expression under such a head."""
+        """Return this expression with these head poses."""
         return replace(self, turn=pose_T6[:, :3], shift=pose_T6[:, 3:5], zoom=pose_T6[:, 5])
 
     def with_lips_of(self, other: Self) -> Self:
-        """This motion, but for lips and jaw, which do what another's do: of the same frames."""
+        """Return this motion with lips and jaw of another, of the same frames."""
         if len(other) != len(self) or abs(other.fps - self.fps) > 1e-6:
             raise ValueError(
                 f"motions to blend: expected {len(self)} frames at {self.fps:g} fps in both, "
@@ -145,15 +145,15 @@ def decompose(poses: PoseSequence) -> tuple[FaceMotion, Head]:
 
 
 def from_closed_lips(motion: FaceMotion, head: Head) -> FaceMotion:
-    """The same motion of the same person, told from their neutral face with closed lips: openings of different people,
-    whose mouths are never quite closed, compare."""
+    """Return the motion relative to the neutral face with closed lips, so that the openings of different people, whose
+    mouths are never quite closed, compare."""
     closed = _with_gap(head.shape, 0.0)
     opened = _between((head.shape - closed)[None, :, :2], closed, AVERAGE_HEAD_68x3)
     return replace(motion, expression=motion.expression + opened, mouth_gap=0.0)
 
 
 def recompose(motion: FaceMotion, head: Head, width: int, height: int, source: str = "") -> PoseSequence:
-    """The person of `head` in a picture of this size, doing what the motion says.
+    """Return the poses of this head with this motion, in an image of this size.
 
     How far a mouth is open is motion, not shape: in the neutral frame it is as far open as the motion's, whatever it
     is in `head`. Lips never cross.
@@ -177,7 +177,7 @@ def _apply_shape(
     place: tuple[np.ndarray, np.ndarray],
     shape_68x3: np.ndarray,
 ) -> np.ndarray:
-    """Rotations (T, 3, 3) with which the faces look turned as `rotation_T33` says.
+    """Correct rotations (T, 3, 3) so that the changed shapes still look turned by `rotation_T33`.
 
     What eyes and nose do besides is no turn of the driver's head, but on another head, turned otherwise, would look
     like one. place: scales and centres, see `project`.
@@ -228,7 +228,7 @@ def _calmest(points_T68x2: np.ndarray, rotation_T33: np.ndarray) -> int:
 
 
 def _between(expression_T68x2: np.ndarray, one_68x3: np.ndarray, other_68x3: np.ndarray) -> np.ndarray:
-    """What the mouth and lids do on one face, in the proportions of another; invertible, other points as they are."""
+    """Scale mouth and lid motion from one face's proportions to another's; invertible, other points unchanged."""
     fitted = expression_T68x2.copy()
     fitted[:, MOUTH] *= _mouth(other_68x3) / _mouth(one_68x3)
     for eye in (RIGHT_EYE, LEFT_EYE):
@@ -240,12 +240,12 @@ def _between(expression_T68x2: np.ndarray, one_68x3: np.ndarray, other_68x3: np.
 
 
 def _mouth(shape_68x3: np.ndarray) -> float:
-    """Its width."""
+    """Width of the mouth."""
     return float(shape_68x3[54, 0] - shape_68x3[48, 0])
 
 
 def _eye(shape_68x3: np.ndarray, eye: tuple[int, ...]) -> float:
-    """How far it is open; of an eye that is shut in the picture, what an average one is."""
+    """Opening of an eye; of one that is shut in the image, a share of the average opening."""
     opening = float(shape_68x3[[*eye[4:6]], 1].mean() - shape_68x3[[*eye[1:3]], 1].mean())
     average = float(AVERAGE_HEAD_68x3[[*eye[4:6]], 1].mean() - AVERAGE_HEAD_68x3[[*eye[1:3]], 1].mean())
     return max(opening, average / _SHUT)
@@ -268,7 +268,7 @@ def _with_gap(shape_68x3: np.ndarray, gap: float) -> np.ndarray:
 
 
 def _uncross(shapes_T68x3: np.ndarray) -> None:
-    """Where the lower lip would lie above the upper one, both lie in the middle."""
+    """Where the lower lip would be above the upper one, put both in the middle."""
     for up, low in INNER_LIP_PAIRS:
         crossed = np.maximum(shapes_T68x3[:, up, 1] - shapes_T68x3[:, low, 1], 0) / 2
         shapes_T68x3[:, up, 1] -= crossed

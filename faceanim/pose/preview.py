@@ -1,4 +1,4 @@
-"""Pose sequences to look at."""
+"""Previews of pose sequences."""
 
 from pathlib import Path
 

@@ -27,7 +27,7 @@ class Gap(NamedTuple):
 
 
 def gaps(poses: PoseSequence) -> list[Gap]:
-    """All of them, in order."""
+    """Return all gaps, in order."""
     missing = np.concatenate([[False], ~poses.found, [False]])
     edges = np.flatnonzero(missing[1:] != missing[:-1])
     return [Gap(int(start), int(stop)) for start, stop in zip(edges[::2], edges[1::2], strict=True)]

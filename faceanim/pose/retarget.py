@@ -1,4 +1,4 @@
-"""A driver's motion on another person's face."""
+"""Retargeting: a driver's motion on another person's face."""
 
 from typing import Literal, NamedTuple, get_args
 
@@ -10,7 +10,7 @@ from faceanim.pose.similarity import similarity
 from faceanim.pose.suitability import Suitability, suitability
 
 Mode = Literal["absolute", "aligned", "relative"]
-_EYES_AND_NOSE = list(range(27, 48))  # what lies still on the skull, and is seen from the front
+_EYES_AND_NOSE = list(range(27, 48))  # points that rest on the skull and are seen from the front
 
 
 class Retargeted(NamedTuple):
@@ -23,14 +23,15 @@ class Retargeted(NamedTuple):
 def retarget(
     poses: PoseSequence, reference_points: np.ndarray, width: int, height: int, mode: Mode = "relative"
 ) -> Retargeted:
-    """The driver's motion for a reference picture of width x height whose face has these points, in pixels: (68, 2), or
-    (68, 3) with their depth (see `Landmarks`).
+    """Return the driver's motion for a reference image of width x height.
+
+    reference_points: of its face, in pixels: (68, 2), or (68, 3) with their depth (see `Landmarks`).
 
     relative: the reference's own face shape, place, size and head pose; the driver's turns, shifts and expressions
     as they differ from its neutral frame. Nothing of the driver's shape is left.
     aligned: the driver's face, moved, scaled and tilted as a whole so that its neutral frame lies on the reference's
     eyes and nose. The driver's shape stays: for a driver and a reference who are one person.
-    absolute: the driver's landmarks as they are, resized to the picture: for a driver that was cropped alike.
+    absolute: the driver's landmarks as they are, resized to the image: for a driver that was cropped alike.
     Frames without a face stay without one.
     """
     if mode not in get_args(Mode):
@@ -55,5 +56,5 @@ def checked_reference(points: np.ndarray) -> np.ndarray:
     if points.shape not in ((68, 2), (68, 3)):
         raise ValueError(f"reference: expected (68, 2) or (68, 3) points of a face, got {points.shape}")
     if not np.isfinite(points).all():
-        raise ValueError("reference: expected a face in the picture, got none")
+        raise ValueError("reference: expected a face in the image, got none")
     return points

@@ -1,4 +1,4 @@
-"""Images and points between different sizes. Pixel centres lie at whole numbers, as in cv2.resize. C: RGB."""
+"""Scaling of images and points. Pixel centres are at whole numbers, as in cv2.resize. C: RGB."""
 
 import numpy as np
 

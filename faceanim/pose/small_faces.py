@@ -1,4 +1,4 @@
-"""Faces of a large picture that are too small to be seen in all of it, such as a full-body photograph's.
+"""Detection of faces that are too small for the whole image, as in full-body photographs.
 
 H, W: pixels; C: RGB; F: faces.
 """
@@ -18,7 +18,7 @@ _AROUND = (3.0, 2.4, 2.0, 1.6)  # sides of a face's box that are cut out with it
 
 
 class FacePart(NamedTuple):
-    """The part of a picture around one face, which is found in it. found: of one frame, in pixels of the part."""
+    """The part of an image around one face, which is found in it. found: of one frame, in pixels of the part."""
 
     image_HWC: np.ndarray
     left: int
@@ -27,7 +27,7 @@ class FacePart(NamedTuple):
 
     @property
     def found_in_picture(self) -> Landmarks:
-        """The same in pixels of the picture."""
+        """The same in pixels of the image."""
         corner = np.array([self.left, self.top], np.float32)
         return Landmarks(
             self.found.points + corner,
@@ -38,8 +38,8 @@ class FacePart(NamedTuple):
 
 
 def detect_closely(picture_HWC: np.ndarray, finder: FaceLandmarker) -> Landmarks:
-    """The largest face of a uint8 RGB picture as `FaceLandmarker.detect` of one frame; where it sees none, a small one
-    is looked for in ever smaller squares of the picture, each enlarged."""
+    """The largest face of a uint8 RGB image as `FaceLandmarker.detect` of one frame; where it sees none, a small one
+    is looked for in ever smaller squares of the image, each enlarged."""
     found = finder.detect(picture_HWC[None])
     if found.found.all():
         return found
@@ -50,7 +50,7 @@ def detect_closely(picture_HWC: np.ndarray, finder: FaceLandmarker) -> Landmarks
 
 
 def small_faces(picture_HWC: np.ndarray, finder: FaceLandmarker) -> np.ndarray:
-    """Boxes (F, 4) float32 in the picture's pixels, largest first, of the largest squares that show any."""
+    """Boxes (F, 4) float32 in the image's pixels, largest first, of the largest squares that show any."""
     short_side = min(picture_HWC.shape[:2])
     for parts in _PARTS:
         side = short_side // parts
@@ -67,7 +67,7 @@ def small_faces(picture_HWC: np.ndarray, finder: FaceLandmarker) -> np.ndarray:
 
 
 def face_part(picture_HWC: np.ndarray, box: np.ndarray, finder: FaceLandmarker) -> FacePart | None:
-    """The part of the picture around a face in which that face is the one that is found; None where it is in none."""
+    """The part of the image around a face in which that face is the one that is found; None where it is in none."""
     height, width = picture_HWC.shape[:2]
     centre, side = (box[:2] + box[2:]) / 2, float(max(box[2:] - box[:2]))
     for around in _AROUND:
@@ -83,7 +83,7 @@ def face_part(picture_HWC: np.ndarray, box: np.ndarray, finder: FaceLandmarker) 
 
 
 def _squares(picture_HWC: np.ndarray, side: int) -> Iterator[tuple[int, int]]:
-    """Top and left of squares that cover the picture, overlapping by half or more: no face is cut by all."""
+    """Top and left of squares that cover the image, overlapping by half or more: no face is cut by all."""
     rows, columns = (
         np.linspace(0, length - side, 1 + math.ceil(2 * (length - side) / side)).astype(int)
         for length in picture_HWC.shape[:2]

@@ -1,4 +1,4 @@
-"""The face motion of somebody who says what a sound file says. T: frames; N: samples; C: channels; L: features."""
+"""Face motion from speech. T: frames; N: samples; C: channels; L: features."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -37,7 +37,7 @@ class Sound(NamedTuple):
 def motion_from_speech(
     path: str | Path, model: AudioToPose, fps: float = 24.0, seed: int = 0, max_seconds: float = MAX_SECONDS
 ) -> FaceMotion:
-    """What a face does that says this, and blinks; its head moves as the model has learnt it, or is never quite still.
+    """Return the motion of a face that speaks this sound; its head moves as the model has learnt, or idles.
 
     The head's motion begins where the head is.
     """
@@ -63,7 +63,7 @@ def frames_of_speech(path: str | Path, n_samples: int, fps: float) -> int:
 
 
 def idle(n_frames: int, fps: float, rng: np.random.Generator) -> FaceMotion:
-    """A head that is never quite still, from where it is at first, under a face that does nothing."""
+    """Return the idle motion of a head, with a neutral face; it starts at rest."""
     turn = np.stack([np.radians(degrees) * sway(n_frames, fps, rng) for degrees in _DEGREES], axis=-1)
     shift = np.stack([_CENTIMETRES * sway(n_frames, fps, rng) for _ in range(2)], axis=-1)
     return replace(FaceMotion.still(n_frames, fps), turn=turn - turn[0], shift=shift - shift[0])
@@ -76,7 +76,7 @@ def expression_of(sound_N: np.ndarray, model: AudioToPose, n_frames: int, fps: f
 
 @torch.no_grad()
 def sound_features(pieces: Iterable[np.ndarray], model: AudioToPose) -> Sound:
-    """Of a sound that comes in pieces (N,).
+    """Compute the features of a sound that comes in pieces (N,).
 
     Ten minutes of log-mel bands take 10 MB, and the sound is not kept; for wav2vec2 it is, and with the hidden states
     takes 130 MB.

@@ -1,4 +1,4 @@
-"""The motion of a head that is heard to speak. T: frames; S: steps; C: channels; L: features; D: width."""
+"""Head motion from speech. T: frames; S: steps; C: channels; L: features; D: width."""
 
 import math
 

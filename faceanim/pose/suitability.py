@@ -1,4 +1,4 @@
-"""Whether a driver's motion suits a reference picture, before an hour is spent on finding out."""
+"""Suitability of a driver for a reference image."""
 
 from dataclasses import dataclass
 
@@ -15,12 +15,12 @@ _DIFFERENCE = (20.0, 50.0)  # between the reference's yaw and the driver's neutr
 _TILT = (25.0, 60.0)  # of the reference's roll
 _GROWTH = (0.3, 1.0)  # log of the largest change of the driver's size
 _LOST = (0.05, 0.5)  # share of the driver's frames without a face
-_OUTSIDE = (0.05, 0.4)  # share of the points that the motion takes out of the picture
+_OUTSIDE = (0.05, 0.4)  # share of the points that the motion takes out of the image
 _SMALL = (64.0, 24.0)  # pixels between the outer corners of the reference's eyes: fewer are worse
 _OPEN = (
     0.15,
     0.5,
-)  # the reference's lips: what lies behind closed ones is not in the picture, and vice versa
+)  # the reference's lips: what lies behind closed ones is not in the image, and vice versa
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ def suitability(motion: FaceMotion, driver: Head, reference: Head, shown: PoseSe
         (_cost(abs(roll), _TILT), f"the reference's head is tilted by {abs(roll):.0f} degrees"),
         (_cost(growth, _GROWTH), f"the driver's face changes its size {np.exp(growth):.1f} times"),
         (_cost(lost, _LOST), f"the driver's face is hidden in {lost:.0%} of the frames"),
-        (_cost(outside, _OUTSIDE), f"{outside:.0%} of the points leave the picture"),
+        (_cost(outside, _OUTSIDE), f"{outside:.0%} of the points leave the image"),
         (_cost(-eyes, (-_SMALL[0], -_SMALL[1])), f"the reference's eyes are only {eyes:.0f} pixels apart"),
-        (_cost(aperture, _OPEN), "the reference's mouth is open: its closed lips are not in the picture"),
+        (_cost(aperture, _OPEN), "the reference's mouth is open: its closed lips are not in the image"),
     ]
     costs.sort(key=lambda cost: -cost[0])
     score = float(np.prod([1 - cost for cost, _ in costs]))

@@ -1,4 +1,4 @@
-"""Templates: motion that is kept under a name, as a pose sequence and a picture of it."""
+"""Templates: named pose sequences, each with a preview image."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from faceanim.media.video_files import is_hidden
 from faceanim.pose.preview import preview_picture
 from faceanim.pose.sequence import PoseSequence
 
-FOLDER = Path(__file__).parent / "templates"  # those that come with the package
+FOLDER = Path(__file__).parent / "templates"  # of the package
 _STEPS = np.float32(32)  # a pixel: so packed files are half as large
 
 
@@ -30,7 +30,7 @@ def template_names(folder: str | Path = FOLDER) -> list[str]:
 
 
 def templates(folder: str | Path = FOLDER) -> list[TemplateFile]:
-    """All of a folder, by name."""
+    """Return all templates of a folder, by name."""
     found = []
     for name in template_names(folder):
         path, poses = Path(folder) / f"{name}.npz", load_template(name, folder)
@@ -52,7 +52,7 @@ def load_template(name: str, folder: str | Path = FOLDER) -> PoseSequence:
 
 
 def save_template(name: str, poses: PoseSequence, folder: str | Path = FOLDER) -> TemplateFile:
-    """Write <name>.npz, rounded to 1/32 pixel, and the picture <name>.png. ValueError where a frame has no face."""
+    """Write <name>.npz, rounded to 1/32 pixel, and the image <name>.png. ValueError where a frame has no face."""
     if not name or name != Path(name).name or "." in name:
         raise ValueError(f"name: expected a plain word, got {name!r}")
     if not poses.found.all():

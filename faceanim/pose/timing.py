@@ -26,7 +26,7 @@ def resample(poses: PoseSequence, fps: float) -> PoseSequence:
 
 
 def loop(poses: PoseSequence, n_frames: int) -> PoseSequence:
-    """`n_frames` frames: cut, or gone through again and again, forwards and then backwards, so that it never jumps."""
+    """Cut or extend to `n_frames` frames; extended by playing backwards and forwards in turn, without jumps."""
     if n_frames < 1:
         raise ValueError(f"loop: expected 1 frame or more, got {n_frames}")
     there = np.arange(len(poses))

@@ -1,6 +1,6 @@
 """The 68 iBUG face points, grouped into the curves that pose images show.
 
-Left and right are the person's own: the right eye is on the left of an unmirrored picture.
+Left and right are the person's own: the right eye is on the left of an unmirrored image.
 """
 
 from dataclasses import dataclass

@@ -82,7 +82,7 @@ REFUSED = {
     "driving=hostile/jpeg_renamed.mp4": "cannot read video",
     "driving=hostile/truncated.mp4": "hostile/truncated.mp4",
     "poses=none.npz": "expected points (T, 68, 2), got (0, 68, 2)",
-    "poses=wide.npz": "expected a square picture with crop=false, got 64x48",
+    "poses=wide.npz": "expected a square image with crop=false, got 64x48",
     "poses=good.png": "cannot read pose sequence",
 }
 

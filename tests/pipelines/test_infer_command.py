@@ -125,7 +125,7 @@ def test_short_gaps_are_filled_up_to_half_of_the_frames_and_longer_ones_refused(
 
 def test_without_crop_both_have_to_be_square(infer, driving, demo_frames, tmp_path):
     code, _, err = infer(f"driving={driving}", "crop=false")
-    assert code == 2 and "reference.png: expected a square picture with crop=false, got 192x144" in err
+    assert code == 2 and "reference.png: expected a square image with crop=false, got 192x144" in err
     write_image(tmp_path / "square.png", demo_frames[0, :, 24:168])
     write_video(tmp_path / "square.mp4", demo_frames[:3, :, 24:168], 24.0)
     options = (f"reference={tmp_path / 'square.png'}", "crop=false", "side_by_side=true")
@@ -287,7 +287,7 @@ def test_motion_without_any_face_or_in_a_frame_that_is_not_square_is_refused(tmp
         DrivingVideo(tmp_path / "grey.mp4").read((64, 64), landmarker=landmarker("dlib"))
     points = np.random.default_rng(0).uniform(0, 50, (2, 68, 2)).astype(np.float32)
     PoseSequence(points, np.ones(2, np.float32), 24.0, 64, 48).save(tmp_path / "wide.npz")
-    with pytest.raises(ValueError, match=r"wide\.npz: expected a square picture with crop=false, got 64x48"):
+    with pytest.raises(ValueError, match=r"wide\.npz: expected a square image with crop=false, got 64x48"):
         SavedPoses(tmp_path / "wide.npz").read((64, 64))
     PoseSequence(points * np.nan, np.ones(2, np.float32), 24.0, 64, 64).save(tmp_path / "empty.npz")
     with pytest.raises(ValueError, match="no face in any of 2 frames of the poses"):

@@ -109,7 +109,7 @@ def test_a_full_body_photograph_is_cut_to_its_head_with_a_warning_of_its_few_pix
     found = find_reference(picture, faces, (512, 512), name="photo")
     framing = found.framing
     assert 400 <= framing.x and framing.x + framing.width <= 592 and framing.width < 160
-    expected = f"photo: the head has {framing.width} pixels, which are blown up to the 512 of the video"
+    expected = f"photo: the head has {framing.width} pixels, which are enlarged to the 512 of the video"
     assert expected in caplog.text
     assert np.abs(found.points - faces.detect(found.image_HWC[None]).points[0]).mean() < 10
     caplog.clear()
@@ -134,7 +134,7 @@ def test_a_head_that_the_border_cuts_off_is_padded_and_pasted_back_where_there_a
     found = find_reference(picture, faces, (256, 256), name="photo")
     framing = found.framing
     over = framing.padding(3 * width, 3 * height)
-    warned = f"photo: the head is cut off by the picture's border: {100 * over:.0f}%" in caplog.text
+    warned = f"photo: the head is cut off by the image's border: {100 * over:.0f}%" in caplog.text
     assert over > 0 and warned == (over > 0.1)
     pasted = framing.paste(np.full((256, 256, 3), 255, np.uint8), picture)
     inside = np.zeros(picture.shape[:2], bool)

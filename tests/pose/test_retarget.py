@@ -108,7 +108,7 @@ def test_mistakes_are_named():
         retarget(poses, somebody().points, WIDTH, HEIGHT, "same")
     with pytest.raises(ValueError, match=r"expected \(68, 2\) or \(68, 3\) points of a face, got \(5, 2\)"):
         retarget(poses, np.zeros((5, 2)), WIDTH, HEIGHT)
-    with pytest.raises(ValueError, match="expected a face in the picture, got none"):
+    with pytest.raises(ValueError, match="expected a face in the image, got none"):
         retarget(poses, np.full((68, 2), np.nan), WIDTH, HEIGHT)
 
 
@@ -131,4 +131,4 @@ def test_what_suits_scores_one_and_what_does_not_says_why():
     small = somebody().points / 8
     assert "eyes are only" in " ".join(retarget(poses, small, WIDTH, HEIGHT).suited.reasons)
     aside = somebody().points - (300, 0)
-    assert "leave the picture" in " ".join(retarget(poses, aside, WIDTH, HEIGHT).suited.reasons)
+    assert "leave the image" in " ".join(retarget(poses, aside, WIDTH, HEIGHT).suited.reasons)
