@@ -13,7 +13,8 @@ from typing import Literal
 import av
 import numpy as np
 
-from faceanim.media.container import opened, packets, pictures
+from faceanim.media.container import opened, pictures
+from faceanim.media.continuous_clock import clock_jumps, continuous_packets
 from faceanim.media.errors import EmptyMediaError, MediaError
 
 Layout = Literal["mono", "stereo"]
@@ -22,10 +23,8 @@ DAMAGED, LATER_TRACK = "damaged", "later_track"  # the attribute `note` of the l
 _GAP_SECONDS = 0.04  # sound is moved to where its timestamps say once they are off by two of its frames
 _LOST_SECONDS = 0.001  # or by this where a packet could not be decoded
 _JUMP_SECONDS = 1.0  # a single timestamp that is farther off than this, between others that agree, is damaged
-_BACK_SECONDS, _AHEAD_SECONDS = (
-    1.0,
-    10.0,
-)  # without pictures, a clock that jumps farther begins anew, as in FFmpeg
+# Without pictures, a clock that jumps farther begins anew: chained Ogg, whose packets have no places of their own.
+_BACK_SECONDS, _AHEAD_SECONDS = 1.0, 10.0
 _LOOK_SECONDS = 60.0  # how much of several tracks is read to find the first that is not silent
 _SILENT = 1e-3  # of full scale
 _COUNTED = {
@@ -56,10 +55,10 @@ def sound_pieces(path: str | Path, rate: int, layout: Layout, start: float = 0.0
     # Opened anew: after a seek to the beginning, AAC's first samples would be lost.
     with opened(path, "sound") as (container, _):
         stream = container.streams.audio[track]
-        seek = origin is not None and start > _SEEK_SECONDS
+        seek = origin is not None and start > _SEEK_SECONDS and not clock_jumps(path)
         if seek:
             container.seek(int((origin + start - _PREROLL_SECONDS) * av.time_base))
-        frames = (frame for _, frame in _decoded(container, stream))
+        frames = (frame for _, frame in _decoded(path, container, stream))
         done = 0  # samples yielded
         clock = _Clock(of_pictures=origin is not None, counted=container.format.name in _COUNTED)
         placed = _Placing(path, rate, layout, origin, start, clock).pieces(frames, may_be_empty=seek)
@@ -78,7 +77,7 @@ def first_picture(path: str | Path) -> float | None:
     that can be decoded."""
     with opened(path, "sound") as (container, _):
         for stream in pictures(container)[:1]:
-            for _, frame in _decoded(container, stream):
+            for _, frame in _decoded(path, container, stream):
                 if frame is not None:
                     return _seconds(frame) or 0.0
     return None
@@ -204,7 +203,7 @@ def _track(path: str | Path) -> int:
             return places[tracks[0]]
         peaks: dict[int, float] = {}
         seconds = dict.fromkeys(tracks, 0.0)  # decoded of each
-        for stream, frame in _decoded(container, *streams.values()):
+        for stream, frame in _decoded(path, container, *streams.values()):
             if frame is None or not _is_whole(frame):
                 continue
             peaks[stream.index] = max(_peak(frame), peaks.get(stream.index, 0.0))
@@ -225,13 +224,13 @@ def _track(path: str | Path) -> int:
 
 
 def _decoded(
-    container: av.container.InputContainer, *streams: av.stream.Stream
+    path: str | Path, container: av.container.InputContainer, *streams: av.stream.Stream
 ) -> Iterator[tuple[av.stream.Stream, av.AudioFrame | av.VideoFrame | None]]:
     """Yield (stream, frame) in the file's order, None for what can not be read or gives no frame."""
     errors = 0
     while errors < _MOST_READ_ERRORS:
         try:
-            for packet in packets(container, *streams):
+            for packet in continuous_packets(path, container, *streams):
                 errors = 0
                 try:
                     frames = packet.decode()

@@ -1,22 +1,18 @@
 """Decoded frames on the clock of their video: which one is on display when."""
 
-import logging
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from heapq import heappop, heappush
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import av
 
-from faceanim.media.container import opened, packets
+from faceanim.media.container import opened
+from faceanim.media.continuous_clock import clock_jumps, continuous_packets
 from faceanim.media.errors import TruncatedMediaError
 
 _EARLY_SECONDS = 0.001  # containers round timestamps, often to milliseconds: a frame due within 1 ms is shown
 _USUAL_RATE = 25.0  # where the file says none
-_BACK_SECONDS = 1.0  # a clock that goes back this far begins anew, as where transport streams were joined
-
-log = logging.getLogger(__name__)
 
 Frame = TypeVar("Frame")
 
@@ -45,7 +41,7 @@ def timed_frames(
     """Yield the frames in display order, in seconds from `start`, itself after the first frame.
 
     Frames between the key frame before `start` and `start` come too, at negative times. `MediaError` where the file
-    ends well before the container says. A clock that jumps back is warned of: frames behind it keep their times.
+    ends well before the container says.
     """
     step = 1 / declared_rate(stream)
     first = begin = end = None
@@ -55,11 +51,6 @@ def timed_frames(
         else:  # as those of a bare H.264 stream: one after another
             seconds = 0.0 if first is None else begin + first + start + step
         first = seconds if first is None else first
-        if begin is not None and seconds - first - start < begin - _BACK_SECONDS:
-            _warn(
-                f"video {path}: its clock jumps back at {begin + start:.2f} s, as where files were joined: what comes "
-                "behind is left out at a constant rate; give it one clock first, such as by encoding it again"
-            )
         begin = seconds - first - start
         if stop is not None and begin > stop - start - _EARLY_SECONDS:
             yield Timed(stop - start, stop - start, frame)  # never shown: the one before lasts until here
@@ -71,14 +62,8 @@ def timed_frames(
         # On the container's clock: .avi counts a late stream's duration from 0, others from its first frame.
         expected = float((stream.start_time or 0) * stream.time_base) + length - first
         end += start
-        if end < expected - 0.1 * length and end < expected - 0.5:
+        if end < expected - 0.1 * length and end < expected - 0.5 and not clock_jumps(path):
             raise TruncatedMediaError(f"video {path} ends early: expected {expected:.2f} s, got {end:.2f} s")
-
-
-@lru_cache(256)
-def _warn(message: str) -> None:
-    """Log once, however often the same file is read."""
-    log.warning(message)
 
 
 def _decoded(
@@ -86,7 +71,7 @@ def _decoded(
 ) -> Iterator[av.VideoFrame]:
     """All frames; where there is a long way to `start`, the first and those from the key frame before it on."""
     if start > 1 and container.format.name != "avi":  # whose timestamps are counted from its first frame on
-        first = next(_in_order(container, stream), None)
+        first = next(_in_order(path, container, stream), None)
         if first is None:
             return
         yield first
@@ -94,18 +79,18 @@ def _decoded(
             target = first.pts + int(start / stream.time_base)
             if first.interlaced_frame:  # a deinterlacer needs the frame before, too
                 target -= int(1 / (declared_rate(stream) * stream.time_base)) + 1
-            frames = _decoded_from(container, stream, first.pts, target)
+            frames = None if clock_jumps(path) else _decoded_from(path, container, stream, first.pts, target)
             if frames is not None:
                 yield from frames
                 return
         with opened(path, "video") as (anew, stream):
-            yield from _in_order(anew, stream)
+            yield from _in_order(path, anew, stream)
         return
-    yield from _in_order(container, stream)
+    yield from _in_order(path, container, stream)
 
 
 def _decoded_from(
-    container: av.container.InputContainer, stream: av.VideoStream, first: int, target: int
+    path: str | Path, container: av.container.InputContainer, stream: av.VideoStream, first: int, target: int
 ) -> Iterator[av.VideoFrame] | None:
     """Frames from the last key frame at or before the target on; None where the container does not find it.
 
@@ -119,7 +104,7 @@ def _decoded_from(
             container.seek(max(first, target - back), stream=stream)
         except av.FFmpegError:  # .flv without an index
             return None
-        frames = _in_order(container, stream)
+        frames = _in_order(path, container, stream)
         frame = next(frames, None)
         if frame is not None and frame.pts is not None and frame.key_frame and frame.pts <= target:
             return _rejoined(frame, frames)
@@ -128,7 +113,9 @@ def _decoded_from(
         back = 2 * back + second
 
 
-def _in_order(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+def _in_order(
+    path: str | Path, container: av.container.InputContainer, stream: av.VideoStream
+) -> Iterator[av.VideoFrame]:
     """The stream's frames in display order, with rising timestamps.
 
     .avi knows no times of display: where its frames are not stored in the order of display, the times of its packets
@@ -136,7 +123,7 @@ def _in_order(container: av.container.InputContainer, stream: av.VideoStream) ->
     """
     sorts = container.format.name == "avi"
     times: list[int] = []
-    for packet in packets(container, stream):
+    for packet in continuous_packets(path, container, stream):
         if sorts and packet.size and packet.pts is not None:
             heappush(times, packet.pts)
         for frame in packet.decode():

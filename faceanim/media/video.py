@@ -14,6 +14,7 @@ import numpy as np
 
 from faceanim.media.colour import ColourConverter, UntaggedColour, is_tagged
 from faceanim.media.container import opened
+from faceanim.media.continuous_clock import clock_jumps
 from faceanim.media.deinterlace import deinterlaced
 from faceanim.media.errors import (
     EmptyMediaError,
@@ -82,7 +83,8 @@ def video_info(path: str | Path, max_pixels: int = MAX_PIXELS) -> VideoInfo:
         converter = FrameConverter(path, stream, max_pixels)
         for _, _, frame in timed_frames(path, container, stream):
             height, width = converter(frame).shape[:2]
-            seconds = float(stream.duration * stream.time_base) if stream.duration else None
+            known = stream.duration and not clock_jumps(path)
+            seconds = float(stream.duration * stream.time_base) if known else None
             codec = stream.codec_context.name
             rate, n_frames = declared_rate(stream), stream.frames or None
             return VideoInfo(width, height, rate, n_frames, seconds, codec, is_tagged(frame))

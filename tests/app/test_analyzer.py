@@ -20,8 +20,7 @@ from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.image import read_image, write_image
 from faceanim.media.speech import read_speech
 from faceanim.media.video import read_video, write_video
-from tests.media.sounds import tone, with_damaged_packets, write_video_with_tracks
-from tests.media.test_audio import onsets, write_with_sound
+from tests.helpers.sounds import onsets, tone, with_damaged_packets, write_video_with_tracks, write_with_sound
 
 
 def limits(**changes) -> Limits:

@@ -1,58 +1,17 @@
 """Sound lies where the picture's clock says."""
 
 import wave
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 
 from faceanim.media.audio import read_soundtrack, write_wav
 from faceanim.media.errors import MediaError
 from faceanim.media.video import write_video
+from tests.helpers.sounds import GREY, onsets, write_with_sound
 
 RATE = 16_000
-GREY = np.full((75, 32, 32, 3), 127, np.uint8)
-
-
-def write_with_sound(
-    path: Path,
-    clicks: list[float],
-    video_start: float = 0.0,
-    sound_start: float = 0.0,
-    frames_THWC: np.ndarray = GREY,
-) -> None:
-    """A video of 25 frames/s and stereo sound of 44.1 kHz, with a click at each of these times after frame 0."""
-    seconds, (height, width) = len(frames_THWC) / 25, frames_THWC.shape[1:3]
-    with av.open(str(path), "w") as container:
-        video = container.add_stream("libx264", rate=25)
-        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
-        video.codec_context.time_base = Fraction(1, 1000)
-        audio = container.add_stream("pcm_s16le", rate=44_100, layout="stereo")
-        for k, image_HWC in enumerate(frames_THWC):
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image_HWC), format="rgb24")
-            frame.pts, frame.time_base = round(1000 * (video_start + k / 25)), Fraction(1, 1000)
-            container.mux(video.encode(frame))
-        container.mux(video.encode(None))
-        samples = np.zeros(round((seconds + video_start - sound_start) * 44_100), np.int16)
-        for click in clicks:
-            place = round((click + video_start - sound_start) * 44_100)
-            samples[place : place + 200] = 20_000
-        for begin in range(0, len(samples), 1024):
-            stereo = np.repeat(samples[begin : begin + 1024], 2)[None]
-            frame = av.AudioFrame.from_ndarray(stereo, format="s16", layout="stereo")
-            frame.sample_rate, frame.time_base = 44_100, Fraction(1, 44_100)
-            frame.pts = begin + round(sound_start * 44_100)
-            container.mux(audio.encode(frame))
-        container.mux(audio.encode(None))
-
-
-def onsets(samples_N: np.ndarray) -> np.ndarray:
-    """Seconds at which clicks begin."""
-    loud = np.abs(samples_N) > 0.2
-    begins = np.flatnonzero(loud[1:] & ~loud[:-1]) + 1
-    return begins[np.diff(begins, prepend=-RATE) > 400] / RATE
 
 
 @pytest.mark.parametrize(("video_start", "sound_start"), [(0, 0), (0.5, 0), (0, 0.3), (2.0, 1.0)])

@@ -12,7 +12,7 @@ from faceanim.media.image import read_image
 from faceanim.media.sound import has_sound
 from faceanim.media.video import read_video
 from tests.helpers.commands import ROOT
-from tests.media.damaged import IMAGES, SOUNDS, VIDEOS, originals
+from tests.helpers.damaged import IMAGES, SOUNDS, VIDEOS, originals
 
 _SECONDS_A_FILE = 30  # on average, before a process is taken to hang
 
@@ -22,7 +22,7 @@ def run(folder: Path, first: int, stop: int, *module: str) -> list[str]:
     on behind it."""
     found = []
     while first < stop:
-        command = [sys.executable, "-m", "tests.media.damaged", str(folder), str(first), str(stop), *module]
+        command = [sys.executable, "-m", "tests.helpers.damaged", str(folder), str(first), str(stop), *module]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
         with open(folder / "log.txt", "w+") as log:
             try:

@@ -124,21 +124,3 @@ def test_a_picture_that_appears_behind_two_minutes_of_sound_is_found(tmp_path: P
     assert has_sound(path) and read_speech(path).any()
     assert next(Soundtrack(path).blocks()).shape == (1024, 2)
     assert read_soundtrack(path, seconds=2.4).any()
-
-
-def test_a_clock_that_jumps_back_is_warned_of_once(tmp_path, caplog):
-    """Transport streams that were joined byte by byte."""
-    with av.open(str(tmp_path / "one.ts"), "w") as container:
-        stream = container.add_stream("libx264", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
-        for number in range(30):
-            image_HWC = np.full((64, 64, 3), 8 * number, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image_HWC, format="rgb24")))
-        container.mux(stream.encode(None))
-    assert len(list(iter_video(tmp_path / "one.ts", fps=10))) == 30 and not caplog.records
-    joined = tmp_path / "joined.ts"
-    joined.write_bytes(2 * (tmp_path / "one.ts").read_bytes())
-    for _ in range(2):
-        list(iter_video(joined, fps=10))
-    (record,) = caplog.records
-    assert f"video {joined}: its clock jumps back at 2.90 s" in record.getMessage()

@@ -17,19 +17,20 @@ from faceanim.media.sound import has_sound
 from faceanim.media.speech import RATE, read_speech
 from faceanim.media.video import read_video
 from tests.helpers.commands import ROOT
-from tests.media.sounds import (
+from tests.helpers.sounds import (
     clicks,
     heard_by_people,
     loud,
     n_sound_packets,
+    onsets,
     tone,
     with_cover,
     with_damaged_packets,
     with_wrong_times,
     write_sound,
     write_video_with_tracks,
+    write_with_sound,
 )
-from tests.media.test_audio import onsets, write_with_sound
 
 CASES = ROOT.parent / "shared" / "cases"
 CLIPS = ROOT.parent / "shared" / "data" / "clips"

@@ -29,8 +29,15 @@ from faceanim.pipelines.step_counts import uneven_steps
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.sequence import PoseSequence
 from tests.conftest import tiny_scheduler
-from tests.media.sounds import GREY, tone, with_cover, with_damaged_packets, write_video_with_tracks
-from tests.media.test_audio import onsets, write_with_sound
+from tests.helpers.sounds import (
+    GREY,
+    onsets,
+    tone,
+    with_cover,
+    with_damaged_packets,
+    write_video_with_tracks,
+    write_with_sound,
+)
 
 
 @pytest.fixture(scope="session")

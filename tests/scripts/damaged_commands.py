@@ -1,4 +1,4 @@
-"""What infer.py, evaluate.py and the platform do with a file that they are given, for tests.media.damaged."""
+"""What infer.py, evaluate.py and the platform do with a file that they are given, for tests.helpers.damaged."""
 
 import os
 import shutil

@@ -27,8 +27,7 @@ from scripts.prepare_celebvhq_hdtf import process_clip
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
 from scripts.prepare_celebvhq_hdtf.run import prepare
 from scripts.prepare_celebvhq_hdtf.sources import read_folder, split_of
-from tests.media.sounds import tone, with_damaged_packets, write_video_with_tracks
-from tests.media.test_audio import write_with_sound
+from tests.helpers.sounds import tone, with_damaged_packets, write_video_with_tracks, write_with_sound
 
 OPTIONS = PrepareOptions(
     source="folder",

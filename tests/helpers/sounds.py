@@ -40,10 +40,13 @@ def write_sound(
     layout: str = "mono",
     format: str | None = None,
     size: int = 1024,
+    id: int | None = None,
 ) -> Path:
-    """A file of one sound stream. size: samples of a packet where the codec leaves it open."""
+    """A file of one sound stream. size: samples of a packet where the codec leaves it open. id: of a transport stream's
+    programme, as where two are joined."""
     with av.open(str(path), "w", format=format) as container:
         stream = container.add_stream(codec, rate=rate, layout=layout)
+        stream.id = stream.id if id is None else id
         for frame in _frames(stream, segments, size):
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
@@ -56,17 +59,18 @@ def write_video_with_tracks(
     codec: str = "aac",
     rate: int = 48_000,
     frames_THWC: np.ndarray = GREY,
+    start: float = 0.0,
 ) -> Path:
-    """A video of 25 frames/s with sound tracks, each (C, N)."""
+    """A video of 25 frames/s with sound tracks, each (C, N). start: seconds of its clock."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=25)
         (video.height, video.width), video.pix_fmt = frames_THWC.shape[1:3], "yuv420p"
         layouts = {1: "mono", 2: "stereo"}
         streams = [container.add_stream(codec, rate=rate, layout=layouts[len(track)]) for track in tracks]
-        sources = [_frames(stream, [(track, 0.0)]) for stream, track in zip(streams, tracks, strict=True)]
+        sources = [_frames(stream, [(track, start)]) for stream, track in zip(streams, tracks, strict=True)]
         for k, image_HWC in enumerate(frames_THWC):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image_HWC), format="rgb24")
-            frame.pts, frame.time_base = k, Fraction(1, 25)
+            frame.pts, frame.time_base = k + round(25 * start), Fraction(1, 25)
             container.mux(video.encode(frame))
             for stream, source in zip(streams, sources, strict=True):
                 for part in islice(source, 2):
@@ -77,6 +81,45 @@ def write_video_with_tracks(
             container.mux(stream.encode(None))
         container.mux(video.encode(None))
     return path
+
+
+def write_with_sound(
+    path: Path,
+    clicks: list[float],
+    video_start: float = 0.0,
+    sound_start: float = 0.0,
+    frames_THWC: np.ndarray = GREY,
+) -> None:
+    """A video of 25 frames/s and stereo sound of 44.1 kHz, with a click at each of these times after frame 0."""
+    seconds, (height, width) = len(frames_THWC) / 25, frames_THWC.shape[1:3]
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=25)
+        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+        video.codec_context.time_base = Fraction(1, 1000)
+        audio = container.add_stream("pcm_s16le", rate=44_100, layout="stereo")
+        for k, image_HWC in enumerate(frames_THWC):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image_HWC), format="rgb24")
+            frame.pts, frame.time_base = round(1000 * (video_start + k / 25)), Fraction(1, 1000)
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+        samples = np.zeros(round((seconds + video_start - sound_start) * 44_100), np.int16)
+        for click in clicks:
+            place = round((click + video_start - sound_start) * 44_100)
+            samples[place : place + 200] = 20_000
+        for begin in range(0, len(samples), 1024):
+            stereo = np.repeat(samples[begin : begin + 1024], 2)[None]
+            frame = av.AudioFrame.from_ndarray(stereo, format="s16", layout="stereo")
+            frame.sample_rate, frame.time_base = 44_100, Fraction(1, 44_100)
+            frame.pts = begin + round(sound_start * 44_100)
+            container.mux(audio.encode(frame))
+        container.mux(audio.encode(None))
+
+
+def onsets(samples_N: np.ndarray) -> np.ndarray:
+    """Seconds at which clicks begin in sound of 16 kHz."""
+    loud = np.abs(samples_N) > 0.2
+    begins = np.flatnonzero(loud[1:] & ~loud[:-1]) + 1
+    return begins[np.diff(begins, prepend=-16_000) > 400] / 16_000
 
 
 def with_cover(path: Path, codec: str) -> Path:

@@ -1,6 +1,6 @@
 """Damaged media: valid little files of many kinds, damaged by seed, through every door of the media room.
 
-python -m tests.media.damaged <folder> <first> <stop> [<module>]: for each number, one line of JSON when it begins and
+python -m tests.helpers.damaged <folder> <first> <stop> [<module>]: for each number, one line of JSON when it begins and
 one with what went wrong; a process of its own, because decoders may hang or crash. module: whose `doors` are meant.
 """
 
