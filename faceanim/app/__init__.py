@@ -1,1 +1,1 @@
-"""The platform: a page on which people animate a photograph, and what serves it."""
+"""The platform: a web page and an API that animate a photo."""

@@ -8,7 +8,8 @@ from faceanim.app.settings import STANDARD, AppSettings
 from faceanim.cli import application, as_typed, quote, typed
 from faceanim.pipelines.request import InferenceOptions
 
-_GIVEN = ["output=animation.mp4", "reference=photo.png", "audio=speech.wav"]  # every video's own
+# placeholders of what each video has
+_GIVEN = ["output=animation.mp4", "reference=photo.png", "audio=speech.wav"]
 
 
 @application("app", schema=AppSettings)
@@ -21,7 +22,7 @@ def main(settings: AppSettings) -> None:
         presets[name] = typed(
             compose("infer", [pipeline, *_GIVEN, *chosen, *settings.options]), InferenceOptions
         )
-    from faceanim.app.server import serve  # needs the web framework, which not everybody installs
+    from faceanim.app.server import serve  # needs the extra "app"
 
     serve(settings, presets)
 

@@ -1,27 +1,27 @@
-"""What stands between the network and the page: which requests pass, whose files they may name, how many there may be.
+"""ASGI middleware that decides which requests pass, which files they may name, and how many there may be.
 
-Of the web framework's own routes only those are open that the page and its API need.
+Of Gradio's routes, which are not public API, only those are open that the page and its API need.
 """
 
 import json
 import re
-from collections.abc import Awaitable, Callable
+import secrets
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qs
 
-from faceanim.app.file_store import COOKIE, FileStore, new_word, visitor_of
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from faceanim.app.file_store import FileStore
 from faceanim.app.log import event
 from faceanim.app.rate_limit import RateLimit
 from faceanim.app.settings import Limits
 
-Message = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-
-VISITOR = (
-    "x-faceanim-who"  # the header that tells what is behind the door who asks; from outside it is dropped
-)
+COOKIE = "faceanim_visitor"
+HEADER = "x-faceanim-visitor"  # for programs, which keep no cookies
+VISITOR = "x-faceanim-who"  # tells the application who asks; dropped from what comes from outside
+_SECRET = re.compile(r"[A-Za-z0-9_-]{22,128}")  # 128 random bits and more
 _API = "/gradio_api"
 _FILE = f"{_API}/file="
 _UPLOAD = f"{_API}/upload"
@@ -32,8 +32,8 @@ _READ = re.compile(
 )
 _WRITE = re.compile(rf"/login/?|{_API}/(queue/join|cancel|reset/?|call/\w+)")
 _SESSION = re.compile(r"[\w-]{1,64}")
-_MOST_BODY = 200_000  # bytes of a call; files come by upload
-_MARGIN = 10_000  # bytes that an upload's envelope takes
+_MAX_BODY = 200_000  # bytes of a call; files are uploaded
+_MARGIN = 10_000  # bytes that an upload's multipart envelope takes
 _SECURITY = {
     "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
@@ -45,78 +45,82 @@ _SECURITY = {
 
 
 class Refused(Exception):
-    """(status, what the visitor reads)."""
+    """(status, message for the visitor)."""
+
+
+def visitor_of(request: Request) -> str | None:
+    """Return the visitor behind a request, None for a malformed secret in HEADER.
+
+    A browser keeps a secret in a cookie, a program sends one of its own in HEADER; all others are distinguished by
+    address alone.
+    """
+    if (secret := request.headers.get(HEADER)) is not None:
+        return f"program:{secret}" if _SECRET.fullmatch(secret) else None
+    cookie = request.cookies.get(COOKIE, "")
+    return f"browser:{cookie}" if _SECRET.fullmatch(cookie) else f"address:{_address(request)}"
 
 
 class AccessMiddleware:
-    """An ASGI application around another one."""
-
-    def __init__(self, app: Callable, files: FileStore, limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, files: FileStore, limits: Limits) -> None:
         self.app, self.files, self.limits = app, files, limits
         self._uploads, self._calls = RateLimit(limits.uploads_a_minute), RateLimit(limits.calls_a_minute)
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        address = scope["client"][0] if scope.get("client") else "unknown"
-        visitor = visitor_of(headers, address)
-        cookie = None
-        if scope["path"] == "/" and visitor is not None and visitor.startswith("address:"):
-            cookie = new_word()
+        request = Request(scope, receive)
+        path, visitor, cookie = request.scope["path"], visitor_of(request), None
+        if path == "/" and visitor is not None and visitor.startswith("address:"):
+            cookie = secrets.token_urlsafe(32)
             visitor = f"browser:{cookie}"
         try:
             if visitor is None:
                 raise Refused(400, "The visitor's word is to be 22 to 128 letters, digits, - or _.")
-            receive = await self._checked(scope, headers, address, visitor, receive)
+            receive = await self._checked(request, visitor)
         except Refused as refused:
             status, words = refused.args
-            event("refused", visitor or address, status=status, path=scope["path"][:100], why=words)
-            await _answer(send, status, words)
+            event("refused", visitor or _address(request), status=status, path=path[:100], why=words)
+            await JSONResponse({"detail": words}, status)(scope, receive, send)
             return
         kept = [(name, value) for name, value in scope["headers"] if name != VISITOR.encode()]
         scope = {**scope, "headers": [*kept, (VISITOR.encode(), visitor.encode())]}
         send = _with_headers(send, cookie, secure=scope.get("scheme") == "https")
-        if scope["path"] == _UPLOAD:
-            send = _Owning(send, self.files, visitor)
+        if path == _UPLOAD:
+            send = self._owning(send, visitor)
         await self.app(scope, receive, send)
 
-    async def _checked(
-        self, scope: Message, headers: dict[str, str], address: str, visitor: str, receive: Receive
-    ) -> Receive:
-        """What the application may read of the request's body. Raises Refused."""
-        path, method = scope["path"], scope["method"]
-        query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+    async def _checked(self, request: Request, visitor: str) -> Receive:
+        """Return a receiver of what the application may read of the request's body. Raises Refused."""
+        path, method = request.scope["path"], request.method
         if method in ("GET", "HEAD"):
             if path.startswith(_FILE):
                 if not self.files.owned(path.removeprefix(_FILE), visitor):
                     raise Refused(403, "This is not one of your files, or it has been deleted.")
             elif not _READ.fullmatch(path):
                 raise Refused(404, "There is nothing here.")
-            sessions = query.get("session_hash", [])
+            sessions = request.query_params.getlist("session_hash")
             if path.startswith(f"{_API}/heartbeat/"):
                 sessions = [path.rsplit("/", 1)[1]]
             self._check_sessions(sessions, visitor)
-            return receive
+            return request.receive
         if method != "POST" or not (path == _UPLOAD or _WRITE.fullmatch(path)):
             raise Refused(404, "There is nothing here.")
-        length = headers.get("content-length", "")
         if path == _UPLOAD:
-            self._check_upload(length, address, visitor)
-            return receive
-        if not self._calls.allows(address):
+            self._check_upload(request, visitor)
+            return request.receive
+        if not self._calls.allows(_address(request)):
             raise Refused(429, "Too many requests: wait a minute, then try again.")
-        if path.startswith("/login"):
-            return _given(await _body(receive), receive)
-        return await self._checked_call(receive, visitor)
+        body = await _body(request)
+        return _replay(body if path.startswith("/login") else self._checked_call(body, visitor), request)
 
-    def _check_upload(self, length: str, address: str, visitor: str) -> None:
-        if not self._uploads.allows(address):
+    def _check_upload(self, request: Request, visitor: str) -> None:
+        if not self._uploads.allows(_address(request)):
             raise Refused(429, "Too many uploads: wait a minute, then try again.")
+        length = request.headers.get("content-length", "")
         if not length.isdecimal():
             raise Refused(411, "The upload has to say how long it is.")
         if int(length) > self.limits.upload_bytes + _MARGIN:
@@ -128,17 +132,17 @@ class AccessMiddleware:
             event("disk_full", visitor)
             raise Refused(507, "The platform's disk is full at the moment. Try again later.")
 
-    async def _checked_call(self, receive: Receive, visitor: str) -> Receive:
+    def _checked_call(self, body: bytes, visitor: str) -> bytes:
         try:
-            content = json.loads(await _body(receive))
+            content = json.loads(body)
         except (ValueError, RecursionError) as error:
             raise Refused(400, "The request is not JSON.") from error
         if not isinstance(content, dict):
             raise Refused(400, "The request is not a JSON object.")
-        sessions = [content["session_hash"]] if content.get("session_hash") is not None else []
-        self._check_sessions(sessions, visitor)
+        if content.get("session_hash") is not None:
+            self._check_sessions([content["session_hash"]], visitor)
         self._check_files(content.get("data"), visitor)
-        return _given(json.dumps(content).encode(), receive)
+        return json.dumps(content).encode()
 
     def _check_sessions(self, sessions: list[Any], visitor: str) -> None:
         for session in sessions:
@@ -148,7 +152,7 @@ class AccessMiddleware:
                 raise Refused(403, "This session belongs to somebody else. Load the page again.")
 
     def _check_files(self, value: Any, visitor: str) -> None:
-        """Every file that a call names is one that this visitor uploaded; addresses are never followed."""
+        """Refuse every file but the visitor's own uploads; remove URLs, so that none is ever fetched."""
         if isinstance(value, list):
             for item in value:
                 self._check_files(item, visitor)
@@ -163,27 +167,26 @@ class AccessMiddleware:
             for item in value.values():
                 self._check_files(item, visitor)
 
+    def _owning(self, send: Send, visitor: str) -> Send:
+        """Pass the answer to an upload on after recording the visitor as owner of the files that it names."""
+        start: Message = {}
+        body = b""
 
-class _Owning:
-    """Passes an upload's answer on after noting whose the files are that it names."""
+        async def wrapped(message: Message) -> None:
+            nonlocal start, body
+            if message["type"] == "http.response.start":
+                start = message
+                return
+            body += message.get("body", b"")
+            if message.get("more_body"):
+                return
+            if start["status"] == HTTPStatus.OK:
+                for path in json.loads(body):
+                    self.files.own(path, visitor)
+            await send(start)
+            await send({**message, "body": body})
 
-    def __init__(self, send: Send, files: FileStore, visitor: str) -> None:
-        self.send, self.files, self.visitor = send, files, visitor
-        self.start: Message = {}
-        self.body = b""
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.start = message
-            return
-        self.body += message.get("body", b"")
-        if message.get("more_body"):
-            return
-        if self.start["status"] == HTTPStatus.OK:
-            for path in json.loads(self.body):
-                self.files.own(path, self.visitor)
-        await self.send(self.start)
-        await self.send({**message, "body": self.body})
+        return wrapped
 
 
 def _with_headers(send: Send, cookie: str | None, secure: bool) -> Send:
@@ -200,31 +203,27 @@ def _with_headers(send: Send, cookie: str | None, secure: bool) -> Send:
     return wrapped
 
 
-async def _body(receive: Receive) -> bytes:
-    body, more = b"", True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Refused(400, "The request ended early.")
-        body += message.get("body", b"")
-        if len(body) > _MOST_BODY:
-            raise Refused(413, "The request is too long; files come by upload.")
-        more = message.get("more_body", False)
+async def _body(request: Request) -> bytes:
+    body = b""
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _MAX_BODY:
+                raise Refused(413, "The request is too long; files are uploaded apart.")
+    except ClientDisconnect as error:
+        raise Refused(400, "The request ended early.") from error
     return body
 
 
-def _given(body: bytes, after: Receive) -> Receive:
-    """A receiver of this body, and then of what comes after it."""
+def _replay(body: bytes, request: Request) -> Receive:
+    """Return a receiver of this body, and then of what follows the request's own."""
     waiting = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> Message:
-        return waiting.pop() if waiting else await after()
+        return waiting.pop() if waiting else await request.receive()
 
     return receive
 
 
-async def _answer(send: Send, status: int, words: str) -> None:
-    body = json.dumps({"detail": words}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def _address(request: Request) -> str:
+    return request.client.host if request.client else "unknown"

@@ -1,4 +1,4 @@
-"""One video that somebody asked for, and the line in which it waits. T: frames; H, W: pixels; C: RGB."""
+"""Queue of videos to make: first come, first served, one job per visitor. H, W: pixels."""
 
 import threading
 import time
@@ -9,23 +9,32 @@ from typing import Literal
 
 import numpy as np
 
+from faceanim.app.messages import UserError
 from faceanim.media.sound import Soundtrack
 from faceanim.pipelines.request import InferenceOptions
 from faceanim.pose.sequence import PoseSequence
 
 State = Literal["waiting", "running", "done", "stopped", "failed"]
-_REMEMBERED = 20  # videos from which the speed is known
+_MEASURED = 20  # latest jobs whose mean duration predicts the others'
 
 
 class Stopped(Exception):
-    """The visitor does not want the video any more, or may not have it."""
+    """The job is cancelled, abandoned or out of time; the message is for the visitor."""
+
+
+class QueueFull(UserError):
+    """The queue does not take the job."""
 
 
 @dataclass
 class Job:
-    """image: uint8 (H, W, 3) and points (68, 2): the reference. poses: a face in every frame. video, columns: where
-    the video goes, and reference, pose and video side by side. patience: seconds that nobody may have asked how far it
-    is, before it counts as abandoned. most_seconds: that it may run."""
+    """A video to make.
+
+    image: uint8 (H, W, 3) and points (68, 2): the reference. poses: a face in every frame. video, columns: files to
+    write, columns with reference, pose and video side by side. max_seconds: of running. patience: seconds without
+    `touch` after which the job counts as abandoned. reason: why it ended otherwise than done. share: of the work that
+    is done. frame: the newest.
+    """
 
     visitor: str
     image: np.ndarray
@@ -35,17 +44,17 @@ class Job:
     options: InferenceOptions
     video: Path
     columns: Path
-    most_seconds: float
+    max_seconds: float
     patience: float = 30.0
     state: State = "waiting"
-    why: str = ""  # it ended otherwise than done
-    share: float = 0.0  # of the work that is done
+    reason: str = ""
+    share: float = 0.0
     frames_done: int = 0
-    frame: np.ndarray | None = None  # the last that is finished
-    begun: float | None = None
+    frame: np.ndarray | None = None
+    started: float | None = None
     ended: float | None = None
-    asked: float = field(default_factory=time.monotonic)
-    unwanted: threading.Event = field(default_factory=threading.Event)
+    touched: float = field(default_factory=time.monotonic)
+    cancelled: threading.Event = field(default_factory=threading.Event)
 
     @property
     def over(self) -> bool:
@@ -53,50 +62,44 @@ class Job:
 
     @property
     def seconds(self) -> float:
-        """That it has been running."""
-        if self.begun is None:
-            return 0.0
-        return (self.ended or time.monotonic()) - self.begun
+        """Seconds of running so far."""
+        return 0.0 if self.started is None else (self.ended or time.monotonic()) - self.started
 
     @property
     def seconds_left(self) -> float | None:
-        """None before that can be told."""
+        """Predicted seconds until it is done; None at the start."""
         return self.seconds / self.share * (1 - self.share) if self.share > 0.02 else None
 
-    def ask(self) -> None:
-        """Somebody still waits for it."""
-        self.asked = time.monotonic()
+    def touch(self) -> None:
+        """Keep the job alive: a client is polling."""
+        self.touched = time.monotonic()
 
     def check(self) -> None:
-        """Raises Stopped where it is not to go on."""
-        if self.unwanted.is_set():
+        """Raise Stopped if the job is to end."""
+        if self.cancelled.is_set():
             raise Stopped("Stopped.")
-        if time.monotonic() - self.asked > self.patience:
+        if time.monotonic() - self.touched > self.patience:
             raise Stopped("Stopped, because the page was closed.")
-        if self.seconds > self.most_seconds:
-            raise Stopped(f"Stopped: this platform gives a video at most {self.most_seconds / 60:g} minutes.")
-
-
-class QueueFull(Exception):
-    """The line does not take the job; the message is for the visitor."""
+        if self.seconds > self.max_seconds:
+            raise Stopped(f"Stopped: this platform gives a video at most {self.max_seconds / 60:g} minutes.")
 
 
 class JobQueue:
-    """First come, first served, one job a visitor: so nobody waits for more than one job of each of the others."""
+    """One job per visitor, so that nobody waits for more than one job of each of the others."""
 
-    def __init__(self, longest: int) -> None:
-        self.longest = longest
+    def __init__(self, max_waiting: int) -> None:
+        self.max_waiting = max_waiting
         self._changed = threading.Condition()
         self._waiting: deque[Job] = deque()
         self._running: list[Job] = []
-        self._pace: deque[float] = deque(maxlen=_REMEMBERED)  # seconds a job took
+        self._durations: deque[float] = deque(maxlen=_MEASURED)  # seconds
         self._closed = False
 
-    def join(self, job: Job) -> None:
+    def put(self, job: Job) -> None:
         with self._changed:
-            if any(other.visitor == job.visitor for other in (*self._waiting, *self._running)):
+            if self._job_of(job.visitor) is not None:
                 raise QueueFull("A video of yours is in the making already: wait for it, or stop it.")
-            if len(self._waiting) >= self.longest:
+            if len(self._waiting) >= self.max_waiting:
                 raise QueueFull(
                     f"{len(self._waiting)} people are waiting already. Try again in some minutes."
                 )
@@ -104,64 +107,65 @@ class JobQueue:
             self._changed.notify()
 
     def take(self) -> Job | None:
-        """The next job, when there is one; None once the line is closed."""
+        """Wait for the next job and start it; None once the queue is closed."""
         with self._changed:
             while not self._closed:
-                while self._waiting:
-                    job = self._waiting.popleft()
-                    try:
-                        job.check()
-                    except Stopped as stopped:
-                        job.state, job.why = "stopped", str(stopped)
-                        continue
-                    job.state, job.begun = "running", time.monotonic()
-                    self._running.append(job)
-                    return job
-                self._changed.wait(timeout=1)
+                if not self._waiting:
+                    self._changed.wait()
+                    continue
+                job = self._waiting.popleft()
+                try:
+                    job.check()
+                except Stopped as stopped:
+                    job.state, job.reason = "stopped", str(stopped)
+                    continue
+                job.state, job.started = "running", time.monotonic()
+                self._running.append(job)
+                return job
             return None
 
-    def finish(self, job: Job, state: State, why: str = "") -> None:
+    def finish(self, job: Job, state: State, reason: str = "") -> None:
         with self._changed:
-            job.ended = time.monotonic()
-            job.state, job.why = state, why
+            job.ended, job.state, job.reason = time.monotonic(), state, reason
             self._running.remove(job)
             if state == "done":
-                self._pace.append(job.seconds)
+                self._durations.append(job.seconds)
 
-    def leave(self, job: Job) -> None:
-        """Stops a job that waits or runs; one that runs ends within a step."""
-        job.unwanted.set()
+    def cancel(self, job: Job) -> None:
+        """Stop a job; one that runs ends within a denoising step."""
+        job.cancelled.set()
         with self._changed:
             if job in self._waiting:
                 self._waiting.remove(job)
-                job.state, job.why = "stopped", "Stopped."
+                job.state, job.reason = "stopped", "Stopped."
 
-    def of(self, visitor: str) -> Job | None:
+    def cancel_of(self, visitor: str) -> None:
+        """Stop the visitor's job if there is one."""
         with self._changed:
-            return next((job for job in (*self._running, *self._waiting) if job.visitor == visitor), None)
+            job = self._job_of(visitor)
+        if job is not None:
+            self.cancel(job)
 
-    def place(self, job: Job) -> int:
-        """How many are before it, those that are being made included; 0 for one that is made or over."""
+    def position(self, job: Job) -> int:
+        """Number of jobs before this one, running ones included; 0 once it is started."""
         with self._changed:
-            if job not in self._waiting:
-                return 0
-            return len(self._running) + self._waiting.index(job)
+            return len(self._running) + self._waiting.index(job) if job in self._waiting else 0
 
-    def seconds_until(self, job: Job, devices: int) -> float | None:
-        """How long it will wait, from what others took; None as long as nobody knows."""
+    def expected_wait(self, job: Job, n_workers: int) -> float | None:
+        """Seconds until the job starts, predicted from the latest jobs; None before there are any."""
         with self._changed:
             if job not in self._waiting:
                 return 0.0
             left = [other.seconds_left for other in self._running]
             known = [seconds for seconds in left if seconds is not None]
-            if not self._pace and not known:
+            if not self._durations and not known:
                 return None
-            usual = float(np.mean(self._pace)) if self._pace else max(known)
+            usual = float(np.mean(self._durations)) if self._durations else max(known)
             first = sum(usual / 2 if seconds is None else seconds for seconds in left)
-            return (first + self._waiting.index(job) * usual) / max(1, devices)
+            return (first + self._waiting.index(job) * usual) / max(1, n_workers)
 
     @property
-    def lengths(self) -> tuple[int, int]:
+    def sizes(self) -> tuple[int, int]:
         """(waiting, running)."""
         with self._changed:
             return len(self._waiting), len(self._running)
@@ -170,5 +174,8 @@ class JobQueue:
         with self._changed:
             self._closed = True
             for job in (*self._waiting, *self._running):
-                job.unwanted.set()
+                job.cancelled.set()
             self._changed.notify_all()
+
+    def _job_of(self, visitor: str) -> Job | None:
+        return next((job for job in (*self._running, *self._waiting) if job.visitor == visitor), None)

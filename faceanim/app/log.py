@@ -1,4 +1,4 @@
-"""What happens, a JSON object a line: for machines to count and people to search. No names, no pictures."""
+"""Event log: a JSON object per line, without names and images."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ _LOGGER = logging.getLogger("faceanim.app.events")
 
 
 def start_log(path: str | Path | None) -> None:
-    """Where the lines go: a file, or stderr. Raises ValueError where the file cannot be written."""
+    """Write events to a file, or stderr if None. Raises ValueError if the file cannot be written."""
     try:
         handler = logging.FileHandler(path, encoding="utf-8") if path else logging.StreamHandler(sys.stderr)
     except OSError as error:
@@ -27,7 +27,7 @@ def start_log(path: str | Path | None) -> None:
 
 
 def event(name: str, visitor: str | None = None, **details: Any) -> None:
-    """One line. visitor: only a hash of who it was is kept, enough to tell visitors apart."""
+    """Log an event. visitor: written as a short hash, enough to distinguish visitors."""
     line = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": name}
     if visitor is not None:
         line["visitor"] = hashlib.sha256(visitor.encode()).hexdigest()[:10]

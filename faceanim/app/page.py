@@ -1,4 +1,4 @@
-"""The page: three steps and a result. What happens is in service.py."""
+"""The page: three steps and a result. Its events are in handlers.py."""
 
 from pathlib import Path
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 import gradio as gr
 
 from faceanim.app import html_views
-from faceanim.app.analyzer import NO_SPEECH
-from faceanim.app.handlers import TEMPLATES, Handlers
+from faceanim.app.handlers import Handlers
+from faceanim.app.messages import NO_SPEECH
 from faceanim.app.service import AnimationService
-from faceanim.pose.draw import Drawing
+from faceanim.pose.templates import template_names
 
 TITLE = "Animate a face"
 _CSS = Path(__file__).with_name("page.css")
@@ -36,21 +36,24 @@ def css() -> str:
     return _CSS.read_text(encoding="utf-8")
 
 
-def build(service: AnimationService, mask: dict, drawing: Drawing) -> gr.Blocks:
-    """mask, drawing: options of ``face_mask`` and ``draw_pose`` that the pipeline was trained with."""
-    limits, presets = service.settings.limits, list(service.presets)
-    handlers = Handlers(service, mask, drawing)
+def build(service: AnimationService) -> gr.Blocks:
+    longest, presets, templates = (
+        service.settings.limits.result_seconds,
+        list(service.presets),
+        template_names(),
+    )
+    handlers = Handlers(service)
+    upload: dict[str, Any] = {"type": "filepath", "sources": ["upload"]}
+    download: dict[str, Any] = {"interactive": False, "buttons": ["download"]}
 
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         gr.HTML(f'<div class="fa-head"><h1>{TITLE}</h1><p>One photo and a motion in, a video out.</p></div>')
         state, timer = gr.HTML(elem_id="fa-state"), gr.Timer(1.5)
         with gr.Row():
-            with gr.Column(min_width=300):
-                gr.HTML('<div class="fa-step"><h2>1. Photo</h2></div>')
+            with _step("1. Photo"):
                 photo = gr.Image(
                     label="Photo of a face",
-                    type="filepath",
-                    sources=["upload"],
+                    **upload,
                     height=260,
                     buttons=["download", "fullscreen"],
                     elem_id="fa-photo",
@@ -59,74 +62,47 @@ def build(service: AnimationService, mask: dict, drawing: Drawing) -> gr.Blocks:
                 photo_view = gr.HTML(elem_id="fa-photo-view")
                 face = gr.Radio(label="Which face?", choices=[], visible=False, elem_id="fa-face")
                 gr.HTML(_CONSENT)
-            with gr.Column(min_width=300):
-                gr.HTML('<div class="fa-step"><h2>2. Motion</h2></div>')
+            with _step("2. Motion"):
                 source = gr.Textbox("template", visible=False)
                 with gr.Tabs(elem_id="fa-sources"):
                     with gr.Tab("Template", id="template") as template_tab:
-                        template = gr.Radio(
-                            [(name.replace("_", " ").capitalize(), name) for name in TEMPLATES],
-                            value=TEMPLATES[0],
-                            label="Ready-made motion",
-                        )
+                        choices = [(name.replace("_", " ").capitalize(), name) for name in templates]
+                        template = gr.Radio(choices, value=templates[0], label="Ready-made motion")
                         template_view = gr.HTML(elem_id="fa-template-view")
                     with gr.Tab("Video", id="video") as video_tab:
                         video = gr.Video(label="Video of somebody's face", sources=["upload"], height=220)
                         video_view = gr.HTML(elem_id="fa-video-view")
                     with gr.Tab("Speech", id="speech") as speech_tab:
-                        speech = gr.Audio(
-                            label="What is to be said",
-                            type="filepath",
-                            sources=["upload", "microphone"],
-                            editable=False,
-                        )
+                        microphone = upload | {"sources": ["upload", "microphone"]}
+                        speech = gr.Audio(label="What is to be said", **microphone, editable=False)
                         no_speech = "" if service.speaks else html_views.status(NO_SPEECH)
                         speech_view = gr.HTML(no_speech, elem_id="fa-speech-view")
         with gr.Row():
-            with gr.Column(min_width=300):
-                gr.HTML('<div class="fa-step"><h2>3. Make the video</h2></div>')
-                preset = gr.Radio(
-                    [(name.capitalize(), name) for name in presets], value=presets[0], label="Quality"
-                )
-                seconds = gr.Slider(
-                    0.1,
-                    limits.result_seconds,
-                    value=limits.result_seconds,
-                    step=0.1,
-                    label="Length in seconds",
-                )
+            with _step("3. Make the video"):
+                choices = [(name.capitalize(), name) for name in presets]
+                preset = gr.Radio(choices, value=presets[0], label="Quality")
+                seconds = gr.Slider(0.1, longest, value=longest, step=0.1, label="Length in seconds")
                 with gr.Accordion("Advanced", open=False):
-                    seed = gr.Number(
-                        0, label="Seed: the same seed gives the same video", precision=0, minimum=0
-                    )
-                    steps = gr.Number(
-                        None, label="Steps, instead of the quality's", precision=0, minimum=1, maximum=100
-                    )
+                    seed_words = "Seed: the same seed gives the same video"
+                    seed = gr.Number(0, label=seed_words, precision=0, minimum=0)
+                    steps_words = "Steps, instead of the quality's"
+                    steps = gr.Number(None, label=steps_words, precision=0, minimum=1, maximum=100)
                     label = gr.Checkbox(False, label="Write AI-generated into the picture")
                 with gr.Row():
                     make = gr.Button("Generate", variant="primary", elem_id="fa-generate")
                     halt = gr.Button("Stop", variant="stop", visible=False, elem_id="fa-stop")
-            with gr.Column(min_width=300):
-                gr.HTML('<div class="fa-step"><h2>Result</h2></div>')
-                status = gr.HTML(
-                    html_views.status("Your video will appear here."), elem_id="fa-status", container=False
-                )
+            with _step("Result"):
+                hint = html_views.status("Your video will appear here.")
+                status = gr.HTML(hint, elem_id="fa-status", container=False)
                 with gr.Group(visible=False) as result_group:
                     with gr.Tabs():
                         with gr.Tab("Video"):
                             result = gr.Video(
-                                label="Your video",
-                                interactive=False,
-                                buttons=["download"],
-                                elem_id="fa-result",
-                                autoplay=True,
+                                label="Your video", **download, elem_id="fa-result", autoplay=True
                             )
                         with gr.Tab("Side by side"):
                             columns = gr.Video(
-                                label="Photo, motion and video",
-                                interactive=False,
-                                buttons=["download"],
-                                elem_id="fa-columns",
+                                label="Photo, motion and video", **download, elem_id="fa-columns"
                             )
                     command = gr.Textbox(
                         label="The command that makes the same video",
@@ -136,48 +112,42 @@ def build(service: AnimationService, mask: dict, drawing: Drawing) -> gr.Blocks:
                         elem_id="fa-command",
                     )
         gallery = gr.HTML(elem_id="fa-gallery")
-        with gr.Row(visible=False):  # of the API alone
-            api_photo = gr.Image(type="filepath", sources=["upload"])
-            api_video, api_speech = gr.Video(sources=["upload"]), gr.Audio(type="filepath")
-            api_source, api_template = gr.Textbox("template"), gr.Textbox(TEMPLATES[0])
-            api_preset, api_seconds = gr.Textbox(presets[0]), gr.Number(0)
-            api_seed, api_steps = gr.Number(0), gr.Number(None)
-            api_label, api_face = gr.Checkbox(False), gr.Number(None)
-            api_inputs = [api_photo, api_source, api_template, api_video, api_speech, api_preset, api_seconds]
-            api_inputs += [api_seed, api_steps, api_label, api_face]
-            api_result, api_columns = gr.Video(), gr.Video()
-            api_command, api_state, api_face_file = gr.Textbox(), gr.Textbox(), gr.File()
-            api = gr.Button()
+        api = gr.Button(visible=False)
+        words, face_file = gr.Textbox(visible=False), gr.File(visible=False)  # of the API alone
 
-        # preprocess: nothing of a visitor's is decoded in this process, so we get what the page sends
+        # preprocess=False: this process decodes no upload, so the handlers get what the client sent
         quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "preprocess": False}
-        looks: dict[str, Any] = {**quiet, "concurrency_limit": None, "trigger_mode": "always_last"}
+        views: dict[str, Any] = {**quiet, "concurrency_limit": None, "trigger_mode": "always_last"}
         page.load(handlers.show_state, None, [state, timer], **quiet)
         page.load(handlers.show_results, None, gallery, **quiet)
-        page.load(handlers.looking_at("template"), [template, photo], [template_view, seconds], **looks)
+        page.load(handlers.show_motion("template"), [template, photo], [template_view, seconds], **views)
         timer.tick(handlers.show_state, None, [state, timer], **quiet)
         example.click(handlers.example_photo, None, photo, **quiet)
-        seen = photo.change(handlers.look_at_photo, photo, [photo_view, face], **looks)
-        face.input(handlers.look_at_face, [photo, face], photo_view, **looks)
+        seen = photo.change(handlers.show_photo, photo, [photo_view, face], **views)
+        face.input(handlers.show_face, [photo, face], photo_view, **views)
         for name, tab, field, view in (
             ("template", template_tab, template, template_view),
             ("video", video_tab, video, video_view),
             ("speech", speech_tab, speech, speech_view),
         ):
             tab.select(None, None, source, js=f"() => '{name}'", **quiet)
-            gr.on(
-                [tab.select, field.change],
-                handlers.looking_at(name),
-                [field, photo],
-                [view, seconds],
-                **looks,
-            )
-            # once there is a photo: on this person's face
-            seen = seen.then(handlers.showing(name), [field, photo], view, **looks)
+            selected = [tab.select, field.change]
+            gr.on(selected, handlers.show_motion(name), [field, photo], [view, seconds], **views)
+            seen = seen.then(handlers.refit_motion(name), [field, photo], view, **views)
+
+        values = {"photo": photo, "source": source, "template": template, "video": video, "speech": speech}
+        values |= {
+            "preset": preset,
+            "seconds": seconds,
+            "seed": seed,
+            "steps": steps,
+            "label": label,
+            "face": face,
+        }
         make.click(
             handlers.generate,
-            [photo, face, source, template, video, speech, preset, seconds, seed, steps, label],
-            [status, result_group, result, columns, command, gallery, make, halt],
+            inputs_kwargs=values,
+            outputs=[status, result_group, result, columns, command, gallery, make, halt],
             concurrency_limit=None,
             scroll_to_output=True,
             **quiet,
@@ -185,10 +155,17 @@ def build(service: AnimationService, mask: dict, drawing: Drawing) -> gr.Blocks:
         halt.click(handlers.stop, None, None, concurrency_limit=None, **quiet)
         api.click(
             handlers.animate,
-            api_inputs,
-            [api_result, api_columns, api_command, api_state, api_face_file],
+            inputs_kwargs=values,
+            outputs=[result, columns, command, words, face_file],
             concurrency_limit=None,
             preprocess=False,
             api_name="animate",
         )
     return page
+
+
+def _step(title: str) -> gr.Column:
+    column = gr.Column(min_width=300)
+    with column:
+        gr.HTML(f'<div class="fa-step"><h2>{title}</h2></div>')
+    return column

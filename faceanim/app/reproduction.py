@@ -1,4 +1,4 @@
-"""The infer.py command that makes a visitor's video again."""
+"""Reproduction of a video from the page by infer.py."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -7,6 +7,6 @@ from faceanim.cli import quote
 
 
 def infer_command(values: Mapping[str, str | int], options: Sequence[str]) -> str:
-    """For a shell. values: of infer.py's options, text of any kind; options: more of them, as Hydra reads them."""
+    """Return the shell command. values: of infer.py's options, any text; options: further ones in Hydra's syntax."""
     words = [f"{key}={quote(value) if isinstance(value, str) else value}" for key, value in values.items()]
     return shlex.join(["python", "infer.py", *words, *options, "output=animation.mp4"])

@@ -1,4 +1,4 @@
-"""Looking at visitors' files in processes that cannot do harm; see sandbox_worker.py."""
+"""Sandbox: reads visitors' files in processes of limited means, see sandbox_worker.py."""
 
 import asyncio
 import json
@@ -17,63 +17,63 @@ from faceanim.app.settings import Limits
 from faceanim.app.upload_errors import from_json
 
 _ROOT = Path(faceanim.__file__).resolve().parents[1]
-_KEPT = ("PATH", "LANG", "HOME", "FACEANIM_WEIGHTS", "LD_LIBRARY_PATH")
-_LONGEST_ANSWER = 100_000  # bytes
+_ENVIRONMENT = ("PATH", "LANG", "HOME", "FACEANIM_WEIGHTS", "LD_LIBRARY_PATH")  # variables that are passed on
+_MAX_ANSWER = 100_000  # bytes
 
 
 class Sandbox:
-    """Starts a process for each file. One is always kept ready, so that nobody waits for its imports."""
+    """Runs a process for each file. One spare process is kept ready, so that nobody waits for its imports."""
 
     def __init__(self, landmarks: str, limits: Limits, folder: Path) -> None:
         self.landmarks, self.limits, self.folder = landmarks, limits, folder
-        self._free = asyncio.Semaphore(limits.looks_at_once)
+        self._free = asyncio.Semaphore(limits.parallel_analyses)
         self._spare: asyncio.Task[Process] | None = None
 
     def warm(self) -> None:
-        """Starts the spare process."""
+        """Start the spare process."""
         if self._spare is None:
             self._spare = asyncio.ensure_future(self._start())
 
     @asynccontextmanager
-    async def look(self, look: str, path: Path, **task: Any) -> AsyncIterator[tuple[dict[str, Any], Path]]:
-        """Yields (what was found, the folder with the arrays), which is gone afterwards.
+    async def analyze(
+        self, kind: str, path: Path, task: dict[str, Any]
+    ) -> AsyncIterator[tuple[dict[str, Any], Path]]:
+        """Yield (what was found, the folder of the arrays that the process wrote), which is deleted afterwards.
 
-        Raises ValueError for what is wrong with the file, for people who know this program; RuntimeError where the
-        process died or took too long.
+        kind: photo, video or speech. task: further arguments of the function for it in sandbox_worker.py. Raises
+        ValueError, of a type in `UPLOAD_ERRORS` if possible, for an unusable file; RuntimeError if the process died or
+        took too long.
         """
-        out = Path(tempfile.mkdtemp(prefix="look-", dir=self.folder))
+        out = Path(tempfile.mkdtemp(prefix="analysis-", dir=self.folder))
         try:
             async with self._free:
-                answer = await self._ask({"look": look, "path": str(path), "out": str(out), **task})
-            yield answer, out
+                found = await self._ask({"kind": kind, "path": str(path), "out": str(out), **task})
+            yield found, out
         finally:
             shutil.rmtree(out, ignore_errors=True)
 
     async def _ask(self, task: dict[str, Any]) -> dict[str, Any]:
         self.warm()
-        spare, self._spare = self._spare, None  # before anybody else gets a turn
+        spare, self._spare = self._spare, None  # no await before this line: nobody else may take it
         process = await spare
-        limits = {
-            "gigabytes": self.limits.look_gigabytes,
-            "seconds_of_work": self.limits.look_seconds,
-        }
-        line = json.dumps(task | limits) + "\n"
+        seconds = self.limits.analysis_seconds
+        line = json.dumps(task | {"gigabytes": self.limits.analysis_gigabytes, "cpu_seconds": seconds}) + "\n"
         try:
-            answer, _ = await asyncio.wait_for(process.communicate(line.encode()), self.limits.look_seconds)
+            answer, _ = await asyncio.wait_for(process.communicate(line.encode()), seconds)
         except TimeoutError as error:
-            raise RuntimeError(f"took longer than {self.limits.look_seconds:g} s") from error
+            raise RuntimeError(f"took longer than {seconds:g} s") from error
         finally:
             await _end(process)
             self.warm()
-        if len(answer) > _LONGEST_ANSWER or not answer.endswith(b"\n"):
+        if len(answer) > _MAX_ANSWER or not answer.endswith(b"\n"):
             raise RuntimeError(f"the process ended with code {process.returncode}")
         result = json.loads(answer)
-        if "mistake" in result:
+        if "error" in result:
             raise from_json(result, task["path"])
-        return {**result["ok"], "notes": result["notes"]}
+        return result
 
     async def _start(self) -> Process:
-        environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         environment |= {"PYTHONPATH": str(_ROOT), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "faceanim.app.sandbox_worker", self.landmarks),

@@ -1,8 +1,8 @@
-"""python -m faceanim.app.sandbox_worker <landmarks>: looks at one file that a visitor sent, then ends.
+"""python -m faceanim.app.sandbox_worker <landmarks>: analyzes one file that a visitor sent, then ends.
 
-A process of its own, so that a file that exhausts, hangs or crashes a decoder takes nothing else with it: memory,
-time, the size of files and their number are limited before the file is opened. It reads one line of JSON, writes arrays
-and plain sound into a folder, and answers with one line of JSON.
+A process of its own, so that a file that exhausts, hangs or crashes a decoder takes nothing else with it: memory, time,
+file sizes and the number of open files are limited before the file is opened. It reads one line of JSON, writes arrays
+into a folder, and answers with one line of JSON.
 """
 
 import json
@@ -10,13 +10,13 @@ import logging
 import os
 import resource
 import sys
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from faceanim.app.plain_wav import write_plain_wav
 from faceanim.app.upload_errors import ChosenFaceNotFoundError, OutOfMemoryError, to_json
 from faceanim.media import sound, speech
 from faceanim.media.errors import MediaTooLongError
@@ -29,16 +29,17 @@ from faceanim.pose.landmarks import FaceLandmarker
 from faceanim.pose.scaling import rescale_points, resize_within
 from faceanim.pose.small_faces import face_part, small_faces
 
-_SHOWN = (64, 480)  # pixels of the short side of a photograph that is shown
-_FILES = 64
+_SHOWN = (64, 480)  # pixels of the shorter side of the photo on the page
+_OPEN_FILES = 64
 
 
-def look_at_photo(
+def analyze_photo(
     path: Path, out: Path, finder: FaceLandmarker, size: list[int], face: int | None, megapixels: float
 ) -> dict[str, Any]:
-    """Writes photo.npz: image (H, W, 3) and landmarks (68, 2 or 3) as `infer.py` finds them; shown, the whole
-    photograph, smaller; boxes (F, 4) of all faces and crop (4,) in its pixels. face: which to take, by size; None: the
-    largest. Of a chosen one, face.png is what is cut out around it."""
+    """Write photo.npz, the arrays of `PhotoAnalysis`, with image and landmarks as `infer.py` finds them.
+
+    face: index by size; None: the largest. Of a chosen one, face.png is the part of the photo around it.
+    """
     picture = read_image(path, int(megapixels * 1e6))
     boxes_F4 = finder.boxes(picture)
     if not len(boxes_F4):
@@ -67,66 +68,68 @@ def look_at_photo(
     return {"crop_pixels": min(framing.width, framing.height)}
 
 
-def look_at_video(
+def analyze_video(
     path: Path,
     out: Path,
     finder: FaceLandmarker,
     size: list[int],
-    fps: float,
+    source: dict[str, Any],
     seconds: float,
-    max_frames: int | None,
     megapixels: float,
-    longest_gap: float,
-    smoothing: float,
 ) -> dict[str, Any]:
-    """Writes poses.npz as `infer.py` finds them, and sound.wav where there is sound."""
+    """Write poses.npz as `infer.py` finds them, and sound.npz if there is sound.
+
+    Args:
+        path: the video.
+        out: folder to write into.
+        finder: landmark backend.
+        size: [height, width] of the generated video.
+        source: fields of `DrivingVideo`.
+        seconds: longest allowed video.
+        megapixels: largest allowed frame.
+    """
     info = video_info(path, int(megapixels * 1e6))
     if info.seconds is not None and info.seconds > seconds + 0.5:
         raise MediaTooLongError(
             f"video {path} is too long: expected at most {seconds:g} s, got {info.seconds:.1f} s"
         )
-    source = DrivingVideo(
-        path, fps, max_frames or round(seconds * fps), longest_gap=longest_gap, smoothing=smoothing
-    )
-    motion = source.read(tuple(size), landmarker=finder)
+    motion = DrivingVideo(**source | {"path": str(path)}).read(tuple(size), landmarker=finder)
     motion.poses.save(out / "poses.npz")
     if motion.sound is not None:
-        _keep_sound(motion.sound, out, len(motion.poses) / fps)
+        _save_soundtrack(motion.sound, out, len(motion.poses) / motion.poses.fps)
+    return {"sound": motion.sound is not None}
+
+
+def analyze_speech(path: Path, out: Path, finder: FaceLandmarker, seconds: float) -> dict[str, Any]:
+    """Write speech.npz, mono at 16 kHz for the network; and sound.npz, what people hear."""
+    samples_N = speech.read_speech(path, seconds)
+    np.savez(out / "speech.npz", samples=samples_N[:, None])
+    _save_soundtrack(sound.Soundtrack(path), out, len(samples_N) / speech.RATE)
     return {}
 
 
-def look_at_speech(path: Path, out: Path, finder: FaceLandmarker, seconds: float) -> dict[str, Any]:
-    """Writes speech.wav, mono at 16 kHz, what the network hears; and sound.wav, what people hear."""
-    samples_N = speech.read_speech(path, seconds)
-    write_plain_wav(out / "speech.wav", samples_N[:, None], speech.RATE)
-    _keep_sound(sound.Soundtrack(path), out, len(samples_N) / speech.RATE)
-    return {"loudest": float(np.abs(samples_N).max())}
+def _save_soundtrack(track: sound.Soundtrack, out: Path, seconds: float) -> None:
+    n_blocks = max(1, int(np.ceil(seconds * sound.RATE / sound.BLOCK)))
+    np.savez(out / "sound.npz", samples=np.concatenate(list(islice(track.blocks(), n_blocks))))
 
 
-def _keep_sound(track: sound.Soundtrack, out: Path, seconds: float) -> None:
-    n_blocks = int(np.ceil(seconds * sound.RATE / sound.BLOCK))
-    blocks = track.blocks()
-    samples_NC = np.concatenate([next(blocks) for _ in range(max(1, n_blocks))])
-    write_plain_wav(out / "sound.wav", samples_NC, sound.RATE)
+_ANALYZE = {"photo": analyze_photo, "video": analyze_video, "speech": analyze_speech}
 
 
-_LOOKS = {"photo": look_at_photo, "video": look_at_video, "speech": look_at_speech}
-
-
-def _limit(gigabytes: float, seconds: float) -> None:
-    most = int(gigabytes * 2**30)
+def _set_limits(gigabytes: float, cpu_seconds: float) -> None:
+    n_bytes = int(gigabytes * 2**30)
     for what, value in (
-        (resource.RLIMIT_AS, most),
-        (resource.RLIMIT_FSIZE, most),
-        (resource.RLIMIT_CPU, int(seconds) + 1),
-        (resource.RLIMIT_NOFILE, _FILES),
+        (resource.RLIMIT_AS, n_bytes),
+        (resource.RLIMIT_FSIZE, n_bytes),
+        (resource.RLIMIT_CPU, int(cpu_seconds) + 1),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES),
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(what, (value, value))
 
 
 class _Notes(logging.Handler):
-    """Keeps the kinds of what is warned of, where a log record has one as its `note`."""
+    """Collects the attribute `note` of log records, the kind of a warning."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -143,15 +146,15 @@ def main() -> None:
     notes = _Notes()
     logging.getLogger("faceanim").addHandler(notes)
     finder = landmarker(sys.argv[1], "cpu")
-    Image.init()  # its readers are imported while there is memory for it
+    Image.init()  # import its readers before memory is limited
     line = sys.stdin.readline()
     if not line:
         return
     task = json.loads(line)
-    _limit(task.pop("gigabytes"), task.pop("seconds_of_work"))
-    look, path, out = _LOOKS[task.pop("look")], Path(task.pop("path")), Path(task.pop("out"))
+    _set_limits(task.pop("gigabytes"), task.pop("cpu_seconds"))
+    analyze, path, out = _ANALYZE[task.pop("kind")], Path(task.pop("path")), Path(task.pop("out"))
     try:
-        result = {"ok": look(path, out, finder, **task), "notes": notes.kinds}
+        result = analyze(path, out, finder, **task) | {"notes": notes.kinds}
     except ValueError as error:
         result = to_json(error)
     except MemoryError:

@@ -1,4 +1,4 @@
-"""The page behind its door, on a port."""
+"""The web server: the page behind the access middleware, and GET /health."""
 
 import asyncio
 import os
@@ -20,24 +20,21 @@ from faceanim.app.file_store import FileStore
 from faceanim.app.log import event, start_log
 from faceanim.app.service import AnimationService
 from faceanim.app.settings import AppSettings
-from faceanim.models.weights import read_json
-from faceanim.pipelines.pretrained import INDEX
 from faceanim.pipelines.request import InferenceOptions
 
-_TIDY_EVERY = 30.0  # seconds, at most
-_OWN = "faceanim-app-"
+_TIDY_SECONDS = 30.0  # longest interval
 
 
 def serve(settings: AppSettings, presets: dict[str, InferenceOptions]) -> None:
-    """Serves until it is interrupted; visitors' files are gone afterwards."""
+    """Serve until interrupted, then delete the visitors' files."""
     start_log(settings.log)
     users = read_users(settings.users)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that what follows is tidied up after
-    folder = Path(tempfile.mkdtemp(prefix=_OWN, dir=settings.work_folder))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # run the clean-up below
+    folder = Path(tempfile.mkdtemp(prefix="faceanim-app-", dir=settings.work_folder))
     try:
-        door, service = application(settings, presets, folder, users)
+        app, service = application(settings, presets, folder, users)
         config = uvicorn.Config(
-            door,
+            app,
             host=settings.host,
             port=settings.port,
             log_level="warning",
@@ -57,13 +54,16 @@ def application(
     folder: Path,
     users: dict[str, str] | None = None,
 ) -> tuple[AccessMiddleware, AnimationService]:
-    """The ASGI application and what works behind it. folder: for visitors' files, and nothing else."""
+    """Build the ASGI application and the service behind it.
+
+    folder: for visitors' files alone. users: passwords by name; None: everybody may use the platform.
+    """
     limits = settings.limits
     files = FileStore(folder, limits.keep_minutes * 60, limits.disk_gigabytes * 1e9)
     service = AnimationService(settings, presets, files)
-    os.environ["GRADIO_TEMP_DIR"] = str(files.folder)  # where uploads go
+    os.environ["GRADIO_TEMP_DIR"] = str(files.folder)  # of uploads
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    import gradio as gr  # reads the two when it is imported
+    import gradio as gr  # reads both variables when imported
 
     from faceanim.app import page
 
@@ -84,7 +84,7 @@ def application(
 
     @app.get("/health")
     async def health() -> JSONResponse:
-        waiting, running = service.queue.lengths
+        waiting, running = service.queue.sizes
         state = service.workers.state
         content = {
             "state": state,
@@ -95,8 +95,7 @@ def application(
         }
         return JSONResponse(content, status_code=200 if state == "ready" else 503)
 
-    trained = read_json(Path(settings.pipeline) / INDEX)
-    blocks = page.build(service, trained.get("mask") or {}, trained.get("drawing", "full"))
+    blocks = page.build(service)
     blocks.queue(default_concurrency_limit=None, api_open=False)
     gr.mount_gradio_app(
         app,
@@ -106,7 +105,7 @@ def application(
         server_port=settings.port,
         footer_links=[],
         run_history=False,
-        auth=(lambda name, word: _knows(users, name, word)) if users else None,
+        auth=(lambda name, word: _is_password(users, name, word)) if users else None,
         allowed_paths=[],
         show_error=False,
         max_file_size=limits.upload_bytes,
@@ -122,21 +121,20 @@ def application(
 
 async def _keep_tidy(files: FileStore) -> None:
     while True:
-        await asyncio.sleep(min(_TIDY_EVERY, files.keep_seconds / 4))
+        await asyncio.sleep(min(_TIDY_SECONDS, files.keep_seconds / 4))
         with suppress(OSError):
-            gone = await asyncio.to_thread(files.tidy)
-            if gone:
-                event("tidied", files=gone)
+            if n_files := await asyncio.to_thread(files.tidy):
+                event("tidied", files=n_files)
 
 
 def read_users(path: str | None) -> dict[str, str] | None:
-    """Names and passwords of a file with a line `name:password` for each; others than its owner may not read it."""
+    """Read a file with a line `name:password` per user, which nobody but its owner may read."""
     if path is None:
         return None
-    if Path(path).stat().st_mode & 0o077:
+    mode = Path(path).stat().st_mode & 0o777
+    if mode & 0o077:
         raise ValueError(
-            f"users={path}: expected a file that nobody else can read, got mode "
-            f"{Path(path).stat().st_mode & 0o777:o}: chmod 600 {path}"
+            f"users={path}: expected a file that nobody else can read, got mode {mode:o}: chmod 600 {path}"
         )
     lines = [line for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip()]
     users = dict(line.split(":", 1) for line in lines if ":" in line)
@@ -145,6 +143,6 @@ def read_users(path: str | None) -> dict[str, str] | None:
     return users
 
 
-def _knows(users: dict[str, str], name: str, word: str) -> bool:
+def _is_password(users: dict[str, str], name: str, word: str) -> bool:
     expected = users.get(name, "")
     return compare_digest(expected.encode(), word.encode()) and bool(expected)

@@ -1,14 +1,14 @@
-"""What the platform's owner decides; the values stand in conf/app.yaml, where each is explained."""
+"""Settings of the platform; conf/app.yaml has the values and explains each."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-STANDARD = "standard"  # the preset that is none: infer.py as it is
+STANDARD = "standard"  # the preset of this name is infer.py without one
 
 
 @dataclass  # not frozen: OmegaConf could not fill it in
 class Limits:
-    """What one visitor may ask for; everything is checked before it costs anything."""
+    """Limits on uploads, videos and requests, all checked before they cost anything."""
 
     photo_megabytes: float
     photo_megapixels: float
@@ -24,9 +24,9 @@ class Limits:
     calls_a_minute: int
     keep_minutes: float
     disk_gigabytes: float
-    look_seconds: float
-    look_gigabytes: float
-    looks_at_once: int
+    analysis_seconds: float
+    analysis_gigabytes: float
+    parallel_analyses: int
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -35,15 +35,19 @@ class Limits:
                     f"limits.{field.name}: expected more than 0, got {getattr(self, field.name)}"
                 )
 
+    def megabytes(self, kind: str) -> float:
+        """Largest upload of this kind: photo, video or speech."""
+        return getattr(self, f"{kind}_megabytes")
+
     @property
     def upload_bytes(self) -> int:
-        """Of any one file."""
-        return int(max(self.photo_megabytes, self.video_megabytes, self.speech_megabytes) * 1e6)
+        """Largest upload of any kind."""
+        return int(max(map(self.megabytes, ("photo", "video", "speech"))) * 1e6)
 
 
 @dataclass(frozen=True)
 class AppSettings:
-    """Raises ValueError for what can never do, before anything is loaded."""
+    """Options of conf/app.yaml. Raises ValueError for unusable ones, before anything is loaded."""
 
     pipeline: str
     host: str

@@ -1,4 +1,4 @@
-"""Types of errors in uploads, and their passage between processes as JSON."""
+"""Error types of unusable uploads, and how they pass from the sandbox process to the server as JSON."""
 
 from typing import Any
 
@@ -7,11 +7,15 @@ from faceanim.pose import errors as pose
 
 
 class ChosenFaceNotFoundError(pose.NoFaceFoundError):
-    """The face that the visitor chose, alone."""
+    """No landmarks were found on the face that the visitor chose."""
+
+
+class FileTooLargeError(ValueError):
+    """The file has more bytes than `Limits.megabytes` allows."""
 
 
 class OutOfMemoryError(ValueError):
-    """It takes more than a look at an upload may have."""
+    """Analyzing the file takes more memory than `Limits.analysis_gigabytes`."""
 
 
 UPLOAD_ERRORS: tuple[type[ValueError], ...] = (
@@ -26,6 +30,7 @@ UPLOAD_ERRORS: tuple[type[ValueError], ...] = (
     pose.NoFaceFoundError,
     pose.FaceLostError,
     ChosenFaceNotFoundError,
+    FileTooLargeError,
     OutOfMemoryError,
 )
 
@@ -33,10 +38,10 @@ UPLOAD_ERRORS: tuple[type[ValueError], ...] = (
 def to_json(error: ValueError) -> dict[str, str]:
     """Return the error as a record: nearest type in `UPLOAD_ERRORS` by name (else ValueError), message on one line."""
     kind = next((kind for kind in type(error).__mro__ if kind in UPLOAD_ERRORS), ValueError)
-    return {"mistake": kind.__name__, "message": " ".join(str(error).split())}
+    return {"error": kind.__name__, "message": " ".join(str(error).split())}
 
 
 def from_json(content: dict[str, Any], path: str) -> ValueError:
     """Rebuild the error from `to_json`'s record, with FILE in place of the upload's path."""
     kinds = {kind.__name__: kind for kind in UPLOAD_ERRORS}
-    return kinds.get(content["mistake"], ValueError)(str(content["message"]).replace(path, "FILE"))
+    return kinds.get(content["error"], ValueError)(str(content["message"]).replace(path, "FILE"))

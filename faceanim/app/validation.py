@@ -1,20 +1,75 @@
-"""From what a page or a program sends, which may be anything, to what is to be made."""
+"""Validation of what the page or a program sends, which may be anything."""
 
 import math
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from faceanim.app.analyzer import SOURCES, UserError
-from faceanim.app.service import VideoRequest
+from faceanim.app.messages import UserError
 
-_MOST_SEED = 2**31 - 1
-_MOST_STEPS = 100
-_MOST_FACES = 1000
-_MOST_SECONDS = 86_400.0
+SOURCES = ("template", "video", "speech")
+_MAX_SEED = 2**31 - 1
+_MAX_STEPS = 100
+_MAX_FACES = 1000
+_MAX_SECONDS = 86_400.0
 
 
-def file_of(value: Any) -> str | None:
-    """The path of an upload, of which the door has made sure whose it is."""
+@dataclass(frozen=True)
+class VideoRequest:
+    """The video that a visitor wants.
+
+    photo, and motion for a video or speech: paths of uploads, whose owner the access middleware has checked; motion for
+    a template: its name. face: which of several in the photo, by size from 0; None: the largest. seconds: at most, 0:
+    the whole motion. steps: None: the preset's. label: write "AI-generated" into the frames.
+    """
+
+    photo: str | None
+    face: int | None
+    source: str
+    motion: str | None
+    preset: str
+    seconds: float
+    seed: int
+    steps: int | None
+    label: bool
+
+
+def video_request(
+    presets: Sequence[str],
+    *,
+    photo: Any,
+    source: Any,
+    template: Any,
+    video: Any,
+    speech: Any,
+    preset: Any,
+    seconds: Any,
+    seed: Any,
+    steps: Any,
+    label: Any,
+    face: Any,
+) -> VideoRequest:
+    """Build a request from the values of the form or of an API call; UserError for what is not allowed."""
+    if source not in SOURCES:
+        raise UserError(f"The motion comes from one of {', '.join(SOURCES)}.")
+    if preset is not None and preset not in presets:
+        raise UserError(f"Choose one of the qualities {', '.join(presets)}.")
+    steps = _number(steps, "The number of steps", 1, _MAX_STEPS)
+    return VideoRequest(
+        photo=file_path(photo),
+        face=face_index(face),
+        source=source,
+        motion=template if source == "template" else file_path({"video": video, "speech": speech}[source]),
+        preset=presets[0] if preset is None else preset,
+        seconds=_number(seconds, "The length in seconds", 0, _MAX_SECONDS) or 0.0,
+        seed=int(_number(seed, "The seed", 0, _MAX_SEED) or 0),
+        steps=None if steps is None else int(steps),
+        label=label is True,
+    )
+
+
+def file_path(value: Any) -> str | None:
+    """Return the path of an upload as Gradio sends it; UserError for anything else but None."""
     if value is None:
         return None
     path = value.get("path") if isinstance(value, dict) else None
@@ -23,46 +78,10 @@ def file_of(value: Any) -> str | None:
     return path
 
 
-def face_of(value: Any) -> int | None:
-    """Face 1, the largest, is number 0."""
-    number = _number(value, "The face", 1, _MOST_FACES)
+def face_index(value: Any) -> int | None:
+    """Return the index from 0 of a face that the page counts from 1."""
+    number = _number(value, "The face", 1, _MAX_FACES)
     return None if number is None else int(number) - 1
-
-
-def validated_request(
-    photo: Any,
-    face: Any,
-    source: Any,
-    values: dict[str, Any],
-    preset: Any,
-    seconds: Any,
-    seed: Any,
-    steps: Any,
-    label: Any,
-) -> VideoRequest:
-    """values: what each source would take. Raises UserError for what makes no sense."""
-    if source not in SOURCES:
-        raise UserError(f"The motion comes from one of {', '.join(SOURCES)}.")
-    value = values[source]
-    if source != "template":
-        value = file_of(value)
-    elif not isinstance(value, str):
-        raise UserError("Choose one of the motions.")
-    if not isinstance(preset, str):
-        raise UserError("Choose one of the qualities.")
-    path = file_of(photo)
-    number_of_steps = _number(steps, "The number of steps", 1, _MOST_STEPS)
-    return VideoRequest(
-        photo=Path(path) if path else None,
-        face=face_of(face),
-        source=source,
-        value=value,
-        preset=preset,
-        seconds=_number(seconds, "The length in seconds", 0, _MOST_SECONDS) or 0.0,
-        seed=int(_number(seed, "The seed", 0, _MOST_SEED) or 0),
-        steps=None if number_of_steps is None else int(number_of_steps),
-        label=label is True,
-    )
 
 
 def _number(value: Any, name: str, least: float, most: float) -> float | None:

@@ -1,34 +1,34 @@
-"""The pipelines, one a device: loaded behind the open page, then one video at a time each."""
+"""Workers: a thread per device, which loads the pipeline and then makes one video at a time."""
 
 import threading
 import traceback
-from pathlib import Path
 
 import torch
 
-from faceanim.app.job_queue import Job, JobQueue, Stopped
+from faceanim.app.job_queue import Job, JobQueue, State, Stopped
 from faceanim.app.log import event
 from faceanim.media.frame_writers import frame_writer
 from faceanim.media.label import Label
 from faceanim.media.sheet import side_by_side
 from faceanim.media.video_writer import AI_GENERATED
-from faceanim.models.weights import read_json
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.device import choose_device
 from faceanim.pipelines.options import Runtime, Sampling
-from faceanim.pipelines.pretrained import INDEX
 from faceanim.pipelines.render import render
 from faceanim.pipelines.request import InferenceOptions, part_of
 from faceanim.pipelines.runtime import prepare
 
-_DENOISING = 0.9  # its share of the work, about; the rest is decoding
+_DENOISING = 0.9  # its approximate share of the work; the rest is decoding
 
 
 class Workers:
-    """Takes jobs from the line with every device, once its pipeline is loaded."""
+    """Take jobs from the queue, each device once its pipeline is loaded.
+
+    names: of devices, see conf/app.yaml. options: of the pipeline's runtime. failure: why a pipeline did not load.
+    """
 
     def __init__(self, names: list[str], options: InferenceOptions, queue: JobQueue) -> None:
-        self.names, self.options, self.queue = _each(names), options, queue
+        self.names, self.options, self.queue = _device_names(names), options, queue
         self.pipelines: dict[str, AnimationPipeline] = {}
         self.failure: str | None = None
         self._threads: list[threading.Thread] = []
@@ -41,7 +41,7 @@ class Workers:
 
     @property
     def state(self) -> str:
-        """loading, ready, or failed."""
+        """loading, ready or failed."""
         if self.pipelines:
             return "ready"
         return "failed" if self.failure is not None else "loading"
@@ -64,22 +64,23 @@ class Workers:
             return
         event("device_ready", device=name)
         while (job := self.queue.take()) is not None:
-            state, why = _ended(pipe, job)
-            self.queue.finish(job, state, why)
+            state, reason = _run(pipe, job)
+            self.queue.finish(job, state, reason)
+            frames = {"frames": len(job.poses), "frames_done": job.frames_done}
             event(
                 "job",
                 job.visitor,
                 state=state,
                 device=name,
-                frames=len(job.poses),
-                frames_done=job.frames_done,
+                **frames,
                 seconds=round(job.seconds, 2),
-                why=why,
+                why=reason,
             )
-            del job
+            del job  # its images
 
 
-def _ended(pipe: AnimationPipeline, job: Job) -> tuple[str, str]:
+def _run(pipe: AnimationPipeline, job: Job) -> tuple[State, str]:
+    """Make the videos of a job; return its final state and the reason for the visitor."""
     try:
         animate(pipe, job)
         return "done", ""
@@ -94,7 +95,7 @@ def _ended(pipe: AnimationPipeline, job: Job) -> tuple[str, str]:
 
 
 def animate(pipe: AnimationPipeline, job: Job) -> None:
-    """Makes the job's two videos, which appear whole or not at all. Raises Stopped as soon as it is not wanted."""
+    """Write the job's two videos, which appear whole or not at all. Raises Stopped as soon as the job is to end."""
     options, T = job.options, len(job.poses)
     height, width = job.image.shape[:2]
 
@@ -122,8 +123,8 @@ def animate(pipe: AnimationPipeline, job: Job) -> None:
     job.share = 1.0
 
 
-def _each(names: list[str]) -> list[str]:
-    """auto and cuda: every GPU there is, auto: the CPU where there is none. ValueError for what is not there."""
+def _device_names(names: list[str]) -> list[str]:
+    """Resolve "auto" to every GPU, else the CPU, and "cuda" to every GPU; ValueError for a device that is missing."""
     found: list[str] = []
     for name in names:
         device = choose_device(name)
@@ -134,11 +135,3 @@ def _each(names: list[str]) -> list[str]:
     if len(set(found)) != len(found):
         raise ValueError(f"devices: expected each once, got {', '.join(found)}")
     return found
-
-
-def image_size(pipeline: str | Path) -> int:
-    """Side of the square pictures that the pipeline makes, without loading it."""
-    index = Path(pipeline) / INDEX
-    if not index.is_file():
-        raise ValueError(f"not a pipeline folder, no {INDEX} in it: {pipeline}")
-    return int(read_json(index)["image_size"])

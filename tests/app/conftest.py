@@ -1,13 +1,10 @@
 """The real server as its users start it, with a tiny pipeline of random weights, cut off from every network."""
 
-import json
-import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,58 +14,29 @@ import numpy as np
 import pytest
 import torch
 
+from faceanim.app.file_store import FileStore
 from faceanim.data.demo_clip import demo_clip_path
+from faceanim.media.audio import write_wav
 from faceanim.media.image import write_image
 from faceanim.media.video import read_video
 from faceanim.media.video_writer import write_video
 from faceanim.models.audio_to_pose import AudioToPose
 from tests.helpers.commands import OFFLINE, ROOT
+from tests.helpers.platform import QUICK, Platform, until
 from tests.pipelines.conftest import pipeline_folder  # noqa: F401
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-QUICK = [
-    "options=['steps=2','smoothing=0.5']",
-    "limits.uploads_a_minute=100000",
-    "limits.calls_a_minute=100000",
-]
 
 
-@dataclass
-class Platform:
-    """A running server. work: the folder that its folder of visitors' files lies in."""
+@pytest.fixture(scope="session")
+def face_frames() -> np.ndarray:
+    """The demo clip, cut to the face."""
+    return read_video(demo_clip_path()).frames_THWC[:, :, :192]
 
-    url: str
-    process: subprocess.Popen
-    work: Path
-    log: Path
-    pipeline: Path
 
-    def files(self) -> list[Path]:
-        """All that lies on disk of all visitors."""
-        return [path for path in self.work.rglob("*") if path.is_file()]
-
-    def health(self) -> dict:
-        return httpx.get(f"{self.url}/health").json()
-
-    def until(self, holds: Callable[[dict], bool], seconds: float = 60.0) -> dict:
-        """Waits for a state of health."""
-        end = time.monotonic() + seconds
-        while not holds(health := self.health()):
-            assert time.monotonic() < end, health
-            time.sleep(0.1)
-        return health
-
-    def events(self) -> list[dict]:
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
-
-    def memory(self) -> int:
-        """Bytes of the server's process."""
-        line = next(
-            line
-            for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-            if line.startswith("VmRSS")
-        )
-        return int(line.split()[1]) * 1024
+@pytest.fixture
+def files(tmp_path) -> FileStore:
+    return FileStore(tmp_path / "files", 60, 1e9)
 
 
 @pytest.fixture(scope="session")
@@ -93,24 +61,25 @@ def start(tmp_path_factory) -> Iterator[Callable[..., Platform]]:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        log = work.parent / f"{work.name}.log"
+        log, output = (work.parent / f"{work.name}.{suffix}" for suffix in ("log", "out"))
         command = [sys.executable, "-m", "faceanim.app", f"pipeline={pipeline}", f"port={port}"]
         command += [f"work_folder={work}", f"log={log}", "devices=[cpu]", *options]
-        with (work.parent / f"{work.name}.out").open("w") as out:
-            process = subprocess.Popen(
-                command, cwd=ROOT, env={**OFFLINE, "OMP_NUM_THREADS": "1"}, stdout=out, stderr=out
-            )
+        environment = {**OFFLINE, "OMP_NUM_THREADS": "1"}
+        with output.open("w") as out:
+            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out)
         running.append(process)
         platform = Platform(f"http://127.0.0.1:{port}", process, work, log, pipeline)
-        end = time.monotonic() + 60
-        while True:
-            assert process.poll() is None, Path(out.name).read_text()
+
+        def answers() -> bool:
+            assert process.poll() is None, output.read_text()
             try:
-                if httpx.get(f"{platform.url}/health").status_code in (200, 503):
-                    return platform
+                return httpx.get(f"{platform.url}/health").status_code in (200, 503)
             except httpx.TransportError:
-                assert time.monotonic() < end, "the server does not answer"
-                time.sleep(0.1)
+                return False
+
+        until(answers, 60)
+        platform.until(lambda health: health["state"] == "ready")
+        return platform
 
     yield run
     for process in running:
@@ -120,13 +89,9 @@ def start(tmp_path_factory) -> Iterator[Callable[..., Platform]]:
 
 
 @pytest.fixture(scope="session")
-def platform(start, talking_pipeline, tmp_path_factory) -> Platform:
+def platform(start, talking_pipeline, uploads) -> Platform:
     """One for all tests that change nothing for good."""
-    photo = tmp_path_factory.mktemp("example") / "example.png"
-    write_image(photo, _frames()[40])
-    platform = start(talking_pipeline, *QUICK, f"photo={photo}")
-    platform.until(lambda health: health["state"] == "ready")
-    return platform
+    return start(talking_pipeline, *QUICK, f"photo={uploads.photo}")
 
 
 @dataclass
@@ -139,28 +104,15 @@ class Uploads:
 
 
 @pytest.fixture(scope="session")
-def uploads(tmp_path_factory) -> Uploads:
+def uploads(tmp_path_factory, face_frames) -> Uploads:
     """A photograph; half a second of video at 12 frames a second; a second of sound."""
-    folder, frames = tmp_path_factory.mktemp("uploads"), _frames()
-    write_image(folder / "my photo.png", frames[40])
-    write_video(folder / "driving.mp4", frames[60:72:2], 12.0)
-    from faceanim.media.audio import write_wav
-
+    folder = tmp_path_factory.mktemp("uploads")
+    uploads = Uploads(folder / "my photo.png", folder / "driving.mp4", folder / "speech.wav")
+    write_image(uploads.photo, face_frames[40])
+    write_video(uploads.video, face_frames[60:72:2], 12.0)
     moments = np.arange(16_000) / 16_000
-    write_wav(
-        folder / "speech.wav",
-        0.4 * np.sin(2 * np.pi * 220 * moments) * np.sin(2 * np.pi * 3 * moments),
-    )
-    return Uploads(folder / "my photo.png", folder / "driving.mp4", folder / "speech.wav")
-
-
-def _frames() -> np.ndarray:
-    return read_video(demo_clip_path()).frames_THWC[:, :, :192]
-
-
-def word() -> str:
-    """A visitor's."""
-    return secrets.token_urlsafe(32)
+    write_wav(uploads.speech, 0.4 * np.sin(2 * np.pi * 220 * moments) * np.sin(2 * np.pi * 3 * moments))
+    return uploads
 
 
 @pytest.fixture(scope="module")  # while it is there, an event loop runs in this thread

@@ -1,7 +1,6 @@
-"""Jobs on devices, without the web around: two at a time, stopped between two steps, no file half written."""
+"""Jobs on devices, without the web: two at a time, stopped between two steps, no file half written."""
 
 import dataclasses
-import time
 from typing import get_args
 
 import numpy as np
@@ -13,16 +12,9 @@ from faceanim.media.video import read_video
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.motion_sources import Template
 from faceanim.pose.draw import Drawing
-from tests.app.test_server import settings_of
+from tests.helpers.platform import settings_of, until
 from tests.pipelines.conftest import pipeline_folder  # noqa: F401
 from tests.pose.test_motion import somebody
-
-
-def until(holds, seconds: float = 30.0) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")
@@ -40,21 +32,21 @@ def job(options, tmp_path):
         image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
         chosen = dataclasses.replace(options, steps=steps)
         paths = tmp_path / f"{visitor}.mp4", tmp_path / f"{visitor}_columns.mp4"
-        return Job(visitor, image, points, poses, None, chosen, *paths, most_seconds=60.0)
+        return Job(visitor, image, points, poses, None, chosen, *paths, max_seconds=60.0)
 
     return make
 
 
 def test_two_devices_make_two_videos_at_once_and_a_stopped_one_leaves_nothing(options, job, tmp_path):
-    queue = JobQueue(longest=9)
+    queue = JobQueue(max_waiting=9)
     workers = Workers(["cpu", "cpu:0"], options, queue)
     workers.start()
     long, other, third = job("ann", 100, steps=100), job("ben", 9, steps=30), job("cem", 3, steps=1)
     for one in (long, other, third):
-        queue.join(one)
+        queue.put(one)
     until(lambda: long.share > 0 and other.share > 0)
-    assert queue.lengths == (1, 2)
-    queue.leave(long)
+    assert queue.sizes == (1, 2)
+    queue.cancel(long)
     until(lambda: third.over)
     until(lambda: other.over, 60)
     assert (long.state, other.state, third.state) == ("stopped", "done", "done")

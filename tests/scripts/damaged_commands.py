@@ -45,11 +45,11 @@ def doors(path: Path) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "upload photo", lambda: _upload(path, out, face=None, **limits)
     yield (
         "upload video",
-        lambda: sandbox_worker.look_at_video(
-            path, out, finder(), fps=24, seconds=2.0, max_frames=24, longest_gap=1.0, smoothing=0.3, **limits
+        lambda: sandbox_worker.analyze_video(
+            path, out, finder(), source={"fps": 24, "max_frames": 24}, seconds=2.0, **limits
         ),
     )
-    yield "upload speech", lambda: sandbox_worker.look_at_speech(path, out, finder(), seconds=20.0)
+    yield "upload speech", lambda: sandbox_worker.analyze_speech(path, out, finder(), seconds=20.0)
 
 
 def _motion(path: Path, fps: float | None, max_frames: int) -> None:
@@ -63,7 +63,7 @@ def _motion(path: Path, fps: float | None, max_frames: int) -> None:
 
 def _upload(path: Path, out: Path, **task) -> None:
     try:
-        sandbox_worker.look_at_photo(path, out, finder(), **task)
+        sandbox_worker.analyze_photo(path, out, finder(), **task)
     except ValueError as error:  # the visitor knows which photo it is
         raise ValueError(str(error).replace("the photo", f"the photo {path.name}")) from error
 
