@@ -21,13 +21,13 @@ from torch import Tensor
 from torch.utils.data import default_collate
 from tqdm import tqdm
 
-from faceanim.data.clips import read_index, read_poses
 from faceanim.data.cropping import Crop, apply_crop
 from faceanim.data.dataset import FaceClipDataset
 from faceanim.data.demo_clip import demo_clip_path
+from faceanim.data.frame_selection import SamplingRules
 from faceanim.data.manifest import ManifestRow
+from faceanim.data.prepared_folder import read_index, read_poses
 from faceanim.data.sample import PackedSample
-from faceanim.data.sampling import SamplingRules
 from faceanim.media.clip_reader import ClipReader
 from faceanim.media.video import iter_video
 from faceanim.pose.draw import draw_pose

@@ -16,9 +16,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.seams import borders, seam_ratio
 from faceanim.markdown import table
+from faceanim.media.contact_sheet import tile
 from faceanim.media.files import atomic_path, write_json
 from faceanim.media.image import write_image
-from faceanim.media.sheet import tile
 from faceanim.metrics.families.identity import FaceEmbedder
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.device import choose_device

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from faceanim.cli.source_settings import take_from_source
-from faceanim.data.clips import load_clip, read_index
 from faceanim.data.latents import LatentCache
+from faceanim.data.prepared_folder import load_clip, read_index
 from faceanim.models.animation_model import AnimationModel
 from faceanim.models.seeding import seed_of_32_bits
 from faceanim.pipelines.conditioning import to_signed

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from faceanim.data.clips import load_clip, read_index, read_reference
+from faceanim.data.prepared_folder import load_clip, read_index, read_reference
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.options import Sampling
 from tests.helpers.commands import ROOT, run

@@ -7,10 +7,10 @@ import torch
 
 from faceanim.app.job_queue import Job, JobQueue, State, Stopped
 from faceanim.app.log import event
+from faceanim.media.contact_sheet import side_by_side
 from faceanim.media.frame_writers import frame_writer
-from faceanim.media.label import Label
-from faceanim.media.sheet import side_by_side
 from faceanim.media.video_writer import AI_GENERATED
+from faceanim.media.watermark import Watermark
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.device import choose_device
 from faceanim.pipelines.options import Runtime, Sampling
@@ -105,7 +105,7 @@ def animate(pipe: AnimationPipeline, job: Job) -> None:
 
     job.check()
     comment = AI_GENERATED if options.mark else ""
-    label = Label(options.label, height, width) if options.label else None
+    label = Watermark(options.label, height, width) if options.label else None
     frames = render(
         pipe, job.image, job.points, job.poses, part_of(Sampling, options), on_progress=on_progress
     )

@@ -1,6 +1,6 @@
 """Training samples from prepared clips.
 
-Sample number k is a pure function of (seed, k): epoch and place in the epoch's order are divmod(k, len), and
+Sample k is a pure function of (seed, k): epoch and place in the epoch's order are divmod(k, len), and
 every draw comes from a generator seeded by (seed, k). Worker count, rank count and resuming change nothing.
 
 Shape letters: T frames, n motion frames, H W pixels.
@@ -18,12 +18,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from faceanim.data.augmentation import Jitter, warp_frames, warp_points
-from faceanim.data.clip_order import ClipOrder
-from faceanim.data.clips import read_poses
+from faceanim.data.frame_selection import SamplingRules, choose_frames
 from faceanim.data.latents import LatentCache
 from faceanim.data.manifest import ManifestRow
+from faceanim.data.prepared_folder import read_poses
 from faceanim.data.sample import PackedSample
-from faceanim.data.sampling import SamplingRules, choose_frames
+from faceanim.data.shuffling import ClipOrder
 from faceanim.data.splits import NoClips, clips_of
 from faceanim.media.clip_reader import ClipReader
 from faceanim.media.storage import join, local_copy
@@ -81,13 +81,13 @@ class FaceClipDataset(Dataset):
         """Samples per epoch."""
         return self.order.length
 
-    def row_of(self, number: int) -> ManifestRow:
-        """The clip that sample ``number`` (any number >= 0) is drawn from."""
-        return self.rows[self.order[number]]
+    def row_of(self, index: int) -> ManifestRow:
+        """The clip that sample ``index`` (any integer >= 0) is drawn from."""
+        return self.rows[self.order[index]]
 
-    def __getitem__(self, number: int) -> PackedSample:
-        row = self.row_of(number)
-        rng = np.random.default_rng([self.seed, number])
+    def __getitem__(self, index: int) -> PackedSample:
+        row = self.row_of(index)
+        rng = np.random.default_rng([self.seed, index])
         choice = choose_frames(row.n_frames, self.rules, rng)
         order = [choice.reference, *choice.window, *choice.motion]
         T, N = self.rules.frames, 1 + self.rules.frames + self.rules.motion_frames
@@ -104,7 +104,7 @@ class FaceClipDataset(Dataset):
         latents, image_tokens = self.latents.read(row, order) if self.latents else (None, None)
         small = rescale_points(points[1 : 1 + T], (H, W), (H // _QUARTER, W // _QUARTER))
         return PackedSample(
-            number=number,
+            index=index,
             clip_id=row.clip_id,
             frames_NHW3=frames if self.latents else _padded(frames, N),
             reference_mask_1HW=self._mask(np.concatenate([points[:1], clip_points]), H, W),

@@ -20,7 +20,7 @@ class ClipSample(NamedTuple):
     Where latents are cached, they stand for the pictures of targets and motion frames, which are None.
     """
 
-    number: int
+    index: int
     clip_id: str
     reference_3HW: Tensor
     reference_mask_1HW: Tensor
@@ -39,7 +39,7 @@ class PackedSample(NamedTuple):
     """uint8 images, float32 masks. frames_NHW3: reference, targets, motion frames; with cached latents the
     reference alone. Motion frames that are not valid are black."""
 
-    number: int
+    index: int
     clip_id: str
     frames_NHW3: Tensor
     reference_mask_1HW: Tensor
@@ -64,7 +64,7 @@ class PackedSample(NamedTuple):
         reference, frames, motion = images_N3HW.tensor_split([1, 1 + T], dim=-4)
         cached = self.latents_NChw is not None
         return ClipSample(
-            number=self.number,
+            index=self.index,
             clip_id=self.clip_id,
             reference_3HW=reference.squeeze(-4),
             reference_mask_1HW=self.reference_mask_1HW,

@@ -1,6 +1,6 @@
 """Training samples of speech: a stretch of a clip's sound, and what its speaker's face does meanwhile.
 
-Sample number k is a pure function of (seed, k). Shape letters: T frames, N samples, C mel bands.
+Sample k is a pure function of (seed, k). Shape letters: T frames, N samples, C mel bands.
 """
 
 import logging
@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from faceanim.data.clip_order import ClipOrder
-from faceanim.data.clips import read_poses
 from faceanim.data.manifest import ManifestRow
+from faceanim.data.prepared_folder import read_poses
+from faceanim.data.shuffling import ClipOrder
 from faceanim.data.splits import NoClips, clips_of
 from faceanim.media.storage import join, local_copy
 from faceanim.models.log_mel import RATE, LogMel, recording_profile
@@ -35,7 +35,7 @@ class SpeechSample(NamedTuple):
     """sound_N: at RATE, with `context` seconds before the first frame and after the last. place_T: seconds of the
     frames in it. expression: (T, 68, 2), see ``FaceMotion``. profile_C: of the whole recording."""
 
-    number: int
+    index: int
     clip_id: str
     sound_N: Tensor
     profile_C: Tensor
@@ -96,10 +96,10 @@ class SpeechClips(Dataset):
     def __len__(self) -> int:
         return self.order.length
 
-    def __getitem__(self, number: int) -> SpeechSample:
-        row = self.rows[self.order[number]]
+    def __getitem__(self, index: int) -> SpeechSample:
+        row = self.rows[self.order[index]]
         clip = self.clip(row)
-        rng = np.random.default_rng([self.seed, number])
+        rng = np.random.default_rng([self.seed, index])
         start = int(rng.integers(len(clip.expression_T68x2) - self.frames + 1))
         begin = round((start / clip.fps - self.context) * RATE)
         length = round(((self.frames - 1) / clip.fps + 2 * self.context) * RATE)
@@ -109,7 +109,7 @@ class SpeechClips(Dataset):
         sound[place : place + len(inside)] = inside
         frames = np.arange(start, start + self.frames)
         return SpeechSample(
-            number=number,
+            index=index,
             clip_id=row.clip_id,
             sound_N=torch.from_numpy(sound),
             profile_C=clip.profile_C,

@@ -3,8 +3,8 @@
 from collections import Counter
 from pathlib import Path
 
-from faceanim.data.clips import read_index
 from faceanim.data.manifest import ManifestRow
+from faceanim.data.prepared_folder import read_index
 
 
 class NoClips(ValueError):

@@ -18,7 +18,7 @@ _FURTHER = {"probesize": str(2**28), "analyzeduration": str(600 * av.time_base)}
 
 
 @contextmanager
-def opened(
+def open_media(
     path: str | Path, kind: Literal["video", "sound"]
 ) -> Iterator[tuple[av.container.InputContainer, av.VideoStream | av.AudioStream]]:
     """The file and its first video (no cover) or audio stream whose codec is known. `MediaError`, one line, for what is

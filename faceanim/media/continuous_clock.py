@@ -15,7 +15,7 @@ from typing import NamedTuple
 import av
 import numpy as np
 
-from faceanim.media.container import opened, packets
+from faceanim.media.container import open_media, packets
 from faceanim.media.errors import NoStreamError
 
 _FORMAT = "mpegts"  # whose packets all have a time and a position
@@ -88,10 +88,10 @@ def clock_jumps(path: str | Path) -> Sequence[Jump]:
 @lru_cache(64)
 def _clock_jumps(path: Path, size: int, changed: int) -> Sequence[Jump]:
     try:
-        with opened(path, "video") as (container, stream):
+        with open_media(path, "video") as (container, stream):
             jumps = _jumps_in(container, stream, *container.streams.audio)
     except NoStreamError:
-        with opened(path, "sound") as (container, _):
+        with open_media(path, "sound") as (container, _):
             jumps = _jumps_in(container, *container.streams.audio)
     if jumps:
         times = ", ".join(f"{jump.old:.2f} to {jump.new:.2f} s" for jump in jumps)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from faceanim.media.container import opened
+from faceanim.media.container import open_media
 from faceanim.media.timed_frames import declared_rate, each_once, timed_frames
 
 _SAME_RATE = (
@@ -40,7 +40,7 @@ def constant_rate(
     """
     if fps is not None:
         return FrameRate(fps, fps)
-    with opened(path, "video") as (container, stream):
+    with open_media(path, "video") as (container, stream):
         timed = each_once(timed_frames(path, container, stream, start, stop))
         seconds_T = np.array([seconds for seconds, _ in islice(timed, n_frames)])
         return own_rate(seconds_T, declared_rate(stream))

@@ -13,7 +13,7 @@ from typing import Literal
 import av
 import numpy as np
 
-from faceanim.media.container import opened, pictures
+from faceanim.media.container import open_media, pictures
 from faceanim.media.continuous_clock import clock_jumps, continuous_packets
 from faceanim.media.errors import EmptyMediaError, MediaError
 
@@ -53,7 +53,7 @@ def sound_pieces(path: str | Path, rate: int, layout: Layout, start: float = 0.0
     """
     origin, track = first_picture(path), _track(path)
     # Opened anew: after a seek to the beginning, AAC's first samples would be lost.
-    with opened(path, "sound") as (container, _):
+    with open_media(path, "sound") as (container, _):
         stream = container.streams.audio[track]
         seek = origin is not None and start > _SEEK_SECONDS and not clock_jumps(path)
         if seek:
@@ -75,7 +75,7 @@ def sound_pieces(path: str | Path, rate: int, layout: Layout, start: float = 0.0
 def first_picture(path: str | Path) -> float | None:
     """Seconds on the file's clock at which its first picture is shown; None where it has none but a cover, or none
     that can be decoded."""
-    with opened(path, "sound") as (container, _):
+    with open_media(path, "sound") as (container, _):
         for stream in pictures(container)[:1]:
             for _, frame in _decoded(path, container, stream):
                 if frame is not None:
@@ -195,7 +195,7 @@ class _Clock:
 def _track(path: str | Path) -> int:
     """The place among the audio streams of the first that is not silent in its first minute; of the first that can be
     decoded where all are silent."""
-    with opened(path, "sound") as (container, _):
+    with open_media(path, "sound") as (container, _):
         streams = {s.index: s for s in container.streams.audio if s.codec_context is not None}
         places = {s.index: place for place, s in enumerate(container.streams.audio)}
         tracks = list(streams)

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 
 import av
 
-from faceanim.media.container import opened
+from faceanim.media.container import open_media
 from faceanim.media.continuous_clock import clock_jumps, continuous_packets
 from faceanim.media.errors import TruncatedMediaError
 
@@ -83,7 +83,7 @@ def _decoded(
             if frames is not None:
                 yield from frames
                 return
-        with opened(path, "video") as (anew, stream):
+        with open_media(path, "video") as (anew, stream):
             yield from _in_order(path, anew, stream)
         return
     yield from _in_order(path, container, stream)

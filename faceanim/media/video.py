@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from faceanim.media.colour import ColourConverter, UntaggedColour, is_tagged
-from faceanim.media.container import opened
+from faceanim.media.container import open_media
 from faceanim.media.continuous_clock import clock_jumps
 from faceanim.media.deinterlace import deinterlaced
 from faceanim.media.errors import (
@@ -79,7 +79,7 @@ class TimedFrame(NamedTuple):
 
 def video_info(path: str | Path, max_pixels: int = MAX_PIXELS) -> VideoInfo:
     """Describe a video; decodes its first frame, so that a file that cannot be read is found out here."""
-    with opened(path, "video") as (container, stream):
+    with open_media(path, "video") as (container, stream):
         converter = FrameConverter(path, stream, max_pixels)
         for _, _, frame in timed_frames(path, container, stream):
             height, width = converter(frame).shape[:2]
@@ -111,7 +111,7 @@ def iter_video(
     """
     if fps is not None and not 0 < fps <= 1000:
         raise ValueError(f"fps: expected a rate above 0 and at most 1000, or None, got {fps}")
-    with opened(path, "video") as (container, stream):
+    with open_media(path, "video") as (container, stream):
         converter = FrameConverter(path, stream, max_pixels, colour)
         timed = deinterlaced(timed_frames(path, container, stream, start, stop))
         shown = each_once(timed) if fps is None else at_rate(timed, fps)

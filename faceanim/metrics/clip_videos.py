@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from faceanim.media.sheet import side_by_side
+from faceanim.media.contact_sheet import side_by_side
 from faceanim.media.video_writer import AI_GENERATED, write_video
 from faceanim.metrics.video_pair import ClipFrames
 

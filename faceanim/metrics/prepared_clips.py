@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from faceanim.data.clips import earliest_of_source, load_clip, read_reference
 from faceanim.data.manifest import ManifestRow, read_manifest
+from faceanim.data.prepared_folder import earliest_of_source, load_clip, read_reference
 from faceanim.media.audio import read_soundtrack
 from faceanim.metrics.protocol import Protocol
 from faceanim.pose.repair import fill_gaps

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol, Self
 import numpy as np
 import torch
 
-from faceanim.media.sheet import side_by_side, video_sheet
+from faceanim.media.contact_sheet import side_by_side, video_sheet
 from faceanim.metrics.optical_flow import optical_flow
 from faceanim.pose.landmarks import FaceLandmarker
 

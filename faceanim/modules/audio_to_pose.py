@@ -66,7 +66,7 @@ class AudioToPoseStage(L.LightningModule):
             features = self.model.features(batch.sound_N, batch.profile_C)
         real, heard = batch.expression_T68x2, None
         if disturb:
-            changed, heard = self.objective.disturbed(features, batch.number.tolist(), seed)
+            changed, heard = self.objective.disturbed(features, batch.index.tolist(), seed)
             if self.model.speech_encoder is None:
                 silent = self.model.silence(features) + (changed - features)
                 features = torch.where(heard[:, None, None], changed, silent)
@@ -87,7 +87,7 @@ class AudioToPoseStage(L.LightningModule):
         real_BS6 = head.in_spreads(at_steps(batch.head_T6, fps_B))
         noise_BS6 = torch.zeros_like(real_BS6)
         if heard_B is not None:
-            real_BS6, noise_BS6 = self.objective.disturbed_heads(real_BS6, batch.number.tolist(), seed)
+            real_BS6, noise_BS6 = self.objective.disturbed_heads(real_BS6, batch.index.tolist(), seed)
             if self.model.speech_encoder is None:
                 real_BS6 = torch.where(heard_B[:, None, None], 1, self.objective.head_silence) * real_BS6
         steps_S = torch.arange(real_BS6.shape[1], device=real_BS6.device)
@@ -110,7 +110,7 @@ class AudioToPoseStage(L.LightningModule):
         self._log("val/loss", self.losses(batch, self.seed + 1, disturb=False)["loss"], batch)
 
     def _log(self, name: str, loss: Tensor, batch: SpeechSample, **options: bool) -> None:
-        self.log(name, loss, sync_dist=True, batch_size=len(batch.number), **options)
+        self.log(name, loss, sync_dist=True, batch_size=len(batch.index), **options)
 
     def on_validation_epoch_start(self) -> None:
         """Not at its end: there callbacks have already put back the weights that are averaged."""

@@ -26,7 +26,7 @@ class StepMean:
 def seed_step(seed: int, batch: ClipSample | SpeechSample) -> None:
     """Seeds what draws from torch's own generators, dropout above all: by the samples, so that a resumed run draws what
     an uninterrupted one does, and no two ranks the same."""
-    torch.manual_seed(mixed_seed(seed, int(batch.number[0])))
+    torch.manual_seed(mixed_seed(seed, int(batch.index[0])))
 
 
 def clip_gradients(

@@ -126,7 +126,7 @@ class Stage(L.LightningModule):
     def draw(self, batch: ClipSample, latents: Latents, seed: int) -> Draw:
         """Noise, timesteps and what is dropped, from each sample's number alone; on the CPU."""
         shape, n = latents.frames_BTChw.shape, batch.motion_valid_n.shape[1]
-        return self.objective.draw(batch.number, shape, seed, len(self.abar), not self.with_motion, n)
+        return self.objective.draw(batch.index, shape, seed, len(self.abar), not self.with_motion, n)
 
     def predict(self, batch: ClipSample, latents: Latents, draw: Draw) -> Tensor:
         """The networks' prediction from noisy latents and conditions, (B, T, C, h, w)."""
@@ -157,7 +157,7 @@ class Stage(L.LightningModule):
         losses, t = self.losses(batch, self.seed)
         loss = losses.mean()
         mean = self._step_loss.update(loss, first=batch_idx % self.trainer.accumulate_grad_batches == 0)
-        self.log("train/loss", mean, prog_bar=True, sync_dist=True, batch_size=len(batch.number))
+        self.log("train/loss", mean, prog_bar=True, sync_dist=True, batch_size=len(batch.index))
         return {"loss": loss, "losses": losses.detach(), "t": t}
 
     def validation_step(self, batch: ClipSample | None, batch_idx: int) -> None:
@@ -166,7 +166,7 @@ class Stage(L.LightningModule):
         if batch is None:
             return self.log("val/loss", math.nan, sync_dist=True, batch_size=1)
         loss = self.losses(batch, self.seed + 1).losses.mean()
-        self.log("val/loss", loss, sync_dist=True, batch_size=len(batch.number))
+        self.log("val/loss", loss, sync_dist=True, batch_size=len(batch.index))
 
     def configure_optimizers(self):
         optimizer = self.optimizer([p for p in self.parameters() if p.requires_grad])

@@ -3,11 +3,11 @@
 import numpy as np
 from tqdm import tqdm
 
+from faceanim.media.contact_sheet import evenly_spaced, side_by_side, tile
 from faceanim.media.frame_writers import frame_writer
 from faceanim.media.image import write_image
-from faceanim.media.label import Label
-from faceanim.media.sheet import evenly_spaced, side_by_side, tile
 from faceanim.media.video_writer import AI_GENERATED
+from faceanim.media.watermark import Watermark
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.device import choose_device
 from faceanim.pipelines.dry_run import plan_text
@@ -49,7 +49,7 @@ def _write(pipe: AnimationPipeline, reference: Reference, motion: Motion, reques
         width *= len(labels)
     if output.paste_back:  # H.264 wants even sides
         height, width = (side // 2 * 2 for side in reference.picture_HWC.shape[:2])
-    label = Label(output.label, height, width) if output.label else None
+    label = Watermark(output.label, height, width) if output.label else None
     comment = AI_GENERATED if output.mark else ""
     sound = motion.sound if output.sound else None
     real_frames = motion.real_frames() if motion.real_frames else None

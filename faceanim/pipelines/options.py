@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from faceanim.media.frame_writers import check_name
-from faceanim.media.label_fonts import runs_of
+from faceanim.media.watermark_fonts import runs_of
 from faceanim.pipelines.drift_correction import DriftCorrection
 from faceanim.pipelines.long_video import LongVideo
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from faceanim.media.sheet import evenly_spaced, tile
+from faceanim.media.contact_sheet import evenly_spaced, tile
 from faceanim.media.video_writer import VideoWriter
 from faceanim.pose.draw import Drawing
 from faceanim.pose.sequence import PoseSequence

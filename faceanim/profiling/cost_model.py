@@ -33,7 +33,7 @@ def fake_tensors() -> FakeTensorMode:
 def random_batch(B: int, T: int, n: int, size: int) -> ClipSample:
     """A training batch of B samples of T frames and n motion frames, of size x size pixels of noise.
 
-    Under ``fake_tensors()`` all is fake but ``number``, which seeds the step's draws.
+    Under ``fake_tensors()`` all is fake but ``index``, which seeds the step's draws.
     """
     if min(B, T) < 1:
         raise ValueError(f"batch and frames: expected at least 1, got {B} and {T}")
@@ -42,9 +42,9 @@ def random_batch(B: int, T: int, n: int, size: int) -> ClipSample:
         return torch.rand(B, *shape, size, size)
 
     with unset_fake_temporarily():
-        number = torch.arange(B, device="cpu")
+        index = torch.arange(B, device="cpu")
     return ClipSample(
-        number=number,
+        index=index,
         clip_id=["noise"] * B,
         reference_3HW=2 * pixels(3) - 1,
         reference_mask_1HW=pixels(1),

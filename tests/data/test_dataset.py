@@ -7,13 +7,13 @@ from hydra.utils import instantiate
 from torch.utils.data import DataLoader
 
 from faceanim.data.augmentation import Jitter
-from faceanim.data.clip_order import ClipOrder
-from faceanim.data.clips import load_clip
 from faceanim.data.dataset import FaceClipDataset
+from faceanim.data.frame_selection import SamplingRules
 from faceanim.data.manifest import read_manifest, write_manifest
+from faceanim.data.prepared_folder import load_clip
 from faceanim.data.sample import PackedSample
 from faceanim.data.sampler import ResumableBatchSampler
-from faceanim.data.sampling import SamplingRules
+from faceanim.data.shuffling import ClipOrder
 from faceanim.media.clip_reader import ClipReader
 from faceanim.models.animation_model import AnimationModel
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
@@ -145,7 +145,7 @@ def test_two_ranks_with_workers_go_on_in_mid_epoch_with_what_each_sample_number_
         place = {"total_batches": 4, "rank": rank, "world_size": 2}
         whole = batches(dataset, workers=0, **place)
         resumed = batches(dataset, workers=2, start_batch=2, **place)
-        assert [b.number.tolist() for b in resumed] == [[8 + rank, 10 + rank], [12 + rank, 14 + rank]]
+        assert [b.index.tolist() for b in resumed] == [[8 + rank, 10 + rank], [12 + rank, 14 + rank]]
         assert len(whole) == 4 and all(equal(a, b) for a, b in zip(resumed, whole[2:], strict=True))
         assert equal(whole[1], PackedSample.collate([dataset[4 + rank], dataset[6 + rank]]))
 

@@ -8,9 +8,9 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from safetensors.torch import save_file
 
-from faceanim.data.clips import read_index
 from faceanim.data.latents import LatentCache
 from faceanim.data.manifest import read_manifest
+from faceanim.data.prepared_folder import read_index
 from scripts import cache_latents
 from tests.helpers.commands import ROOT
 from tests.helpers.training import TINY, fit, steps

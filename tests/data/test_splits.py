@@ -9,8 +9,8 @@ import pytest
 from hydra.utils import instantiate
 
 from faceanim.data.datamodule import FaceClipDataModule
+from faceanim.data.frame_selection import SamplingRules
 from faceanim.data.manifest import INDEX_NAME, read_manifest, write_manifest
-from faceanim.data.sampling import SamplingRules
 from faceanim.data.speech_datamodule import SpeechDataModule
 from tests.helpers.commands import prepare
 from tests.helpers.nodding_data import nodding_clips

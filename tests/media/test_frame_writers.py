@@ -7,7 +7,7 @@ from PIL import Image
 
 from faceanim.media.errors import MediaError
 from faceanim.media.frame_writers import GifWriter, PngWriter, VideoWriter, frame_writer
-from faceanim.media.label import Label
+from faceanim.media.watermark import Watermark
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (4, 48, 64, 3)).astype(np.uint8)
 
@@ -85,7 +85,7 @@ def test_the_name_says_what_is_written():
 @pytest.mark.parametrize("size", [(512, 512), (64, 48), (16, 24)])
 def test_the_label_is_legible_at_the_lower_left_and_changes_nothing_else(size):
     frame = np.full((*size, 3), 255, np.uint8)
-    label = Label("AI-generated", *size)
+    label = Watermark("AI-generated", *size)
     labelled = label.over(frame)
     assert (frame == 255).all()  # a copy was drawn on
     h, w, _ = label._text_hw1.shape

@@ -10,9 +10,9 @@ import fsspec
 import pytest
 import torch
 
-from faceanim.data.clips import load_clip, read_index
 from faceanim.data.dataset import FaceClipDataset
-from faceanim.data.sampling import SamplingRules
+from faceanim.data.frame_selection import SamplingRules
+from faceanim.data.prepared_folder import load_clip, read_index
 from faceanim.media.errors import MediaError
 from faceanim.media.storage import is_url, join, local_copy
 

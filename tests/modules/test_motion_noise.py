@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from faceanim.data.dataset import FaceClipDataset
+from faceanim.data.frame_selection import SamplingRules
 from faceanim.data.sample import ClipSample, PackedSample
-from faceanim.data.sampling import SamplingRules
 from faceanim.models.motion_frames import MotionFrames, beside_reference
 from faceanim.modules.appearance import AppearanceStage
 from faceanim.modules.objective import Objective

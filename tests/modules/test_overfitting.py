@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from hydra.utils import instantiate
 
-from faceanim.data.clips import Clip, load_clip, read_index
+from faceanim.data.prepared_folder import Clip, load_clip, read_index
 from faceanim.data.sample import PackedSample
 from faceanim.models.animation_model import AnimationModel
 from faceanim.pipelines.export import pipeline_of

@@ -32,7 +32,7 @@ class Numbers(L.Callback):
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / f"{os.getpid()}.txt").open("a") as file:
-            file.writelines(f"{trainer.global_step} {number}\n" for number in batch.number.tolist())
+            file.writelines(f"{trainer.global_step} {number}\n" for number in batch.index.tolist())
 
 
 def numbers(folder: Path) -> dict[int, list[int]]:

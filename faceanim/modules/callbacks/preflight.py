@@ -73,9 +73,9 @@ class Preflight(L.Callback):
         for name, buffer in stage.named_buffers():
             buffer.copy_(buffers[name])
         if not loss.isfinite():
-            raise ValueError(f"pre-flight: the loss of samples {batch.number.tolist()} is {loss.item()}")
+            raise ValueError(f"pre-flight: the loss of samples {batch.index.tolist()} is {loss.item()}")
         found = [
-            f"a batch of {len(batch.number)} from {len(trainer.datamodule.train_set.rows)} clips "
+            f"a batch of {len(batch.index)} from {len(trainer.datamodule.train_set.rows)} clips "
             f"in {seconds:.1f} s, loss {loss.item():.3f} and its gradients in {time.perf_counter() - started:.1f} s"
         ]
         return found + ([self._memory(stage, device)] if device.type == "cuda" else [])

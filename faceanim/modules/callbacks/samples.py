@@ -9,9 +9,9 @@ import torch
 from diffusers import DDIMScheduler
 from lightning.pytorch.utilities.seed import isolate_rng
 
-from faceanim.data.clips import earliest_of_source, load_clip, read_index, read_reference
 from faceanim.data.datamodule import FaceClipDataModule
 from faceanim.data.manifest import ManifestRow
+from faceanim.data.prepared_folder import earliest_of_source, load_clip, read_index, read_reference
 from faceanim.media.image import write_image
 from faceanim.media.video_writer import AI_GENERATED, write_video
 from faceanim.metrics.predictions import ClipFrames

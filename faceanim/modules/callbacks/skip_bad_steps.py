@@ -58,7 +58,7 @@ class StepGuard(L.Callback):
 
     def on_before_backward(self, trainer: L.Trainer, pl_module: L.LightningModule, loss: Tensor) -> None:
         loss = loss.detach() * trainer.accumulate_grad_batches
-        self._step.append((loss, self._batch.number, self._batch.clip_id))
+        self._step.append((loss, self._batch.index, self._batch.clip_id))
 
     def on_before_optimizer_step(
         self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer

@@ -69,8 +69,8 @@ class ThroughputLog(L.Callback):
         batch_idx: int,
     ) -> None:
         self._stop_counting()
-        self._samples += len(batch.number)
-        self._frames += len(batch.number) * batch.pose_T3HW.shape[1]
+        self._samples += len(batch.index)
+        self._frames += len(batch.index) * batch.pose_T3HW.shape[1]
         if (batch_idx + 1) % trainer.accumulate_grad_batches:
             return
         self._new_steps += 1

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from faceanim.media.label import Label
-from faceanim.media.label_fonts import runs_of
+from faceanim.media.watermark import Watermark
+from faceanim.media.watermark_fonts import runs_of
 
 DEJAVU = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
 needs_fonts = pytest.mark.skipif(
@@ -20,7 +20,7 @@ needs_fonts = pytest.mark.skipif(
 
 def drawn(text: str) -> np.ndarray:
     """(h, w) 0 to 1."""
-    return Label(text, 480, 900)._text_hw1[:, :, 0]
+    return Watermark(text, 480, 900)._text_hw1[:, :, 0]
 
 
 def by_pillow(text: str, font: Path, layout: ImageFont.Layout | None = None) -> np.ndarray:
@@ -61,11 +61,11 @@ def test_what_no_font_has_is_named_before_the_work_begins():
     with pytest.raises(
         ValueError, match=r"label: no font here has U\+10FFFD: pip install 'faceanim\[fonts\]'"
     ):
-        Label("AI \U0010fffd", 64, 64)
+        Watermark("AI \U0010fffd", 64, 64)
     with pytest.raises(ValueError, match=r"label: no font here has 人 \(U\+4EBA\), 工 \(U\+5DE5\): pip"):
         runs_of("AI 人工", [None, DEJAVU])
     with pytest.raises(ValueError, match=r"expected one line of text, got U\+000A in it"):
-        Label("two\nlines", 64, 64)
+        Watermark("two\nlines", 64, 64)
 
 
 @needs_fonts

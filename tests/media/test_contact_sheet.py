@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from faceanim.media.sheet import evenly_spaced, side_by_side, tile, video_sheet
+from faceanim.media.contact_sheet import evenly_spaced, side_by_side, tile, video_sheet
 
 
 def frame(value: int, height: int = 8, width: int = 6) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Which clip each sample number is drawn from."""
+"""Which clip each sample index is drawn from."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -7,7 +7,7 @@ import numpy as np
 
 
 class ClipOrder:
-    """A shuffled order of clips, anew in each epoch, and a pure function of (seed, sample number).
+    """A shuffled order of clips, anew in each epoch, and a pure function of (seed, sample index).
 
     sources: of each clip. length: samples per epoch. weights: how often each source is drawn, relative to the
     others; within a source all clips come equally often. None: all clips equally often, of whatever source.
@@ -37,9 +37,9 @@ class ClipOrder:
     def _counts(self) -> np.ndarray:
         return np.diff(self._ends, prepend=0)
 
-    def __getitem__(self, number: int) -> int:
-        """The clip, as an index into the sources, of any sample number >= 0."""
-        epoch, place = divmod(number, self.length)
+    def __getitem__(self, index: int) -> int:
+        """The clip, as an index into the sources, of any sample index >= 0."""
+        epoch, place = divmod(index, self.length)
         slot = _permutation(self.seed, epoch, self.length)[place]
         source = int(np.searchsorted(self._ends, slot, side="right"))
         count, clips = int(self._counts()[source]), self._clips[source]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from faceanim.data.sampling import SamplingRules, choose_frames
+from faceanim.data.frame_selection import SamplingRules, choose_frames
 
 
 def many(n_frames: int, rules: SamplingRules, count: int = 300):

@@ -3,14 +3,14 @@
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from faceanim.media.label_fonts import Run, runs_of
+from faceanim.media.watermark_fonts import Run, runs_of
 
 _DARK = 0.45  # what is left of the picture's brightness behind the text
 _SHARE = 1 / 24  # height of the text, of the frame's shorter side
 _SMALLEST = 8  # pixels
 
 
-class Label:
+class Watermark:
     """Draws `text`, in any language, in white on a darkened strip at the lower left of frames of one size.
 
     Raises ValueError for what cannot be drawn, see ``runs_of``.
