@@ -3,6 +3,7 @@
 import runpy
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from faceanim.models.face_locator import FaceLocator
 from faceanim.models.image_encoder import ImageEncoder
 from faceanim.models.pose_guider import PoseGuider
 from faceanim.models.reference_net import ReferenceNet
+from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from tests.helpers.commands import ROOT, prepare
 from tests.helpers.speech_data import prepare_speech
 from tests.no_network import sitecustomize
@@ -90,6 +92,23 @@ def demo_data(tmp_path_factory):
 def speech_data(tmp_path_factory):
     """Three people who speak, prepared by the real command; skips where there are no sample clips."""
     return prepare_speech(tmp_path_factory.mktemp("speech"))
+
+
+@pytest.fixture(scope="session")
+def pipeline_folder(tmp_path_factory) -> Path:
+    """A tiny pipeline for 64x64 images: random weights throughout, those included that training starts from zero."""
+    model = tiny_model()
+    wake(model)
+    pipeline = AnimationPipeline(
+        **{name: getattr(model, name) for name in AnimationModel.components},
+        codec=tiny_codec(),
+        scheduler=tiny_scheduler("v_prediction"),
+        image_size=64,
+        chunk_frames=4,
+    )
+    folder = tmp_path_factory.mktemp("pipeline")
+    pipeline.save_pretrained(folder)
+    return folder
 
 
 @pytest.fixture

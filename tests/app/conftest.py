@@ -23,7 +23,6 @@ from faceanim.media.video_writer import write_video
 from faceanim.models.audio_to_pose import AudioToPose
 from tests.helpers.commands import OFFLINE, ROOT
 from tests.helpers.platform import QUICK, Platform, until
-from tests.pipelines.conftest import pipeline_folder  # noqa: F401
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -40,7 +39,7 @@ def files(tmp_path) -> FileStore:
 
 
 @pytest.fixture(scope="session")
-def talking_pipeline(pipeline_folder, tmp_path_factory) -> Path:  # noqa: F811
+def talking_pipeline(pipeline_folder, tmp_path_factory) -> Path:
     """The tiny pipeline with a tiny speech model."""
     folder = tmp_path_factory.mktemp("talking") / "pipeline"
     shutil.copytree(pipeline_folder, folder)

@@ -11,7 +11,7 @@ from gradio_client.exceptions import AppError
 from faceanim.media.audio import write_wav
 from faceanim.media.image import write_image
 from faceanim.media.video import write_video
-from tests.pipelines.test_bad_inputs import png_header
+from tests.helpers.images import png_header
 
 BROKEN = "This file is broken, or no {} at all."
 EMPTY, INCOMPLETE = "This {} is empty.", "This {} is incomplete"

@@ -6,8 +6,8 @@ from faceanim.app.messages import photo_warnings, upload_error
 from faceanim.app.upload_errors import UPLOAD_ERRORS, FileTooLargeError, OutOfMemoryError, from_json, to_json
 from faceanim.media import errors as media
 from faceanim.pose import errors as pose
+from tests.helpers.heads import turned_head
 from tests.helpers.platform import settings_of
-from tests.pose.test_head_pose import turned_head
 
 
 @pytest.mark.parametrize(

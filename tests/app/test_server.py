@@ -8,11 +8,10 @@ from starlette.testclient import TestClient
 
 from faceanim.app.server import application, read_users
 from tests.helpers.platform import settings_of
-from tests.pipelines.conftest import pipeline_folder  # noqa: F401
 
 
 @pytest.fixture
-def client_of(pipeline_folder, tmp_path, monkeypatch):  # noqa: F811
+def client_of(pipeline_folder, tmp_path, monkeypatch):
     """A client of an application whose devices are not started: client_of(users, **limits)."""
     for name in ("GRADIO_TEMP_DIR", "GRADIO_ANALYTICS_ENABLED"):
         monkeypatch.setenv(name, "")  # so that they are put back
@@ -88,7 +87,7 @@ def test_a_file_of_users_is_read_and_others_must_not_read_it(tmp_path):
         ("colour=red", "colour"),
     ],
 )
-def test_wrong_options_are_one_line(command, pipeline_folder, option, expected, monkeypatch):  # noqa: F811
+def test_wrong_options_are_one_line(command, pipeline_folder, option, expected, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", "")
     options = {"pipeline": f"pipeline={pipeline_folder}"} | {option.split("=")[0]: option}
     code, _, err = command("-m", "faceanim.app", *options.values())

@@ -12,13 +12,12 @@ from faceanim.media.video import read_video
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.motion_sources import Template
 from faceanim.pose.draw import Drawing
+from tests.helpers.heads import somebody
 from tests.helpers.platform import settings_of, until
-from tests.pipelines.conftest import pipeline_folder  # noqa: F401
-from tests.pose.test_motion import somebody
 
 
 @pytest.fixture(scope="module")
-def options(pipeline_folder):  # noqa: F811
+def options(pipeline_folder):
     return settings_of(pipeline_folder)[1]["standard"]
 
 
@@ -60,7 +59,7 @@ def test_two_devices_make_two_videos_at_once_and_a_stopped_one_leaves_nothing(op
 
 
 @pytest.mark.parametrize("drawing", ["full", "points", "no_face_contour"])
-def test_the_middle_column_shows_the_poses_as_the_model_saw_them(pipeline_folder, job, drawing):  # noqa: F811
+def test_the_middle_column_shows_the_poses_as_the_model_saw_them(pipeline_folder, job, drawing):
     pipe, one = AnimationPipeline.from_pretrained(pipeline_folder), job("ann", 3, steps=1)
     pipe.register_to_config(drawing=drawing)
     animate(pipe, one)

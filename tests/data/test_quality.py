@@ -6,7 +6,7 @@ import pytest
 from skimage import data
 
 from faceanim.data.quality import QUIETEST, face_scores, is_duplicate, sharpness, sound_scores, thumbnail
-from tests.pose.test_head_pose import turned_head
+from tests.helpers.heads import turned_head
 
 RATE, FPS = 16_000, 24.0
 

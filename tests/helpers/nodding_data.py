@@ -13,7 +13,7 @@ from faceanim.media.audio import write_wav
 from faceanim.models.log_mel import RATE
 from faceanim.pose.expressions import open_mouth
 from faceanim.pose.motion import FaceMotion, recompose
-from tests.pose.test_motion import somebody
+from tests.helpers.heads import somebody
 
 FPS, SECONDS = 24.0, 10
 _NOD = 0.12  # radians from soft to loud

@@ -1,4 +1,4 @@
-"""A tiny pipeline with random weights, two prepared clips of the demo video."""
+"""A short run, and two prepared clips of the demo video."""
 
 from pathlib import Path
 
@@ -10,31 +10,11 @@ from faceanim.data.demo_clip import demo_clip_path
 from faceanim.data.manifest import INDEX_NAME, ManifestRow, write_manifest
 from faceanim.media.video import read_video
 from faceanim.media.video_writer import write_video
-from faceanim.models.animation_model import AnimationModel
-from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.sequence import PoseSequence
-from tests.conftest import tiny_codec, tiny_model, tiny_scheduler, wake
 from tests.helpers.training import fit, steps
 
 SIZE = 64
-
-
-@pytest.fixture(scope="session")
-def pipeline_folder(tmp_path_factory) -> Path:
-    """Random weights throughout, those included that training starts from zero."""
-    model = tiny_model()
-    wake(model)
-    pipeline = AnimationPipeline(
-        **{name: getattr(model, name) for name in AnimationModel.components},
-        codec=tiny_codec(),
-        scheduler=tiny_scheduler("v_prediction"),
-        image_size=SIZE,
-        chunk_frames=4,
-    )
-    folder = tmp_path_factory.mktemp("pipeline")
-    pipeline.save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,6 @@
 """Each bad input is one line and nothing half written, or has the documented way out."""
 
 import shutil
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +12,7 @@ from faceanim.media.video import read_video
 from faceanim.media.video_writer import write_video
 from faceanim.pose.sequence import PoseSequence
 from tests.helpers.commands import ROOT
+from tests.helpers.images import png_header
 from tests.pipelines.test_infer_command import described
 
 HOSTILE = ROOT.parent / "shared" / "data" / "hostile"
@@ -47,21 +46,6 @@ def files(tmp_path_factory) -> Path:
     if HOSTILE.is_dir():
         shutil.copytree(HOSTILE, folder / "hostile", copy_function=shutil.copyfile)
     return folder
-
-
-def png_header(width: int, height: int) -> bytes:
-    """A PNG that says it is large; its pixels compress to nothing."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(b""))
-        + chunk(b"IEND", b"")
-    )
 
 
 REFUSED = {

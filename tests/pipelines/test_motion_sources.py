@@ -20,8 +20,8 @@ from faceanim.pose.composed import compose
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.openness import lip_aperture
 from faceanim.pose.sequence import PoseSequence
+from tests.helpers.heads import somebody
 from tests.pose.test_aniportrait_speech import networks
-from tests.pose.test_motion import somebody
 from tests.pose.test_speech import WAV2VEC2, babble, talker
 
 SIZE = (512, 512)

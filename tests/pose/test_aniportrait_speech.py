@@ -11,7 +11,7 @@ from faceanim.media.audio import write_wav
 from faceanim.models.aniportrait_audio import AudioToHead, AudioToMesh
 from faceanim.pose.aniportrait_speech import head_motion, motion_from_mesh_model
 from faceanim.pose.motion import recompose
-from tests.pose.test_motion import somebody
+from tests.helpers.heads import somebody
 from tests.pose.test_speech import WAV2VEC2, babble
 
 

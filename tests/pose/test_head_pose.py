@@ -5,17 +5,9 @@ import numpy as np
 import pytest
 from skimage import data
 
-from faceanim.pose.head_model import AVERAGE_HEAD_68x3
 from faceanim.pose.head_pose import head_angles
 from faceanim.pose.landmarkers import landmarker
-
-
-def turned_head(yaw: float, pitch: float, roll: float) -> np.ndarray:
-    """68 points in pixels of an average head, seen from far away."""
-    rotation = np.eye(3)
-    for vector in ((0, -yaw, 0), (pitch, 0, 0), (0, 0, roll)):
-        rotation = rotation @ cv2.Rodrigues(np.radians(np.array(vector, np.float64)))[0]
-    return (20 * (AVERAGE_HEAD_68x3 @ rotation.T)[:, :2] + 300).astype(np.float32)
+from tests.helpers.heads import turned_head
 
 
 @pytest.mark.parametrize("angles", [(0, 0, 0), (25, 0, 0), (0, -15, 0), (0, 0, 30), (-30, 10, -12)])

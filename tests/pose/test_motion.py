@@ -7,19 +7,10 @@ import pytest
 
 from faceanim.pose.composed import compose
 from faceanim.pose.expressions import close_eyes, open_mouth
-from faceanim.pose.head_model import AVERAGE_HEAD_68x3, rotations
 from faceanim.pose.motion import FaceMotion, Head, decompose, from_closed_lips, recompose
 from faceanim.pose.openness import eye_openness, lip_aperture
 from faceanim.pose.sequence import PoseSequence
-
-
-def somebody(wide: float = 1.15, turned: tuple[float, float, float] = (0.2, -0.1, 0.05)) -> Head:
-    """A wide face with narrow eyes, turned a little."""
-    shape = AVERAGE_HEAD_68x3 * (wide, 1.0, 1.0)
-    for upper, lower in ((37, 41), (38, 40), (43, 47), (44, 46)):
-        shape[upper, 1] += 0.2
-        shape[lower, 1] -= 0.05
-    return Head(shape, rotations(np.array([turned]))[0], 20.0, np.array([300.0, 240.0]))
+from tests.helpers.heads import somebody
 
 
 def still(n_frames: int = 5, **changes) -> FaceMotion:

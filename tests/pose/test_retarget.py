@@ -12,7 +12,7 @@ from faceanim.pose.motion import Head, decompose
 from faceanim.pose.openness import eye_openness, lip_aperture
 from faceanim.pose.retarget import retarget
 from faceanim.pose.sequence import PoseSequence
-from tests.pose.test_motion import somebody
+from tests.helpers.heads import somebody
 
 WIDTH, HEIGHT = 640, 480
 

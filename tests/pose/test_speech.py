@@ -19,7 +19,7 @@ from faceanim.pose.motion import Head, recompose
 from faceanim.pose.openness import eye_openness, lip_aperture
 from faceanim.pose.sequence import PoseSequence
 from faceanim.pose.speech import expression_of, motion_from_speech, sound_features
-from tests.pose.test_motion import somebody
+from tests.helpers.heads import somebody
 
 WAV2VEC2 = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
 WAV2VEC2 |= {"conv_dim": [8] * 7, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 2}

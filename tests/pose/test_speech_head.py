@@ -11,7 +11,7 @@ from faceanim.media.audio import write_wav
 from faceanim.pipelines.motion_sources import Speech
 from faceanim.pose.speech import motion_from_speech
 from faceanim.pose.speech_head import between_steps
-from tests.pose.test_motion import somebody
+from tests.helpers.heads import somebody
 from tests.pose.test_speech import WAV2VEC2, babble, talker
 
 HEAD = {"width": 8, "heads": 2, "layers": 1, "window": 8, "dropout": 0.0}
