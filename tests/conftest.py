@@ -6,19 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
-from diffusers import DDIMScheduler
 
-from faceanim.models.animation_model import AnimationModel
-from faceanim.models.codec import DCTCodec
-from faceanim.models.denoising_net import DenoisingNet
-from faceanim.models.face_locator import FaceLocator
-from faceanim.models.image_encoder import ImageEncoder
-from faceanim.models.pose_guider import PoseGuider
-from faceanim.models.reference_net import ReferenceNet
-from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from tests.helpers.commands import ROOT, prepare
 from tests.helpers.speech_data import prepare_speech
+from tests.helpers.tiny_model import tiny_scheduler
+from tests.helpers.tiny_pipeline import pipeline
 from tests.no_network import sitecustomize
 
 
@@ -26,60 +18,6 @@ from tests.no_network import sitecustomize
 def no_network():
     """Cut off before every test: some library puts sockets back as they were."""
     sitecustomize.cut_off()
-
-
-TINY = {
-    "latent_channels": 8,
-    "block_out_channels": (16, 32),
-    "attention_levels": (True, True),
-    "layers_per_block": 1,
-    "num_attention_heads": 2,
-    "cross_attention_dim": 12,
-    "norm_num_groups": 4,
-}
-
-
-def tiny_model(motion_frames: int = 2, seed: int = 0, **face_locator) -> AnimationModel:
-    """All five networks for 32x32 pictures and the codec below, randomly initialised."""
-    torch.manual_seed(seed)
-    return AnimationModel(
-        ReferenceNet(motion_frames=motion_frames, **TINY),
-        DenoisingNet(motion_num_attention_heads=2, motion_norm_num_groups=4, max_frames=8, **TINY),
-        PoseGuider(16, 3, (4, 8, 16)),
-        FaceLocator(16, (4, 8, 16), **face_locator),
-        ImageEncoder(32, 16, 32, 64, 1, 2, 12),
-    )
-
-
-def tiny_codec() -> DCTCodec:
-    return DCTCodec(patch=4, luma=6, chroma=1)
-
-
-def tiny_scheduler(prediction_type: str = "sample") -> DDIMScheduler:
-    return DDIMScheduler(
-        beta_schedule="scaled_linear",
-        beta_start=0.00085,
-        beta_end=0.012,
-        rescale_betas_zero_snr=True,
-        timestep_spacing="trailing",
-        prediction_type=prediction_type,
-        clip_sample=False,
-    )
-
-
-def freeze_unused(model: AnimationModel) -> None:
-    """Freezes what no output depends on, as the stages leave it."""
-    for name in model.unused_parameters():
-        model.get_parameter(name).requires_grad_(False)
-
-
-@torch.no_grad()
-def wake(module: torch.nn.Module, seed: int = 1) -> None:
-    """Gives what was initialised to zero weights, so that what they feed in matters."""
-    generator = torch.Generator().manual_seed(seed)
-    for parameter in module.parameters():
-        drawn = torch.empty_like(parameter).normal_(std=0.2, generator=generator)
-        parameter.copy_(torch.where(parameter == 0, drawn, parameter))
 
 
 @pytest.fixture(scope="session")
@@ -97,17 +35,8 @@ def speech_data(tmp_path_factory):
 @pytest.fixture(scope="session")
 def pipeline_folder(tmp_path_factory) -> Path:
     """A tiny pipeline for 64x64 images: random weights throughout, those included that training starts from zero."""
-    model = tiny_model()
-    wake(model)
-    pipeline = AnimationPipeline(
-        **{name: getattr(model, name) for name in AnimationModel.components},
-        codec=tiny_codec(),
-        scheduler=tiny_scheduler("v_prediction"),
-        image_size=64,
-        chunk_frames=4,
-    )
     folder = tmp_path_factory.mktemp("pipeline")
-    pipeline.save_pretrained(folder)
+    pipeline(scheduler=tiny_scheduler("v_prediction"), image_size=64).save_pretrained(folder)
     return folder
 
 

@@ -23,7 +23,7 @@ from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.export import pipeline_of
 from faceanim.pipelines.initial_weights import open_checkpoint
 from faceanim.pipelines.schedulers import SAMPLERS
-from tests.conftest import tiny_scheduler
+from tests.helpers.tiny_model import tiny_scheduler
 from tests.helpers.training import steps
 
 MASK = {"shape": "box", "dilation": 0.3}

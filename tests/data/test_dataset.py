@@ -17,7 +17,7 @@ from faceanim.data.shuffling import ClipOrder
 from faceanim.media.clip_reader import ClipReader
 from faceanim.models.animation_model import AnimationModel
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
-from tests.conftest import tiny_codec, tiny_model, tiny_scheduler
+from tests.helpers.tiny_model import tiny_codec, tiny_model, tiny_scheduler
 from tests.helpers.training import configuration
 
 RULES = SamplingRules(frames=3, spacing=2, motion_frames=2)

@@ -13,8 +13,7 @@ from faceanim.data.manifest import read_manifest
 from faceanim.data.prepared_folder import read_index
 from scripts import cache_latents
 from tests.helpers.commands import ROOT
-from tests.helpers.training import TINY, fit, steps
-from tests.modules.test_training import losses
+from tests.helpers.training import TINY, fit, losses, steps
 
 MODEL = [option for option in TINY if option.startswith("model.")]
 AS_THEY_ARE = ["data.module.jitter=null", "model.train_image_encoder=false", *steps("appearance", 2)]

@@ -6,6 +6,8 @@ one with what went wrong; a process of its own, because decoders may hang or cra
 
 import io
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -26,6 +28,7 @@ from faceanim.media.image import read_image
 from faceanim.media.sound import Soundtrack, has_sound
 from faceanim.media.speech import iter_speech
 from faceanim.media.video import iter_video, read_video, video_info, write_video
+from tests.helpers.commands import ROOT
 
 MOST_SECONDS = 20.0  # that one door may take for a file of a second: the machine may be busy
 
@@ -256,3 +259,35 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+
+
+_SECONDS_A_FILE = 30  # on average, before a process is taken to hang
+
+
+def run(folder: Path, first: int, stop: int, *module: str) -> list[str]:
+    """The faults of these numbers at the doors of a module; a process that crashes or hangs is one, and the next goes
+    on behind it."""
+    found = []
+    while first < stop:
+        command = [sys.executable, "-m", "tests.helpers.damaged", str(folder), str(first), str(stop), *module]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        with open(folder / "log.txt", "w+") as log:
+            try:
+                done = subprocess.run(
+                    command, stdout=log, stderr=subprocess.PIPE, text=True, env=environment, cwd=ROOT,
+                    timeout=120 + _SECONDS_A_FILE * (stop - first) // 10,
+                )  # fmt: skip
+                ended = f"ended with {done.returncode}: {done.stderr[-300:]}" if done.returncode else ""
+            except subprocess.TimeoutExpired:
+                ended = "hangs"
+            log.seek(0)
+            lines = [json.loads(line) for line in log if line.endswith("\n")]
+        names = {line["begin"]: line["name"] for line in lines if "begin" in line}
+        found += [
+            f"{names[line['end']]}: {fault}" for line in lines if "end" in line for fault in line["faults"]
+        ]
+        assert names, ended
+        if ended:
+            found.append(f"{names[max(names)]}: {ended}")
+        first = max(names) + 1
+    return found

@@ -69,3 +69,23 @@ def _cut(source: Path, path: Path, seconds: float) -> Path:
                 packet.pts, packet.dts, packet.stream = packet.pts - start, packet.dts - start, copy
                 write.mux(packet)
     return path
+
+
+def shared_number_of(image_HWC: np.ndarray) -> int:
+    """The number in a frame of frame_numbered/: bit b is a block of 64x32 px at row b // 4, column b % 4."""
+    blocks = [image_HWC[32 * (b // 4) + 8 :, 64 * (b % 4) + 16 :][:16, :32].mean() > 127 for b in range(12)]
+    return sum(bit << b for b, bit in enumerate(blocks))
+
+
+def write_at(path: Path, frames_THWC: np.ndarray, times_ms: list[int], shape: Fraction = Fraction(1)) -> None:
+    """A video of any timestamps and pixel shape, with B-frames."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30, options={"crf": "10"})
+        context = stream.codec_context
+        context.height, context.width = frames_THWC.shape[1:3]
+        context.pix_fmt, context.time_base, context.sample_aspect_ratio = "yuv420p", Fraction(1, 1000), shape
+        for image_HWC, time in zip(frames_THWC, times_ms, strict=True):
+            frame = av.VideoFrame.from_ndarray(image_HWC, format="rgb24")
+            frame.pts, frame.time_base = time, Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))

@@ -97,3 +97,16 @@ def whole(run_dir: Path) -> dict[str, Tensor]:
     """All tensors of a run's last checkpoint, those included that it refers to; the average where there is one."""
     checkpoint = open_checkpoint(run_dir / "checkpoints" / "last.ckpt")
     return tensors(checkpoint.model, checkpoint.codec)
+
+
+# Weights that change in proportion to the gradients show float error as such; Adam's first steps would blow it up.
+SGD = [
+    "optimizer._target_=torch.optim.SGD",
+    "~optimizer.betas",
+    "optimizer.fused=false",
+    "optimizer.lr=0.05",
+    "lr_schedule._target_=diffusers.optimization.get_constant_schedule",
+    "~lr_schedule.num_warmup_steps",
+    "~lr_schedule.num_training_steps",
+    "schedule.appearance.ema_decay=0",
+]

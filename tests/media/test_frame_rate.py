@@ -16,8 +16,8 @@ from faceanim.pose.from_video import find_person
 from faceanim.pose.landmarkers import landmarker
 from scripts.prepare_celebvhq_hdtf.first_pass import detect, source_frames
 from scripts.prepare_celebvhq_hdtf.sources import SourceClip
-from tests.helpers.odd_videos import KINDS, N_FRAMES, make, number_of
-from tests.media.test_video import DATA, needs_shared, numbered, shared_number_of, write_at
+from tests.helpers.odd_videos import KINDS, N_FRAMES, make, number_of, numbered, shared_number_of, write_at
+from tests.media.test_video import DATA, needs_shared
 from tests.scripts.test_prepare import OPTIONS
 
 VARIABLE = [k * 40 + (600 if k > 8 else 0) - (12 if k % 3 else 0) for k in range(20)]  # ms

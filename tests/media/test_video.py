@@ -11,41 +11,10 @@ from faceanim.media.clip_reader import ClipReader
 from faceanim.media.colour import ColourConverter
 from faceanim.media.errors import MediaError
 from faceanim.media.video import iter_video, read_video, video_info, write_video
+from tests.helpers.odd_videos import number_of, numbered, shared_number_of, write_at
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 needs_shared = pytest.mark.skipif(not DATA.is_dir(), reason="the shared clips are not here")
-
-
-def numbered(n_frames: int, height: int = 48, width: int = 64) -> np.ndarray:
-    """Frames that show their number in 8 bright or dark bars."""
-    bits = (np.arange(n_frames)[:, None] >> np.arange(8)) & 1
-    bars = np.repeat(bits * 200 + 25, width // 8, axis=1)
-    return np.broadcast_to(bars[:, None, :, None], (n_frames, height, width, 3)).astype(np.uint8)
-
-
-def number_of(image_HWC: np.ndarray) -> int:
-    bars = image_HWC[..., 1].mean(axis=0).reshape(8, -1).mean(axis=1)
-    return int(((bars > 125) << np.arange(8)).sum())
-
-
-def shared_number_of(image_HWC: np.ndarray) -> int:
-    """The number in a frame of frame_numbered/: bit b is a block of 64x32 px at row b // 4, column b % 4."""
-    blocks = [image_HWC[32 * (b // 4) + 8 :, 64 * (b % 4) + 16 :][:16, :32].mean() > 127 for b in range(12)]
-    return sum(bit << b for b, bit in enumerate(blocks))
-
-
-def write_at(path: Path, frames_THWC: np.ndarray, times_ms: list[int], shape: Fraction = Fraction(1)) -> None:
-    """A video of any timestamps and pixel shape, with B-frames."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=30, options={"crf": "10"})
-        context = stream.codec_context
-        context.height, context.width = frames_THWC.shape[1:3]
-        context.pix_fmt, context.time_base, context.sample_aspect_ratio = "yuv420p", Fraction(1, 1000), shape
-        for image_HWC, time in zip(frames_THWC, times_ms, strict=True):
-            frame = av.VideoFrame.from_ndarray(image_HWC, format="rgb24")
-            frame.pts, frame.time_base = time, Fraction(1, 1000)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
 
 
 def test_frames_come_back_in_order_with_their_rate(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from faceanim.media.errors import MediaError
 from faceanim.media.video import iter_video, read_video
-from tests.media.test_video import DATA, needs_shared, number_of, numbered, write_at
+from tests.helpers.odd_videos import number_of, numbered, write_at
+from tests.media.test_video import DATA, needs_shared
 
 
 def part(path: Path, fps: float | None, start: float, stop: float | None) -> list:

@@ -14,7 +14,7 @@ from faceanim.metrics.prepared_clips import PreparedClips, paired
 from faceanim.metrics.protocol import Protocol
 from scripts.prepare_celebvhq_hdtf.hdtf import SUBSETS, _identities, _read_subset
 from scripts.prepare_celebvhq_hdtf.sources import split_of
-from tests.metrics.test_protocol import named
+from tests.helpers.protocols import named
 
 META = Path(__file__).resolve().parents[3] / "shared" / "data" / "meta"
 FROZEN = Protocol("frozen", 1, clips=["b", "v1", "c", "gone"])

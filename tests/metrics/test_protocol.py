@@ -3,23 +3,14 @@
 import dataclasses
 
 import pytest
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
 from faceanim.cli import CONF_FOLDER
 from faceanim.metrics.evaluation_report import EvaluationReport
 from faceanim.metrics.protocol import Protocol, Stamp
+from tests.helpers.protocols import named
 
 PROTOCOL = Protocol("self_reenactment", 1, reference="source", split="test", max_frames=240, steps=20, seed=0)
 CLIPS = [("a", "1" * 64), ("b", "2" * 64)]
-
-
-def named(name: str) -> Protocol:
-    """As evaluate.py builds it."""
-    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
-        cfg = compose("evaluate", [f"protocol={name}"])
-    values = OmegaConf.to_container(cfg.protocol, resolve=True)
-    return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Protocol), values))
 
 
 def test_the_hash_is_a_known_constant_and_does_not_depend_on_the_order_of_clips():

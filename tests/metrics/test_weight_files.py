@@ -12,7 +12,7 @@ from faceanim.metrics.protocol import Protocol
 from faceanim.metrics.weight_files import PUBLISHED, WeightFiles
 from faceanim.models.weight_source import WeightSource
 from faceanim.pose.landmark_weights import WeightsFile
-from tests.metrics.test_protocol import named
+from tests.helpers.protocols import named
 
 CPU = torch.device("cpu")
 NETWORK = WeightsFile("eyes.onnx", "https://example.org/eyes.onnx")

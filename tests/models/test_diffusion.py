@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from faceanim.models import diffusion
-from tests.conftest import tiny_scheduler
+from tests.helpers.tiny_model import tiny_scheduler
 
 
 @pytest.fixture

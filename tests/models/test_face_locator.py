@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from faceanim.models.face_locator import FaceLocator
-from tests.conftest import wake
+from tests.helpers.tiny_model import wake
 
 SIZES = {"conditioning_embedding_channels": 16, "block_out_channels": (4, 8, 16)}
 

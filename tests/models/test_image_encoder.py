@@ -8,16 +8,8 @@ from transformers import CLIPConfig, CLIPModel, CLIPVisionConfig, CLIPVisionMode
 
 from faceanim.models.image_encoder import CLIP_MEAN, CLIP_STD, ImageEncoder, resize_8bit
 from faceanim.models.weights import load_parts
-from tests.conftest import tiny_codec, tiny_model
-
-VISION = {
-    "image_size": 32,
-    "patch_size": 16,
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-}
+from tests.helpers.public_weights import VISION
+from tests.helpers.tiny_model import tiny_codec, tiny_model
 
 
 @torch.no_grad()

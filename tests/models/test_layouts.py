@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers import AutoencoderKL, AutoencoderTiny, ControlNetModel, MotionAdapter, UNet2DConditionModel
+from diffusers import AutoencoderTiny, ControlNetModel, UNet2DConditionModel
 from torch import Tensor, nn
 
 from faceanim.models.animation_model import AnimationModel
@@ -15,7 +15,8 @@ from faceanim.models.motion_frames import MotionFrames
 from faceanim.models.multi_scale_pose_guider import MultiScalePoseGuider
 from faceanim.models.pose_guider import PoseGuider
 from faceanim.models.weights import LoadReport, load_parts
-from tests.conftest import TINY, tiny_codec, tiny_model, wake
+from tests.helpers.public_weights import adapter, animatediff, stock_unet, vae
+from tests.helpers.tiny_model import TINY, tiny_codec, tiny_model, wake
 
 T, n = 3, 2
 EXACT = {"atol": 1e-10, "rtol": 0}  # float64
@@ -32,21 +33,6 @@ def holds(module: nn.Module, expected: dict[str, Tensor]) -> bool:
 
 def random(*shape: int, seed: int = 0) -> Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * 2 - 1
-
-
-def stock_unet() -> UNet2DConditionModel:
-    torch.manual_seed(1)
-    return UNet2DConditionModel(
-        in_channels=8,
-        out_channels=8,
-        down_block_types=("CrossAttnDownBlock2D",) * 2,
-        up_block_types=("CrossAttnUpBlock2D",) * 2,
-        block_out_channels=TINY["block_out_channels"],
-        layers_per_block=1,
-        attention_head_dim=TINY["num_attention_heads"],
-        cross_attention_dim=12,
-        norm_num_groups=4,
-    ).eval()
 
 
 @pytest.fixture(scope="module")
@@ -127,43 +113,6 @@ def test_a_reference_net_widened_for_motion_frames_records_the_same_states_bit_f
         assert all(torch.equal(states[layer], expected[layer]) for layer in states)
 
 
-def adapter(layers: int = 1, frames: int = 8, middle: bool = True) -> MotionAdapter:
-    torch.manual_seed(2)
-    net = MotionAdapter(
-        block_out_channels=TINY["block_out_channels"],
-        motion_layers_per_block=layers,
-        motion_num_attention_heads=2,
-        motion_norm_num_groups=4,
-        motion_max_seq_length=frames,
-        use_motion_mid_block=middle,
-    )
-    wake(net)  # or the norms would all be alike
-    return net
-
-
-def animatediff(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """diffusers' names of motion modules as AnimateDiff has them, with a position table per attention layer."""
-    renamed = {}
-    for name, tensor in state.items():
-        name = name.replace("motion_modules.0.", "motion_modules.0.temporal_transformer.")
-        name = name.replace("motion_modules.1.", "motion_modules.1.temporal_transformer.")
-        if name.endswith(".pos_embed.pe"):
-            for layer in (0, 1):
-                new = f"attention_blocks.{layer}.pos_encoder.pe"
-                renamed[name.replace("pos_embed.pe", new)] = tensor.clone()
-            continue
-        for old, new in (
-            (".attn1.", ".attention_blocks.0."),
-            (".attn2.", ".attention_blocks.1."),
-            (".norm1.", ".norms.0."),
-            (".norm2.", ".norms.1."),
-            (".norm3.", ".ff_norm."),
-        ):
-            name = name.replace(old, new)
-        renamed[name] = tensor
-    return renamed
-
-
 def test_motion_modules_of_diffusers_and_of_animatediff_are_the_same_tensors(tmp_path):
     source = adapter()
     source.save_pretrained(tmp_path / "adapter")
@@ -209,18 +158,6 @@ def test_a_position_table_of_another_length_is_refused_with_both_lengths(tmp_pat
     adapter(frames=6).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match=r"pos_embed.pe \(expected \(1, 8, 16\), got \(1, 6, 16\)\)"):
         load(tiny_model(), motion_modules=tmp_path)
-
-
-def vae(channels: tuple[int, ...] = (8, 16), latent_channels: int = 4) -> AutoencoderKL:
-    torch.manual_seed(4)
-    return AutoencoderKL(
-        down_block_types=("DownEncoderBlock2D",) * len(channels),
-        up_block_types=("UpDecoderBlock2D",) * len(channels),
-        block_out_channels=channels,
-        latent_channels=latent_channels,
-        layers_per_block=1,
-        norm_num_groups=4,
-    ).eval()
 
 
 def old_names(state: dict[str, Tensor], convolutions: bool) -> dict[str, Tensor]:

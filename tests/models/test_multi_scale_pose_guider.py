@@ -3,8 +3,7 @@ import torch
 
 from faceanim.models.animation_model import AnimationModel
 from faceanim.models.multi_scale_pose_guider import MultiScalePoseGuider
-from tests.conftest import freeze_unused, tiny_model, wake
-from tests.models.test_networks import B, T, inputs
+from tests.helpers.tiny_model import B, T, freeze_unused, inputs, tiny_model, wake
 
 
 def guider(**options) -> MultiScalePoseGuider:

@@ -9,26 +9,7 @@ from faceanim.models.animation_model import AnimationModel, Face
 from faceanim.models.motion_frames import MotionFrames
 from faceanim.models.reference_attention import ReferenceFeatures, SpeedUps, spatial_transformer_blocks
 from faceanim.models.reference_net import ReferenceNet
-from tests.conftest import TINY, freeze_unused, tiny_model, wake
-
-B, T, n = 2, 3, 2
-
-
-def inputs(seed: int = 0) -> dict:
-    generator = torch.Generator().manual_seed(seed)
-
-    def rand(*shape):
-        return torch.rand(shape, generator=generator) * 2 - 1
-
-    return {
-        "noisy_BTChw": rand(B, T, 8, 8, 8),
-        "t": torch.tensor([10, 900]),
-        "reference_BChw": rand(B, 8, 8, 8),
-        "pose_BT3HW": rand(B, T, 3, 32, 32).abs(),
-        "face": Face(rand(B, 3, 32, 32), rand(B, 1, 32, 32).abs()),
-        "motion": MotionFrames(rand(B, n, 8, 8, 8), torch.ones(B, n, dtype=torch.bool)),
-        "image_tokens_BLD": rand(B, 1, 12),
-    }
+from tests.helpers.tiny_model import TINY, B, T, freeze_unused, inputs, tiny_model, wake
 
 
 def part(value, i: int):

@@ -10,8 +10,7 @@ from faceanim.modules.objective import Objective
 from faceanim.modules.speech_objective import SpeechObjective
 from faceanim.pipelines.noise import noise_of
 from faceanim.pose.speech import motion_from_speech
-from tests.pose.test_speech import babble
-from tests.pose.test_speech_head import mover
+from tests.helpers.speech_models import babble, mover
 
 HIGH = 2**32  # a seed and one that differs in the upper half of its 64 bits
 

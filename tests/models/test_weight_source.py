@@ -10,7 +10,7 @@ from torch import nn
 
 from faceanim.models.weight_source import NAMES, WeightSource
 from faceanim.models.weights import load_parts
-from tests.conftest import tiny_codec, tiny_model
+from tests.helpers.tiny_model import tiny_codec, tiny_model
 
 
 @pytest.mark.parametrize(

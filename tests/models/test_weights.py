@@ -8,9 +8,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from faceanim.models.weights import load_into, load_parts, read_checkpoint, read_json, read_tensors
-from tests.conftest import tiny_codec, tiny_model
-
-POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + 64 * "a" + "\nsize 4723912\n"
+from tests.helpers.public_weights import POINTER
+from tests.helpers.tiny_model import tiny_codec, tiny_model
 
 
 def test_weights_that_fit_are_loaded_and_reported():

@@ -1,35 +1,19 @@
 """stage=audio_to_pose: what is learnt from two people's speech is right about a third, whom it has not heard."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 
-import train
-from faceanim.cli import CONF_FOLDER
 from faceanim.data.manifest import read_manifest
 from faceanim.data.speech_clips import SpeechClips
 from faceanim.models.audio_to_pose import AudioToPose
 from faceanim.modules.speech_objective import SpeechObjective
 from faceanim.pose.speech import motion_from_speech
 from tests.helpers.speech_data import HELD_OUT, TRAINED_ON, hold_out, prepare_speech
+from tests.helpers.speech_training import fit, last_validation
 from tests.helpers.training import equal
-
-
-def fit(data: Path, run_dir: Path, steps: int, *options: str) -> dict:
-    words = ["stage=audio_to_pose", f"data.folder={data}", f"run_dir={run_dir}", "~callbacks.progress"]
-    words += [
-        f"schedule.audio_to_pose.max_steps={steps}",
-        "trainer.enable_progress_bar=false",
-        "trainer.log_every_n_steps=1",
-        *options,
-    ]
-    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
-        train.main.__wrapped__(compose("train", words))
-    return torch.load(run_dir / "checkpoints" / "last.ckpt", weights_only=True)
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +21,6 @@ def trained(speech_data, tmp_path_factory) -> Path:
     run_dir = tmp_path_factory.mktemp("run") / "speech"
     fit(speech_data, run_dir, 100, "schedule.audio_to_pose.sample_every=100")
     return run_dir
-
-
-def last_validation(run_dir: Path) -> dict[str, float]:
-    with (run_dir / "metrics.csv").open() as file:
-        row = [row for row in csv.DictReader(file) if row["val/lip_error"]][-1]
-    return {name.removeprefix("val/"): float(value) for name, value in row.items() if name.startswith("val/")}
 
 
 def test_somebody_it_has_not_heard_is_better_shown_than_by_the_mean_or_at_other_moments(trained):

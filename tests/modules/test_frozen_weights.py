@@ -1,8 +1,7 @@
 import torch
 
 from faceanim.modules.callbacks.frozen_weights import cast_frozen
-from tests.conftest import tiny_model, wake
-from tests.models.test_networks import inputs
+from tests.helpers.tiny_model import inputs, tiny_model, wake
 
 
 def test_only_frozen_linear_and_convolution_layers_are_cast():

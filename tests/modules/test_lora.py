@@ -5,8 +5,8 @@ import csv
 import pytest
 
 from faceanim.models.lora import LAYERS
+from tests.helpers.callbacks import PowerCut
 from tests.helpers.training import configuration, equal, fit, losses, steps, whole
-from tests.modules.test_training import PowerCut
 
 LORA = ["lora.rank=4", "lora.alpha=4"]
 
@@ -57,7 +57,7 @@ def test_only_attention_layers_change_and_merged_they_compute_the_same(stage, de
 def test_a_run_goes_on_where_it_was(demo_data, appearance, tmp_path):
     options = [*steps("appearance", 5, checkpoint_every=2), f"init_from={appearance}", *LORA]
     straight = fit(demo_data, tmp_path / "whole", "appearance", *options)
-    cut = ["+callbacks.cut._target_=tests.modules.test_training.CutAt", "+callbacks.cut.step=3"]
+    cut = ["+callbacks.cut._target_=tests.helpers.callbacks.CutAt", "+callbacks.cut.step=3"]
     with pytest.raises(PowerCut):
         fit(demo_data, tmp_path / "cut", "appearance", *options, *cut)
     resumed = fit(demo_data, tmp_path / "cut", "appearance", *options)

@@ -10,7 +10,7 @@ from faceanim.models.motion_frames import MotionFrames, beside_reference
 from faceanim.modules.appearance import AppearanceStage
 from faceanim.modules.objective import Objective
 from faceanim.modules.temporal import TemporalStage
-from tests.conftest import tiny_codec, tiny_model, tiny_scheduler, wake
+from tests.helpers.tiny_model import tiny_codec, tiny_model, tiny_scheduler, wake
 
 
 @pytest.fixture(scope="module")

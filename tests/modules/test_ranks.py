@@ -7,19 +7,7 @@ import torch
 
 from faceanim.runs.csv_log import read_rows
 from tests.helpers.commands import run
-from tests.helpers.training import fit, losses, options, steps, two_ranks, whole
-
-# Weights that change in proportion to the gradients show float error as such; Adam's first steps would blow it up.
-SGD = [
-    "optimizer._target_=torch.optim.SGD",
-    "~optimizer.betas",
-    "optimizer.fused=false",
-    "optimizer.lr=0.05",
-    "lr_schedule._target_=diffusers.optimization.get_constant_schedule",
-    "~lr_schedule.num_warmup_steps",
-    "~lr_schedule.num_training_steps",
-    "schedule.appearance.ema_decay=0",
-]
+from tests.helpers.training import SGD, fit, losses, options, steps, two_ranks, whole
 
 
 def changes(run_dir: Path, before: dict[str, torch.Tensor]) -> torch.Tensor:

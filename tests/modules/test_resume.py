@@ -15,8 +15,18 @@ from faceanim.data.manifest import INDEX_NAME, read_manifest, write_manifest
 from faceanim.modules.callbacks.progress import StageProgressBar
 from faceanim.runs.csv_log import read_rows
 from tests.helpers.commands import run
-from tests.helpers.training import TINY, configuration, equal, fit, losses, options, steps, two_ranks, whole
-from tests.modules.test_ranks import SGD
+from tests.helpers.training import (
+    SGD,
+    TINY,
+    configuration,
+    equal,
+    fit,
+    losses,
+    options,
+    steps,
+    two_ranks,
+    whole,
+)
 
 LENGTH = steps("appearance", 4, checkpoint_every=2)
 CONSTANT = ["lr_schedule=constant", "schedule.appearance.warmup_steps=0"]

@@ -24,11 +24,10 @@ from faceanim.modules.temporal import TemporalStage
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.export import export_pipeline
 from faceanim.pipelines.initial_weights import initialise
-from tests.conftest import tiny_codec, tiny_model, tiny_scheduler, wake
+from tests.helpers.public_weights import VISION, adapter, animatediff, stock_unet, vae
 from tests.helpers.stages import APPEARANCE, APPEARANCE_AND_ENCODER, TEMPORAL
+from tests.helpers.tiny_model import tiny_codec, tiny_model, tiny_scheduler, wake
 from tests.helpers.training import fit, steps, whole
-from tests.models.test_image_encoder import VISION
-from tests.models.test_layouts import adapter, animatediff, stock_unet, vae
 
 NONE = {"appearance_trained": False, "parts": {}}
 

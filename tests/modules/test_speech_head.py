@@ -14,8 +14,8 @@ from faceanim.modules.speech_objective import SpeechObjective
 from faceanim.pose.motion import FaceMotion
 from faceanim.pose.speech import motion_from_speech
 from tests.helpers.nodding_data import SECONDS, nodding_clips
+from tests.helpers.speech_training import fit, last_validation
 from tests.helpers.training import equal
-from tests.modules.test_audio_to_pose import fit, last_validation
 
 MINUTE = 60 * 24
 SHORT = ("schedule.audio_to_pose.batch_size=2", "schedule.audio_to_pose.sample_every=100")

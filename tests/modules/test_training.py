@@ -1,10 +1,8 @@
 from pathlib import Path
 
-import lightning as L
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch.callbacks import Checkpoint
 from omegaconf import OmegaConf
 from PIL import Image
 from safetensors.torch import load_file
@@ -13,33 +11,8 @@ from faceanim.models.weights import read_checkpoint
 from faceanim.pipelines.export import pipeline_of
 from faceanim.pipelines.initial_weights import open_checkpoint
 from scripts import export_weights
+from tests.helpers.callbacks import SEEN, PowerCut
 from tests.helpers.training import configuration, equal, fit, losses, steps, whole
-
-
-class PowerCut(Exception):
-    pass
-
-
-class CutAt(L.Callback):
-    """Ends the process's training as abruptly as an exception can, before the step's checkpoint."""
-
-    def __init__(self, step: int):
-        self.step = step
-
-    def on_before_optimizer_step(self, trainer, *_):
-        if trainer.global_step == self.step:
-            raise PowerCut
-
-
-class CutAfterSaving(Checkpoint):
-    """The same between a step's checkpoint and whatever Lightning does with the step afterwards."""
-
-    def __init__(self, step: int):
-        self.step = step
-
-    def on_train_batch_end(self, trainer, *_):
-        if trainer.global_step == self.step:
-            raise PowerCut
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +44,7 @@ def test_resuming_after_a_kill_gives_the_same_weights_as_an_uninterrupted_run(
         options.append(f"init_from={appearance}")
     straight = fit(demo_data, tmp_path / "whole", stage, *options)
 
-    cut = [f"+callbacks.cut._target_=tests.modules.test_training.{how}", f"+callbacks.cut.step={step}"]
+    cut = [f"+callbacks.cut._target_=tests.helpers.callbacks.{how}", f"+callbacks.cut.step={step}"]
     with pytest.raises(PowerCut):
         fit(demo_data, tmp_path / "cut", stage, *options, *cut)
     assert read_checkpoint(tmp_path / "cut" / "checkpoints" / "last.ckpt")["global_step"] == 2
@@ -120,18 +93,10 @@ def test_every_trainable_parameter_gets_a_gradient(demo_data, appearance, tmp_pa
     """Plain DDP, without looking for unused parameters, needs it so."""
 
     for stage, options in (("appearance", []), ("temporal", [f"init_from={appearance}"])):
-        seen = "+callbacks.seen._target_=tests.modules.test_training.Gradients"
+        seen = "+callbacks.seen._target_=tests.helpers.callbacks.Gradients"
         SEEN.clear()
         fit(demo_data, tmp_path / stage, stage, *steps(stage, 1), *options, seen)
         assert SEEN and all(SEEN.values()), [name for name, has in SEEN.items() if not has]
-
-
-SEEN: dict[str, bool] = {}
-
-
-class Gradients(L.Callback):
-    def on_after_backward(self, trainer, pl_module):
-        SEEN.update({n: p.grad is not None for n, p in pl_module.named_parameters() if p.requires_grad})
 
 
 def test_stage_two_refuses_to_start_without_appearance_weights(demo_data, tmp_path):

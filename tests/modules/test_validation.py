@@ -16,9 +16,9 @@ from faceanim.media.video_writer import AI_GENERATED
 from faceanim.models.weights import read_checkpoint
 from faceanim.pipelines.checkpoint_folder import newest_checkpoint
 from faceanim.pipelines.export import export_pipeline
+from tests.helpers.callbacks import PowerCut
 from tests.helpers.commands import run
 from tests.helpers.training import TINY, configuration, equal, fit, steps, two_ranks
-from tests.modules.test_training import PowerCut
 
 BY_PSNR = ["callbacks.best.monitor=val/psnr", "callbacks.best.mode=max", "callbacks.best.at_least=null"]
 AT_START = "callbacks.samples.at_start=true"
@@ -80,7 +80,7 @@ def test_validations_change_nothing_in_the_training_and_start_again_after_a_kill
         *BY_PSNR,
     ]
     run_dir = tmp_path / "often"
-    cut = ["+callbacks.cut._target_=tests.modules.test_training.CutAt", "+callbacks.cut.step=3"]
+    cut = ["+callbacks.cut._target_=tests.helpers.callbacks.CutAt", "+callbacks.cut.step=3"]
     with pytest.raises(PowerCut):
         fit(demo_data, run_dir, "appearance", *options, *cut)
     shutil.rmtree(run_dir / "samples")

@@ -20,10 +20,10 @@ from faceanim.runs.code_version import git_state
 from faceanim.runs.csv_log import CSVLog, read_rows
 from faceanim.runs.dashboard import draw_dashboard, read_curves
 from faceanim.runs.wandb_log import WandbLog
+from tests.helpers.callbacks import PowerCut
 from tests.helpers.commands import run
 from tests.helpers.training import configuration, fit, steps
 from tests.modules import wandb_file
-from tests.modules.test_training import CutAt, PowerCut  # noqa: F401 (CutAt is named in the options)
 
 LOGGED = [1, 3, 5, 7]  # every second of eight steps
 OPTIONS = [*steps("appearance", 8, checkpoint_every=3, sample_every=4), "trainer.log_every_n_steps=2"]
@@ -37,7 +37,7 @@ def runs(demo_data, tmp_path_factory) -> tuple[Path, Path]:
     """The same training, uninterrupted with metrics.csv alone, and cut in step 5 and resumed with every logger."""
     folder = tmp_path_factory.mktemp("watched")
     fit(demo_data, folder / "whole", "appearance", *OPTIONS)
-    cut = ["+callbacks.cut._target_=tests.modules.test_training.CutAt", "+callbacks.cut.step=5"]
+    cut = ["+callbacks.cut._target_=tests.helpers.callbacks.CutAt", "+callbacks.cut.step=5"]
     with pytest.raises(PowerCut):
         fit(demo_data, folder / "cut", "appearance", *OPTIONS, *ALL, *cut)
     fit(demo_data, folder / "cut", "appearance", *OPTIONS, *ALL)

@@ -13,7 +13,6 @@ from benchmarks.seams import borders, seam_ratio
 from faceanim.models.animation_model import AnimationModel
 from faceanim.models.codec import VAECodec
 from faceanim.models.reference_attention import spatial_transformer_blocks
-from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.drift_correction import DriftCorrection
 from faceanim.pipelines.guidance import Guidance
 from faceanim.pipelines.long_video import LongVideo
@@ -23,7 +22,7 @@ from faceanim.pipelines.prefetch import prefetch
 from faceanim.pipelines.runtime import prepare
 from faceanim.pose.sequence import PoseSequence
 from faceanim.profiling.flop_meter import StepMeter
-from tests.conftest import tiny_codec, tiny_model, tiny_scheduler, wake
+from tests.helpers.tiny_pipeline import animate, image, pipeline, poses
 
 CPU = torch.device("cpu")
 STRATEGIES = {
@@ -32,34 +31,6 @@ STRATEGIES = {
     "closed_loop": LongVideo("context_window", overlap=1, closed_loop=True),
     "both": LongVideo("both", overlap=2, segment=6),
 }
-
-
-def pipeline(motion_frames: int = 2, codec=None, **settings) -> AnimationPipeline:
-    model = tiny_model(motion_frames)
-    wake(model)
-    parts = {name: getattr(model, name) for name in model.components}
-    made = AnimationPipeline(
-        **parts,
-        codec=codec or tiny_codec(),
-        scheduler=tiny_scheduler(),
-        **{"image_size": 32, "chunk_frames": 4, **settings},
-    )
-    return made
-
-
-def poses(T: int = 10, height: int = 32, width: int = 32) -> PoseSequence:
-    points = np.random.default_rng(0).uniform(4, 28, (T, 68, 2)).astype(np.float32)
-    return PoseSequence(points, np.ones(T, np.float32), 24.0, width, height)
-
-
-def image(height: int = 32, width: int = 32) -> np.ndarray:
-    return np.random.default_rng(1).integers(0, 256, (height, width, 3)).astype(np.uint8)
-
-
-def animate(pipe: AnimationPipeline, T: int = 10, height: int = 32, width: int = 32, **kwargs) -> np.ndarray:
-    moved = poses(T, height, width)
-    sampling = Sampling(**{"steps": 2, **kwargs})
-    return pipe(image(height, width), moved.points[0], moved, sampling, size=(height, width))
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 48), (40, 24), (20, 20)])

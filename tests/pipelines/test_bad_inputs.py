@@ -13,7 +13,7 @@ from faceanim.media.video_writer import write_video
 from faceanim.pose.sequence import PoseSequence
 from tests.helpers.commands import ROOT
 from tests.helpers.images import png_header
-from tests.pipelines.test_infer_command import described
+from tests.helpers.inference import described
 
 HOSTILE = ROOT.parent / "shared" / "data" / "hostile"
 

@@ -18,8 +18,8 @@ from faceanim.pipelines.moore_layout import IMAGE_ENCODER, VAE, write_moore
 from faceanim.pipelines.pretrained import weights_hash
 from scripts.golden.folder import FILES as GOLDEN_FILES
 from scripts.golden.folder import GoldenFolder
-from tests.conftest import tiny_model, tiny_scheduler, wake
-from tests.pipelines.test_animation_pipeline import animate, pipeline
+from tests.helpers.tiny_model import tiny_model, tiny_scheduler, wake
+from tests.helpers.tiny_pipeline import animate, pipeline
 from tests.scripts.test_golden import GOLDEN
 
 

@@ -1,17 +1,14 @@
 """python infer.py, end to end with a tiny pipeline of random weights."""
 
 import re
-from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
 import av
-import decord
 import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
 from faceanim.cli import CONF_FOLDER
 from faceanim.data.demo_clip import demo_clip_path
@@ -24,11 +21,10 @@ from faceanim.media.video_writer import VideoWriter, write_video
 from faceanim.models.audio_to_pose import AudioToPose
 from faceanim.models.codec import TinyCodec
 from faceanim.pipelines.motion_sources import DrivingVideo, SavedPoses
-from faceanim.pipelines.request import InferenceOptions
 from faceanim.pipelines.step_counts import uneven_steps
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.sequence import PoseSequence
-from tests.conftest import tiny_scheduler
+from tests.helpers.inference import chosen, described
 from tests.helpers.sounds import (
     GREY,
     onsets,
@@ -38,6 +34,7 @@ from tests.helpers.sounds import (
     write_video_with_tracks,
     write_with_sound,
 )
+from tests.helpers.tiny_model import tiny_scheduler
 
 
 @pytest.fixture(scope="session")
@@ -66,18 +63,6 @@ def infer(command, pipeline_folder, photograph, tmp_path):
         return command("infer.py", *given, "steps=1", "device=cpu", *options)
 
     return run
-
-
-def described(path: Path) -> tuple[int, int, int, Fraction]:
-    """(frames, width, height, fps), on which two decoders have to agree."""
-    reader = decord.VideoReader(str(path))
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        n_frames = sum(1 for _ in container.decode(stream))
-        size, rate = (stream.width, stream.height), stream.average_rate
-    assert (len(reader), reader[0].shape[1::-1]) == (n_frames, size)
-    assert reader.get_avg_fps() == pytest.approx(float(rate))
-    return n_frames, *size, rate
 
 
 def test_a_driving_video_gives_a_video_of_its_length_at_the_asked_rate(infer, driving, tmp_path):
@@ -139,13 +124,6 @@ def test_without_crop_both_have_to_be_square(infer, driving, demo_frames, tmp_pa
     code, _, err = infer(f"driving={tmp_path / 'square.mp4'}", *options)
     assert code == 0, err
     assert described(tmp_path / "out.mp4") == (3, 4 * 64, 64, 24)
-
-
-def chosen(**changes) -> InferenceOptions:
-    """conf/infer.yaml with these changes."""
-    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
-        cfg = compose("infer", ["pipeline=p", "reference=r.png", "output=o.mp4", "driving=d.mp4"])
-    return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(InferenceOptions), cfg, changes))
 
 
 @pytest.mark.parametrize(

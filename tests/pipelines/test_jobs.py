@@ -11,7 +11,7 @@ from faceanim.media.image import write_image
 from faceanim.media.video import read_video
 from faceanim.pipelines import jobs as jobs_file
 from faceanim.pipelines.request import InferenceOptions
-from tests.pipelines.test_infer_command import chosen
+from tests.helpers.inference import chosen
 
 OPTIONS = ("steps=1", "device=cpu", "crop=false", "max_frames=3", "overlap_decoding=false")
 

@@ -12,7 +12,7 @@ from faceanim.pipelines.long_video import LongVideo, balanced, context_windows
 from faceanim.pipelines.noise import generator_of
 from faceanim.pipelines.sampling import Block, block_frames, sample, sample_in_blocks
 from faceanim.pipelines.schedulers import build_sampler
-from tests.conftest import tiny_scheduler
+from tests.helpers.tiny_model import tiny_scheduler
 
 
 def test_pieces_are_few_and_of_one_length_to_within_a_frame():

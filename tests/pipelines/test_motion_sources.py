@@ -21,8 +21,7 @@ from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.openness import lip_aperture
 from faceanim.pose.sequence import PoseSequence
 from tests.helpers.heads import somebody
-from tests.pose.test_aniportrait_speech import networks
-from tests.pose.test_speech import WAV2VEC2, babble, talker
+from tests.helpers.speech_models import WAV2VEC2, babble, networks, talker
 
 SIZE = (512, 512)
 POINTS = somebody(turned=(0, 0, 0)).points

@@ -11,9 +11,9 @@ from faceanim.pipelines.export import export_pipeline, pipeline_of
 from faceanim.pipelines.initial_weights import open_checkpoint
 from faceanim.pipelines.options import Sampling
 from faceanim.pose.sequence import PoseSequence
-from tests.conftest import tiny_codec, tiny_model, tiny_scheduler, wake
+from tests.helpers.public_weights import POINTER
+from tests.helpers.tiny_model import tiny_codec, tiny_model, tiny_scheduler, wake
 from tests.helpers.training import fit, steps
-from tests.models.test_weights import POINTER
 
 
 def pipeline(seed: int = 0, **settings) -> AnimationPipeline:

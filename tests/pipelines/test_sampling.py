@@ -3,7 +3,7 @@ import torch
 from diffusers import DDIMScheduler
 
 from faceanim.pipelines.sampling import sample
-from tests.conftest import tiny_scheduler
+from tests.helpers.tiny_model import tiny_scheduler
 
 NOISE = torch.randn((1, 5, 2, 3, 3), generator=torch.Generator().manual_seed(0))
 

@@ -5,7 +5,7 @@ import torch
 
 from faceanim.pipelines.sampling import sample
 from faceanim.pipelines.schedulers import SAMPLERS, build_sampler
-from tests.conftest import tiny_scheduler
+from tests.helpers.tiny_model import tiny_scheduler
 
 MEAN, STD = 0.4, 1.0  # of data for which the best prediction is known; latents have about unit spread
 

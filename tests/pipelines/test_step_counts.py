@@ -9,7 +9,7 @@ from faceanim.pipelines import step_counts
 from faceanim.pipelines.sampling import sample
 from faceanim.pipelines.schedulers import build_sampler
 from faceanim.pipelines.step_counts import UnevenSteps, check_steps, misplaced_steps, uneven_steps
-from tests.conftest import tiny_scheduler
+from tests.helpers.tiny_model import tiny_scheduler
 
 SPACINGS = ("trailing", "leading", "linspace")
 

@@ -5,21 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import Wav2Vec2Config
 
 from faceanim.media.audio import write_wav
-from faceanim.models.aniportrait_audio import AudioToHead, AudioToMesh
 from faceanim.pose.aniportrait_speech import head_motion, motion_from_mesh_model
 from faceanim.pose.motion import recompose
 from tests.helpers.heads import somebody
-from tests.pose.test_speech import WAV2VEC2, babble
-
-
-def networks(max_frames: int = 60) -> tuple[AudioToMesh, AudioToHead]:
-    torch.manual_seed(0)
-    config = Wav2Vec2Config(**WAV2VEC2)
-    head = AudioToHead(config, width=16, layers=2, max_frames=max_frames)
-    return AudioToMesh(config, width=16).eval(), head.eval()
+from tests.helpers.speech_models import babble, networks
 
 
 @pytest.fixture(scope="module")

@@ -20,25 +20,7 @@ from faceanim.pose.openness import eye_openness, lip_aperture
 from faceanim.pose.sequence import PoseSequence
 from faceanim.pose.speech import expression_of, motion_from_speech, sound_features
 from tests.helpers.heads import somebody
-
-WAV2VEC2 = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
-WAV2VEC2 |= {"conv_dim": [8] * 7, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 2}
-
-
-def talker(seed: int = 0, **options) -> AudioToPose:
-    """Whose lips and jaw do something at random, the rest of the face nothing."""
-    torch.manual_seed(seed)
-    model = AudioToPose(width=8, dropout=0.0, **options).eval()
-    with torch.no_grad():
-        model.out.weight.unflatten(0, (68, 2))[48:].normal_(std=0.1)
-    return model
-
-
-def babble(seconds: float, seed: int = 0) -> np.ndarray:
-    """Noise that comes and goes four times a second."""
-    time = np.arange(round(seconds * RATE)) / RATE
-    noise = np.random.default_rng(seed).normal(0, 0.1, len(time))
-    return (noise * np.sin(4 * np.pi * time) ** 2).astype(np.float32)
+from tests.helpers.speech_models import WAV2VEC2, babble, talker
 
 
 def spoken(path: Path, model: AudioToPose, reference: np.ndarray, *options, **named) -> PoseSequence:

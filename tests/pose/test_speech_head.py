@@ -4,7 +4,6 @@ import tracemalloc
 
 import numpy as np
 import pytest
-import torch
 from scipy.interpolate import BSpline
 
 from faceanim.media.audio import write_wav
@@ -12,19 +11,7 @@ from faceanim.pipelines.motion_sources import Speech
 from faceanim.pose.speech import motion_from_speech
 from faceanim.pose.speech_head import between_steps
 from tests.helpers.heads import somebody
-from tests.pose.test_speech import WAV2VEC2, babble, talker
-
-HEAD = {"width": 8, "heads": 2, "layers": 1, "window": 8, "dropout": 0.0}
-
-
-def mover(**options):
-    """A talker whose head does something at random."""
-    model = talker(head=HEAD, **options)
-    head = model.head_network
-    torch.nn.init.normal_(head.out.weight, std=0.1)
-    head.spread_6.copy_(torch.tensor([0.05, 0.05, 0.03, 0.5, 0.4, 0.02]))
-    head.bound_6.copy_(2.5 * head.spread_6)
-    return model
+from tests.helpers.speech_models import WAV2VEC2, babble, mover, talker
 
 
 def test_between_steps_lies_a_cubic_b_spline():

@@ -32,7 +32,7 @@ from faceanim.profiling.cost_model import (
     weight_bytes,
 )
 from faceanim.profiling.flop_meter import FlopMeter, StepMeter
-from tests.conftest import tiny_codec, tiny_model, tiny_scheduler
+from tests.helpers.tiny_model import tiny_codec, tiny_model, tiny_scheduler
 
 B, T, N, SIZE = 2, 4, 2, 32
 STAGES = [AppearanceStage, TemporalStage]

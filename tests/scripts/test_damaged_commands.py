@@ -7,8 +7,7 @@ import pytest
 
 from faceanim.data.manifest import read_manifest
 from scripts.prepare_celebvhq_hdtf.run import prepare
-from tests.helpers.damaged import damaged, originals
-from tests.media.test_damaged import run
+from tests.helpers.damaged import damaged, originals, run
 from tests.scripts.damaged_commands import frames
 from tests.scripts.test_prepare import OPTIONS
 

@@ -1,0 +1,29 @@
+"""stage=audio_to_pose at a size that takes seconds, in this process."""
+
+import csv
+from pathlib import Path
+
+import torch
+from hydra import compose, initialize_config_dir
+
+import train
+from faceanim.cli import CONF_FOLDER
+
+
+def fit(data: Path, run_dir: Path, steps: int, *options: str) -> dict:
+    words = ["stage=audio_to_pose", f"data.folder={data}", f"run_dir={run_dir}", "~callbacks.progress"]
+    words += [
+        f"schedule.audio_to_pose.max_steps={steps}",
+        "trainer.enable_progress_bar=false",
+        "trainer.log_every_n_steps=1",
+        *options,
+    ]
+    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
+        train.main.__wrapped__(compose("train", words))
+    return torch.load(run_dir / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+def last_validation(run_dir: Path) -> dict[str, float]:
+    with (run_dir / "metrics.csv").open() as file:
+        row = [row for row in csv.DictReader(file) if row["val/lip_error"]][-1]
+    return {name.removeprefix("val/"): float(value) for name, value in row.items() if name.startswith("val/")}
