@@ -5,6 +5,7 @@ H, W: pixels; F: faces; N: samples; C: channels.
 
 import asyncio
 import shutil
+import tempfile
 import zipfile
 import zlib
 from collections import OrderedDict
@@ -205,12 +206,15 @@ class Analyzer:
     async def _sandboxed(
         self, visitor: str, kind: Kind, path: Path, task: dict[str, Any]
     ) -> AsyncIterator[tuple[dict[str, Any], Path]]:
-        """Yield what `Sandbox.analyze` yields; delete the upload and raise UserError where that or its use fails."""
+        """Yield (answer of the sandbox, folder of its arrays); delete the upload and raise UserError where that or its
+        use fails."""
         try:
             if path.stat().st_size > self.limits.megabytes(kind) * 1e6:
                 raise FileTooLargeError(f"expected at most {self.limits.megabytes(kind):g} MB")
-            async with self.sandbox.analyze(kind, path, task) as found:
-                yield found
+            with tempfile.TemporaryDirectory(
+                prefix="analysis-", dir=self.files.folder, ignore_cleanup_errors=True
+            ) as folder:
+                yield await self.sandbox.run(kind, path, folder, task), Path(folder)
         except (ValueError, RuntimeError) as error:
             self.files.forget(path, visitor)
             event("bad_upload", visitor, kind=kind, why=str(error))

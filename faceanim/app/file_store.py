@@ -5,6 +5,7 @@ import shutil
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,10 +68,8 @@ class FileStore:
             self._owners.pop(str(path), None)
         path.unlink(missing_ok=True)
         if path.parent != self.folder and path.is_relative_to(self.folder):
-            try:
+            with suppress(OSError):  # not empty
                 path.parent.rmdir()
-            except OSError:
-                return  # not empty
 
     def visit(self, visitor: str) -> Visit:
         with self._lock:

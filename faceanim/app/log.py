@@ -18,10 +18,7 @@ def start_log(path: str | Path | None) -> None:
     except OSError as error:
         raise ValueError(f"log={path}: {error.strerror}") from error
     handler.setFormatter(logging.Formatter("%(message)s"))
-    for old in list(_LOGGER.handlers):
-        _LOGGER.removeHandler(old)
-        old.close()
-    _LOGGER.addHandler(handler)
+    _LOGGER.handlers = [handler]
     _LOGGER.setLevel(logging.INFO)
     _LOGGER.propagate = False
 

@@ -3,12 +3,8 @@
 import asyncio
 import json
 import os
-import shutil
 import sys
-import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,42 +30,32 @@ class Sandbox:
         if self._spare is None:
             self._spare = asyncio.ensure_future(self._start())
 
-    @asynccontextmanager
-    async def analyze(
-        self, kind: str, path: Path, task: dict[str, Any]
-    ) -> AsyncIterator[tuple[dict[str, Any], Path]]:
-        """Yield (what was found, the folder of the arrays that the process wrote), which is deleted afterwards.
+    async def run(self, kind: str, path: Path, out: str, task: dict[str, Any]) -> dict[str, Any]:
+        """Let a process analyze the file and write arrays into `out`; return its answer.
 
         kind: photo, video or speech. task: further arguments of the function for it in sandbox_worker.py. Raises
         ValueError, of a type in `UPLOAD_ERRORS` if possible, for an unusable file; RuntimeError if the process died or
         took too long.
         """
-        out = Path(tempfile.mkdtemp(prefix="analysis-", dir=self.folder))
-        try:
-            async with self._free:
-                found = await self._ask({"kind": kind, "path": str(path), "out": str(out), **task})
-            yield found, out
-        finally:
-            shutil.rmtree(out, ignore_errors=True)
-
-    async def _ask(self, task: dict[str, Any]) -> dict[str, Any]:
-        self.warm()
-        spare, self._spare = self._spare, None  # no await before this line: nobody else may take it
-        process = await spare
         seconds = self.limits.analysis_seconds
-        line = json.dumps(task | {"gigabytes": self.limits.analysis_gigabytes, "cpu_seconds": seconds}) + "\n"
-        try:
-            answer, _ = await asyncio.wait_for(process.communicate(line.encode()), seconds)
-        except TimeoutError as error:
-            raise RuntimeError(f"took longer than {seconds:g} s") from error
-        finally:
-            await _end(process)
+        limits = {"gigabytes": self.limits.analysis_gigabytes, "cpu_seconds": seconds}
+        line = json.dumps({"kind": kind, "path": str(path), "out": out, **task, **limits}) + "\n"
+        async with self._free:
             self.warm()
+            spare, self._spare = self._spare, None  # no await before this line: nobody else may take it
+            process = await spare
+            try:
+                answer, _ = await asyncio.wait_for(process.communicate(line.encode()), seconds)
+            except TimeoutError as error:
+                raise RuntimeError(f"took longer than {seconds:g} s") from error
+            finally:
+                await _end(process)
+                self.warm()
         if len(answer) > _MAX_ANSWER or not answer.endswith(b"\n"):
             raise RuntimeError(f"the process ended with code {process.returncode}")
         result = json.loads(answer)
         if "error" in result:
-            raise from_json(result, task["path"])
+            raise from_json(result, str(path))
         return result
 
     async def _start(self) -> Process:
