@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import unset_fake_temporarily
+
+from faceanim.models.torch_private import unset_fake_temporarily
 
 LAYERS = (".to_q", ".to_k", ".to_v", ".to_out.0")
 DOWN, UP = ".lora_A.default.weight", ".lora_B.default.weight"

@@ -14,12 +14,11 @@ from typing import NamedTuple
 import torch
 from diffusers.models.upsampling import Upsample2D
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
-from torch.utils._pytree import tree_map_only
 
 from faceanim.data.sample import ClipSample
 from faceanim.models.animation_model import AnimationModel, Face
 from faceanim.models.codec import Codec
+from faceanim.models.torch_private import FakeTensorMode, tree_map_only, unset_fake_temporarily
 from faceanim.profiling.flop_meter import StepMeter
 
 PRECISIONS = {"32-true": None, "bf16-mixed": torch.bfloat16}  # Lightning's names -> autocast's dtype

@@ -11,13 +11,14 @@ from functools import partial
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import (
     flop_registry,
     register_flop_formula,
     sdpa_backward_flop_count,
     sdpa_flop_count,
 )
+
+from faceanim.models.torch_private import TorchDispatchMode, in_backward
 
 _forward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 _backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
@@ -48,9 +49,7 @@ class FlopMeter(TorchDispatchMode):
         if func.overloadpacket in flop_registry:
             flops = flop_registry[func.overloadpacket](*args, **kwargs, out_val=result)
             self.flops += flops
-            if (
-                torch._C._current_graph_task_id() != -1 and torch.is_grad_enabled()
-            ):  # a forward inside a backward
+            if in_backward() and torch.is_grad_enabled():  # a forward inside a backward
                 self.recomputed += flops
         return result
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch._C._profiler import _EventType
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from faceanim.models.torch_private import TorchDispatchMode
 from faceanim.modules.appearance import AppearanceStage
 from faceanim.modules.objective import Objective
 from faceanim.modules.temporal import TemporalStage

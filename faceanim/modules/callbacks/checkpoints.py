@@ -6,13 +6,12 @@ from types import FrameType
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from faceanim.modules.callbacks.log_line import write_line
+from faceanim.runs.lightning_private import StepCheckpoint, write_line
 
 
-class RunCheckpoints(ModelCheckpoint):
+class RunCheckpoints(StepCheckpoint):
     """<folder>/step-<step>.ckpt every ``every`` steps, at the end, and before the process is ended by SIGTERM, as a
     cluster does that wants its node back; the newest ``keep`` of them stay. last.ckpt is a link to the newest.
 
@@ -35,7 +34,7 @@ class RunCheckpoints(ModelCheckpoint):
             every_n_train_steps=every,
             enable_version_counter=False,
         )
-        self.keep = keep
+        self.every, self.keep = every, keep
         self._asked_to_stop = self._stops = False
 
     @property
@@ -51,7 +50,7 @@ class RunCheckpoints(ModelCheckpoint):
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-        if stepped and trainer.global_step % self._every_n_train_steps == 0:
+        if stepped and trainer.global_step % self.every == 0:
             write_line(trainer)  # before the checkpoint, which has the step behind it
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
         if not stepped:
@@ -67,19 +66,11 @@ class RunCheckpoints(ModelCheckpoint):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.save(trainer)
 
-    def save(self, trainer: L.Trainer) -> None:
-        """Now, between two steps, unless this step is saved already."""
-        if not self._should_skip_saving_checkpoint(trainer):
-            candidates = self._monitor_candidates(trainer)
-            self._save_topk_checkpoint(trainer, candidates)
-            self._save_last_checkpoint(trainer, candidates)
-
-    def _save_last_checkpoint(self, trainer: L.Trainer, monitor_candidates: dict[str, Any]) -> None:
-        """Older ones go by what lies in the folder: Lightning's own list leaves the one that was resumed from."""
-        super()._save_last_checkpoint(trainer, monitor_candidates)
+    def on_saved(self, trainer: L.Trainer) -> None:
+        """Remove older ones by what the folder holds: Lightning's list leaves the one that was resumed from."""
         saved = Path(self.dirpath).glob("step-*.ckpt")
         for path in sorted(saved, key=lambda path: int(path.stem.removeprefix("step-")))[: -self.keep]:
-            self._remove_checkpoint(trainer, str(path))
+            self.remove(trainer, str(path))
 
     def _ask_to_stop(self, signum: int, frame: FrameType | None) -> None:
         self._asked_to_stop = True

@@ -7,7 +7,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from faceanim.modules.callbacks.log_line import add_to_line, is_line
+from faceanim.runs.lightning_private import add_to_line, is_line
 
 KEY = "loss_by_timestep"
 

@@ -9,6 +9,7 @@ import lightning as L
 from torch.optim.lr_scheduler import LambdaLR
 
 from faceanim.data.manifest import rows_hash
+from faceanim.runs.lightning_private import recount
 
 log = logging.getLogger(__name__)
 
@@ -73,20 +74,6 @@ class Resume(L.Callback):
                 "%s has other held-out clips than before: val/ metrics and best.ckpt do not compare with earlier ones",
                 self.run_dir,
             )
-
-
-def recount(fit_loop: dict[str, Any], step: int, trainer: L.Trainer) -> None:
-    """Makes of the saved counters those of a run whose checkpoint was written at the end of the last of ``step``
-    steps, in the hook in which that batch is not completed yet, each step of as many batches as the trainer's."""
-    if step >= trainer.max_steps:
-        return
-    batches, done = fit_loop["epoch_loop.batch_progress"], step * trainer.accumulate_grad_batches
-    for tracker in (batches["total"], batches["current"]):
-        tracker.update(ready=done, started=done, processed=done, completed=done - 1)
-    batches["is_last_batch"] = False
-    fit_loop["epoch_loop.state_dict"]["_batches_that_stepped"] = step - 1
-    for tracker in fit_loop["epoch_progress"].values():  # the one epoch is not over, even if it was
-        tracker.update(ready=1, started=1, processed=0, completed=0)
 
 
 def _follow(schedule: LambdaLR, step: int) -> None:

@@ -25,6 +25,7 @@ from faceanim.pipelines.render import render
 from faceanim.pipelines.step_counts import check_steps
 from faceanim.pose.repair import fill_gaps
 from faceanim.runs.all_ranks import gather
+from faceanim.runs.lightning_private import run_validation
 from faceanim.runs.media_log import log_media
 
 log = logging.getLogger(__name__)
@@ -76,9 +77,7 @@ class ValidationSamples(L.Callback):
         if not self.at_start or trainer.global_step:  # a resumed run has its baseline
             return
         with isolate_rng():
-            trainer.validating = True
-            trainer.fit_loop.epoch_loop.val_loop.run()
-            trainer.training = True
+            run_validation(trainer)
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: Stage) -> None:
         if shards_weights(trainer):

@@ -8,9 +8,9 @@ import torch
 from lightning.fabric.utilities.throughput import Throughput
 
 from faceanim.data.sample import ClipSample
-from faceanim.modules.callbacks.log_line import add_to_line, is_line
 from faceanim.profiling.device_peak import bf16_peak
 from faceanim.profiling.flop_meter import FlopMeter
+from faceanim.runs.lightning_private import add_to_line, is_line
 
 
 class ThroughputLog(L.Callback):
