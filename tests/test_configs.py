@@ -27,7 +27,7 @@ def test_every_experiment_composes_for_both_stages(experiment, stage):
         cfg = compose("train", [f"experiment={experiment}", f"stage={stage}", "run_dir=x"])
     assert cfg.stage.name == stage
     assert cfg.trainer.max_steps == cfg.schedule[stage].max_steps
-    assert cfg.data.module.rules.motion_frames == cfg.model.reference_net.motion_frames
+    assert cfg.data.module.rules.motion_frames == cfg.model.reference_net.get("motion_frames")
 
 
 def test_the_stage_of_speech_brings_its_own_model_data_callbacks_and_settings():

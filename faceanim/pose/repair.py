@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.signal import savgol_filter
 
 from faceanim.pose.errors import FaceLostError
 from faceanim.pose.motion import FaceMotion, decompose, recompose
@@ -114,6 +113,10 @@ def _smoothed(motion: FaceMotion, window: int) -> FaceMotion:
 
 def savitzky_golay(values_T: np.ndarray, window: int) -> np.ndarray:
     """Parabolas over `window` (odd) frames, or as many as there are; values (T, ...)."""
+    from scipy.signal import (
+        savgol_filter,
+    )  # takes a third of a second: --help and mistakes are answered without
+
     window = min(window, len(values_T) - 1 + len(values_T) % 2)
     return values_T.copy() if window < 5 else savgol_filter(values_T, window, 2, axis=0)
 

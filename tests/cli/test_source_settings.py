@@ -139,7 +139,7 @@ def test_it_goes_on_where_the_pipeline_was_moved(demo_data, tmp_path):
         ),
         (
             "model=tiny",
-            "model.motion_frames: expected 3, got 2; model.reference_net.latent_channels: expected",
+            "model.motion_frames: expected 3, got 2; model.reference_net.attention_levels: expected",
         ),
         ("model.motion_farmes=2", "did you mean model.motion_frames"),
         (

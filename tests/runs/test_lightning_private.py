@@ -29,12 +29,11 @@ class Probe(L.Callback):
 
 
 def fit(folder, *callbacks, ckpt_path=None, **options) -> L.Trainer:
-    trainer = L.Trainer(
-        **{"max_steps": 6, "limit_val_batches": 1, "val_check_interval": 6, "logger": False} | options,
-        **{"accelerator": "cpu", "callbacks": list(callbacks), "default_root_dir": folder},
-        **{"enable_progress_bar": False, "enable_model_summary": False, "enable_checkpointing": any(
-            isinstance(callback, StepCheckpoint) for callback in callbacks)},
-    )  # fmt: skip
+    quiet = ("enable_progress_bar", "enable_model_summary", "logger")
+    settings = {"max_steps": 6, "limit_val_batches": 1, "val_check_interval": 6, "num_sanity_val_steps": 0}
+    settings |= {"accelerator": "cpu", "default_root_dir": folder, **dict.fromkeys(quiet, False), **options}
+    saves = any(isinstance(callback, StepCheckpoint) for callback in callbacks)
+    trainer = L.Trainer(callbacks=list(callbacks), enable_checkpointing=saves, **settings)
     trainer.fit(Module(), ckpt_path=ckpt_path)
     return trainer
 
