@@ -13,10 +13,9 @@ from faceanim.modules.callbacks.preflight import Preflight
 from faceanim.modules.callbacks.resume import Resume
 from faceanim.modules.global_batch import idle_gpus, set_global_batch
 from faceanim.modules.launch import check_launcher, check_ranks
-from faceanim.modules.short_run import shorten_intervals
 from faceanim.modules.strategies import check_accelerator, check_strategy
+from faceanim.runs.csv_log import last_value
 from faceanim.runs.run_folder import begin_run, find_run, lock_run
-from faceanim.runs.run_metrics import last_value
 
 # A dry run: one step and one validation batch, of which nothing is kept.
 _ONCE = {"max_steps": 1, "val_check_interval": 1, "limit_val_batches": 1, "accumulate_grad_batches": 1}
@@ -63,6 +62,17 @@ def train(
         _fit(trainer, settings, build_data, build_stage)
     metric = settings["optimized_metric"]
     return last_value(settings["run_dir"], metric) if metric else None
+
+
+def shorten_intervals(trainer: L.Trainer) -> None:
+    """Metrics are logged, and a validation is run, at the last step at the latest where a run is shorter than
+    ``trainer.log_every_n_steps`` or ``trainer.val_check_interval``."""
+    steps = trainer.max_steps
+    if steps < 1:
+        return
+    trainer.log_every_n_steps = min(trainer.log_every_n_steps, steps)
+    if isinstance(trainer.val_check_interval, int):
+        trainer.val_check_interval = min(trainer.val_check_interval, steps * trainer.accumulate_grad_batches)
 
 
 def _fit(trainer: L.Trainer, settings: dict[str, Any], build_data: Callable, build_stage: Callable) -> None:

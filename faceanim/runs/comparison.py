@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from faceanim.runs.run_metrics import read_metrics
+from faceanim.runs.csv_log import read_metrics
 
 CONFIG, ERROR = "config.yaml", "error.txt"
 _PLACES = (

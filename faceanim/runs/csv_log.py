@@ -1,8 +1,9 @@
-"""metrics.csv that survives a resume."""
+"""metrics.csv of a run: written so that it survives a resume, and read."""
 
 import csv
 import io
 import logging
+import math
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,8 @@ from faceanim.media.files import atomic_path
 
 log = logging.getLogger(__name__)
 
+METRICS = "metrics.csv"
+
 
 class CSVLog(Logger):
     """``<root_dir>/metrics.csv``: a row for each step, on the disk at once; a cell is empty where nothing was logged.
@@ -26,7 +29,7 @@ class CSVLog(Logger):
 
     def __init__(self, root_dir: str | Path):
         super().__init__()
-        self.path = Path(root_dir) / "metrics.csv"
+        self.path = Path(root_dir) / METRICS
         self._columns: list[str] = []  # none: nothing was logged since the start
         self._row: dict[str, Any] = {}  # of the current step
         self._start = 0  # where it begins in the file, in bytes
@@ -73,6 +76,29 @@ def read_rows(path: str | Path) -> list[dict[str, str]]:
     """The rows of a metrics.csv, oldest first; none without the file. A last row that was cut off is left out, and rows
     that are spoilt (another number of cells, no numbers) with a warning."""
     return _read(Path(path))[0]
+
+
+def read_metrics(run_dir: str | Path) -> dict[str, list[tuple[int, float]]]:
+    """Per metric its (step, value) pairs in the file's order; values may be nan. No file, or a cut off line: less."""
+    curves: dict[str, list[tuple[int, float]]] = {}
+    for row in read_rows(Path(run_dir) / METRICS):
+        for name, text in row.items():
+            if name not in ("step", "epoch") and text:
+                curves.setdefault(name, []).append((int(row["step"]), float(text)))
+    return curves
+
+
+def last_value(run_dir: str | Path, name: str) -> float:
+    """The metric's last value, for a search to minimise. ValueError where there is none, or it is not finite."""
+    curves = read_metrics(run_dir)
+    if name not in curves:
+        raise ValueError(
+            f"optimized_metric={name}: expected one of {Path(run_dir) / METRICS}: {', '.join(sorted(curves)) or 'none'}"
+        )
+    step, value = curves[name][-1]
+    if not math.isfinite(value):
+        raise ValueError(f"optimized_metric={name}: {value} at step {step} of {run_dir}")
+    return value
 
 
 def _read(path: Path) -> tuple[list[dict[str, str]], list[int]]:

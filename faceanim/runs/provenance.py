@@ -1,18 +1,23 @@
 """What a run was made of: settings, code, devices, data."""
 
 import json
+import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
 import yaml
 
+import faceanim
 from faceanim.data.manifest import rows_hash
 from faceanim.media.files import write_json
 from faceanim.runs.all_ranks import gather
-from faceanim.runs.code_version import code_version
+
+PACKAGES = ("torch", "lightning", "diffusers", "transformers")
 
 
 class Provenance(L.Callback):
@@ -50,6 +55,30 @@ class Provenance(L.Callback):
         config = yaml.safe_load((self.run_dir / "config.yaml").read_text(encoding="utf-8"))
         for logger in trainer.loggers:
             logger.log_hyperparams({**config, "provenance": start})
+
+
+def code_version() -> dict[str, Any]:
+    """faceanim's version, its git commit, and the versions of what trains. git: None where the package lies in no git
+    tree that tracks it, such as one installed from a wheel; dirty: files differ from the commit, or are not in it."""
+    packages = {name: version(name) for name in PACKAGES}
+    return {"faceanim": faceanim.__version__, "git": git_state(Path(faceanim.__file__).parent), **packages}
+
+
+def git_state(folder: Path) -> dict[str, Any] | None:
+    """commit and dirty of the git tree that tracks ``folder``'s __init__.py; None without, or without git."""
+    try:
+        _git(folder, "ls-files", "--error-unmatch", "__init__.py")  # not a tree that happens to lie around it
+        return {
+            "commit": _git(folder, "rev-parse", "HEAD"),
+            "dirty": bool(_git(folder, "status", "--porcelain")),
+        }
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
 
 
 def device_name(device: torch.device) -> str:

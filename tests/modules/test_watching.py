@@ -16,9 +16,9 @@ from faceanim.models.animation_model import AnimationModel
 from faceanim.modules.callbacks.loss_by_timestep import LossByTimestep, bucket_names
 from faceanim.modules.callbacks.progress import StageProgressBar
 from faceanim.profiling.cost_model import random_batch, training_cost
-from faceanim.runs.code_version import git_state
 from faceanim.runs.csv_log import CSVLog, read_rows
-from faceanim.runs.dashboard import draw_dashboard, read_curves
+from faceanim.runs.dashboard import draw_dashboard, finite_curves
+from faceanim.runs.provenance import git_state
 from faceanim.runs.wandb_log import WandbLog
 from tests.helpers.callbacks import PowerCut
 from tests.helpers.commands import run
@@ -171,11 +171,11 @@ def test_the_dashboard_shows_what_there_is(runs, tmp_path):
     log = CSVLog(tmp_path)
     for step in range(50):
         log.log_metrics({"train/loss": 1 / (step + 1), "val/loss": float("nan")}, step)
-    draw_dashboard(log.path, small, "loss alone")
-    assert set(read_curves(log.path)) == {"train/loss"}
+    draw_dashboard(tmp_path, small)
+    assert set(finite_curves(tmp_path)) == {"train/loss"}
     for step in range(50, 60):
         log.log_metrics({"train/loss": 0.1, "train/lr": 1e-4, "val/ssim": step / 60, "val/nme": 0.1}, step)
-    draw_dashboard(log.path, whole, "loss, learning rate, two validation metrics")
+    draw_dashboard(tmp_path, whole)
     assert Image.open(whole).size[0] > 2 * Image.open(small).size[0]
     for picture in (small, whole, runs[1] / "loss.png"):
         assert np.asarray(Image.open(picture).convert("L")).std() > 10
@@ -214,5 +214,5 @@ def test_a_run_folder_may_have_any_name(name, tmp_path):
     folder = tmp_path / name
     folder.mkdir()
     (folder / "metrics.csv").write_text("step,train/loss\n0,1.0\n1,0.5\n")
-    draw_dashboard(folder / "metrics.csv", folder / "loss.png", folder.name)
+    draw_dashboard(folder, folder / "loss.png")
     assert (folder / "loss.png").stat().st_size > 1000

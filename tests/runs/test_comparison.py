@@ -12,7 +12,7 @@ import yaml
 from faceanim.media.image import write_image
 from faceanim.runs.comparison import default_run, find_runs, read_runs, seed_groups, shared_overrides
 from faceanim.runs.comparison_report import table, write_comparison
-from faceanim.runs.run_metrics import last_value
+from faceanim.runs.csv_log import last_value
 
 
 def run(folder: Path, motion_frames: int, losses: list[float], of: int = 3, error: str | None = None) -> Path:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from faceanim.runs.csv_log import CSVLog, read_rows
-from faceanim.runs.run_metrics import read_metrics
+from faceanim.runs.csv_log import CSVLog, read_metrics, read_rows
 from tests.helpers.commands import OFFLINE, ROOT, run
 from tests.helpers.training import fit, losses, options, steps, two_ranks
 
