@@ -17,7 +17,9 @@ def main(cfg: DictConfig) -> float | None:
 
     prepare_process(cfg.seed, cfg.trainer.accelerator)
     cfg = take_from_source(cfg)
-    callbacks = [build(callback) for callback in cfg.callbacks.values() if "_target_" in callback]
+    callbacks = [
+        build(callback) for callback in cfg.callbacks.values() if callback and "_target_" in callback
+    ]
     options = trainer_options(callbacks, list(build(cfg.logger).values()), cfg.run_dir, cfg.dry_run)
     trainer = build(cfg.trainer, default_root_dir=cfg.run_dir, **options)
 

@@ -34,7 +34,7 @@ def test_the_stage_of_speech_brings_its_own_model_data_callbacks_and_settings():
     with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
         cfg = compose("train", ["stage=audio_to_pose", "data.folder=x", "run_dir=x", "trainer=gpu"])
     assert cfg.trainer.max_steps == cfg.schedule.audio_to_pose.max_steps
-    assert set(cfg.schedule) == {"audio_to_pose"} and "samples" not in cfg.callbacks
+    assert set(cfg.schedule) == {"audio_to_pose"} and cfg.callbacks.samples is None
     network = instantiate(cfg.model, _convert_="all")["network"]
     assert cfg.data.module.bands == network.config.bands
 

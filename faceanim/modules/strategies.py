@@ -87,7 +87,7 @@ def check_strategy(trainer: L.Trainer) -> None:
     if is_sharded(trainer) and averages:
         raise ValueError(
             f"callbacks.ema: no rank has the weights to average under {name}. "
-            "Switch it off: schedule.appearance.ema_decay=0 schedule.temporal.ema_decay=0"
+            "Switch it off: ~callbacks.ema"
         )
 
 
