@@ -1,4 +1,5 @@
-"""Are our networks a public implementation's? python -m scripts.check_golden folder=<folder> (--help explains)."""
+"""Compare the networks with a public implementation's tensors: python -m scripts.check_golden folder=<folder> (--help
+explains)."""
 
 from faceanim.cli import run_command
 

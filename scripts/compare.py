@@ -1,4 +1,4 @@
-"""Runs of a sweep side by side: python -m scripts.compare runs=<folder> (--help explains)."""
+"""Compare the runs of a sweep: python -m scripts.compare runs=<folder> (--help explains)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,7 +47,7 @@ def main(cfg: DictConfig) -> None:
 
 
 def default_baseline(runs: Sequence["Run"]) -> tuple[str | None, str]:
-    """The run of the default configuration, else the first finished one, by name; and why it is this one."""
+    """Return the run of the default configuration, else the first finished one, by name; and why it is this one."""
     from faceanim.runs.comparison import default_run, options_of, shared_overrides
 
     finished = next((run.name for run in runs if run.state == "finished"), None)

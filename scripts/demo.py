@@ -1,4 +1,4 @@
-"""The demo: each command of the project once, on one real clip. Goes on where it was killed."""
+"""The demo: each command of the project once, on one real clip. Resumes where it was killed."""
 
 import json
 import subprocess
@@ -30,7 +30,7 @@ class Step:
     records: FinishedJobs
 
     def run(self) -> dict:
-        """Runs the command unless this very command is done already; returns the record."""
+        """Run the command unless this very command is done already; returns the record."""
         new = {"command": self.command, "seconds": 0.0, "done": False, "peak_memory_gb": 0.0}
         before = self.records.load(self.name, command=self.command) or new
         if before["done"]:
@@ -50,7 +50,7 @@ class Step:
                 process.wait()
         if code:
             print(
-                f"error: step {self.name} ended with exit code {code}; `make demo` goes on from here",
+                f"error: step {self.name} ended with exit code {code}; `make demo` resumes here",
                 file=sys.stderr,
             )
             sys.exit(code if code in (1, CALLERS_MISTAKE) else 1)
@@ -157,7 +157,7 @@ def _print_summary(out: Path, summary: dict) -> None:
         ("sheet.png", "frames of it"),
         ("appearance/loss.png", "the loss curve; appearance/samples/ shows the face appear"),
         ("summary.json", "these figures; evaluation/metrics.json has all"),
-        ("evaluation/report.html", "what was measured, beside the baselines: open it in a browser"),
+        ("evaluation/report.html", "what was measured, next to the baselines: open it in a browser"),
     ):
         print(f"  {out / name}  ({what})")
 

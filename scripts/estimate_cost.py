@@ -56,7 +56,8 @@ def main(cfg: DictConfig) -> None:
 
 
 def parameter_table(stage: Stage) -> str:
-    """Parameters per part, the memory they take in the dtype they are kept in, and how many the stage trains."""
+    """Table of parameters per part, the memory they take in the dtype they are kept in, and how many the stage
+    trains."""
     parts = {name: list(net.parameters()) for name, net in stage.model.named_children()}
     motion = stage.model.denoising_net.motion_parameters()
     named = list(stage.model.denoising_net.named_parameters())
@@ -89,7 +90,7 @@ def flops_table(training: TrainingCost, sampling: SamplingCost, samples: int, fr
 
 
 def memory_table(stage: Stage, training: TrainingCost) -> str:
-    """Peak of a training step under two optimisers."""
+    """Table of the peak memory of a training step under two optimisers."""
     states = {"AdamW": adamw_bytes(trained(stage)), "8-bit Adam": adamw_8bit_bytes(trained(stage))}
     kept = {
         "weights": weight_bytes(stage),
@@ -103,7 +104,7 @@ def memory_table(stage: Stage, training: TrainingCost) -> str:
 
 
 def over_ranks(trainer: DictConfig, stage: Stage, training: TrainingCost) -> list[str]:
-    """What of the memory a trainer of many devices spreads over its ranks, in a line; none for one device.
+    """A line on the memory that a trainer of many devices spreads over its ranks; none for one device.
 
     From the configuration alone: DeepSpeed's strategy cannot be built where the package is not installed.
     """

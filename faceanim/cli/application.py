@@ -1,4 +1,4 @@
-"""A command line: the configuration is composed, main runs, mistakes are one line and an exit code."""
+"""Command-line application: composed configuration, one-line errors, exit codes."""
 
 import functools
 import hashlib
@@ -79,7 +79,8 @@ def run_command(config_name: str, module: str) -> None:
 
 
 def as_typed(words: Sequence[str], config_name: str) -> list[str]:
-    """Words of the command that `conf/<config_name>.yaml` configures, for ``hydra.compose``: see ``read_as_text``."""
+    """Return words of the command that `conf/<config_name>.yaml` configures, for ``hydra.compose``: see
+    ``read_as_text``."""
     return read_as_text(words, text_options(CONF_FOLDER / f"{config_name}.yaml"), sweep=False)
 
 
@@ -87,7 +88,7 @@ Schema = TypeVar("Schema")
 
 
 def typed(cfg: DictConfig, schema: type[Schema]) -> Schema:
-    """`cfg` as an object of the dataclass `schema`; wrong names, types and values are errors of the caller's."""
+    """Return `cfg` as an object of the dataclass `schema`; wrong names, types and values are errors of the caller's."""
     values = OmegaConf.to_container(
         cfg, resolve=True
     )  # what a part of a configuration copies stands elsewhere in it
@@ -149,7 +150,7 @@ def _run(main: Callable[[Any], Any], config_name: str, schema: type | None) -> i
         return INTERRUPTED
     except JobFailed as failure:
         code, line = failure.args
-        print(f"error: the sweep is not whole, the same command goes on; first: {line}", file=sys.stderr)
+        print(f"error: the sweep is incomplete, the same command resumes it; first: {line}", file=sys.stderr)
         return code
     except HydraException as error:
         explained = explain(error, sys.argv[1:], config)
@@ -169,7 +170,7 @@ def _with_typed_form(error: OmegaConfBaseException, words: list[str], text: list
 
 
 def folder_name(text: str) -> str:
-    """`text` as the name of one folder, short enough for any file system; other texts, other names."""
+    """Return `text` as a folder name, short enough for any file system; distinct for distinct texts."""
     name = text.replace("/", "_")
     if name != text or len(name) > _LONGEST_NAME:
         name = f"{name[:_LONGEST_NAME]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
@@ -177,13 +178,13 @@ def folder_name(text: str) -> str:
 
 
 def run_folder(of_a_run: str) -> str:
-    """In a sweep the job's own folder (hydra.sweep.dir, hydra.sweep.subdir), else `of_a_run`."""
+    """Return the job's own folder in a sweep (hydra.sweep.dir, hydra.sweep.subdir), else `of_a_run`."""
     hydra_config = HydraConfig.get()
     return hydra_config.runtime.output_dir if hydra_config.mode == RunMode.MULTIRUN else of_a_run
 
 
 def overrides() -> list[str]:
-    """The command line's options, of a sweep this job's; none where no command line composed the configuration."""
+    """Return the command line's options, in a sweep this job's; none without a command line."""
     return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
 
 
@@ -200,7 +201,7 @@ OmegaConf.register_new_resolver("overrides", overrides, replace=True)
 
 
 def _missing(content: Any, path: str = "") -> list[str]:
-    """Dotted names of the mandatory options that nobody gave, sorted."""
+    """Return the dotted names of mandatory options without a value, sorted."""
     if content == "???":
         return [path]
     pairs = (
@@ -219,7 +220,7 @@ def _cause(error: Exception) -> Exception:
         if str(cause).startswith("Error locating target"):
             hint = "set env var HYDRA_FULL_ERROR=1 to see chained exception."
             return ValueError(str(cause).replace(hint, str(cause.__cause__)))
-        cause = cause.__cause__  # what went wrong inside the class that Hydra was told to build
+        cause = cause.__cause__  # what went wrong inside the class that Hydra builds
     return cause
 
 

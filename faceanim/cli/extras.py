@@ -1,4 +1,4 @@
-"""Packages that not everybody installs, by our extras: which one to install, read from pyproject.toml."""
+"""Optional packages: which of our extras installs each, read from pyproject.toml."""
 
 import re
 import tomllib
@@ -19,13 +19,13 @@ def install_command(name: str | None) -> str | None:
 
 
 def with_our_extras(message: str) -> str:
-    """A message, maybe of a library, in which our extras stand in place of what it says to install."""
+    """Return a message with our extras in place of the packages that it says to install."""
     return _PIP.sub(lambda found: install_command(found[1]) or found[0], message)
 
 
 @cache
 def _extras() -> dict[str, list[str]]:
-    """Extras by the distributions that they install."""
+    """Return extras by the distributions that they install."""
     with _PYPROJECT.open("rb") as file:
         of_extra = tomllib.load(file)["project"]["optional-dependencies"]
     found: dict[str, list[str]] = {}

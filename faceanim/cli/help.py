@@ -1,4 +1,4 @@
-"""What a command's --help prints: its file in conf/, whose comments explain it."""
+"""The --help text of a command, from the comments of its file in conf/."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def help_text(config: Path) -> str:
 
 
 def _options(lines: list[str]) -> list[str]:
-    """The lines without the blocks that are no options, indented."""
+    """Return the lines without the blocks that are no options, indented."""
     kept, in_option = [], True
     for line in lines:
         if line and not line.startswith(" "):
@@ -34,7 +34,7 @@ def _options(lines: list[str]) -> list[str]:
 
 
 def _groups(config: Path) -> list[str]:
-    """A line per group of the defaults list: the choice that is made, and those there are."""
+    """Return a line per group of the defaults list: its default and its choices."""
     defaults = yaml.safe_load(config.read_text(encoding="utf-8"))["defaults"]
     chosen = {
         group: choice for entry in defaults if isinstance(entry, dict) for group, choice in entry.items()

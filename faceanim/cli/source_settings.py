@@ -26,7 +26,8 @@ _MOST = 3  # differing options that an error names
 
 
 def take_from_source(cfg: DictConfig) -> DictConfig:
-    """``cfg`` with the model, the pose options and ``schedule.temporal.frames`` of ``init_from`` where these are null.
+    """Return ``cfg`` with the model, the pose options and ``schedule.temporal.frames`` of ``init_from`` where these are
+    null.
 
     model=pipeline and pose=pipeline are null throughout; what has a value there keeps it. Networks, and a codec of the
     source's class, must be the source's, which is also checked for other choices of model where ``init_from`` is a
@@ -55,7 +56,8 @@ def take_from_source(cfg: DictConfig) -> DictConfig:
 
 
 def describe(source: str | Path) -> dict[str, Any] | None:
-    """What ``init_from=<source>`` is built as: ``model``, ``pose`` and ``schedule`` as in a training's configuration.
+    """Return the architecture and settings of ``init_from=<source>``: ``model``, ``pose`` and ``schedule`` as in a
+    training's configuration.
 
     None for a source that does not say so, such as a .safetensors file. Raises ValueError where the description is
     incomplete, or names a class that is not ours.
@@ -84,7 +86,9 @@ def describe(source: str | Path) -> dict[str, Any] | None:
 
 
 def _settings(built: dict[str, tuple[type, dict]], given: dict[str, Any]) -> dict[str, Any]:
-    """built: class and arguments of each part. given: settings of the pipeline; one that it lacks, of before there was
+    """Return the settings in the form of ``describe``.
+
+    built: class and arguments of each part. given: settings of the pipeline; one that it lacks, of before there was
     such a setting, has its default."""
     defaults = {name: p.default for name, p in inspect.signature(AnimationPipeline).parameters.items()}
     given = defaults | given
@@ -139,7 +143,7 @@ def _check(cfg: DictConfig, there: dict[str, Any], source: str) -> None:
 def _differing(
     there: dict[str, Any], model: dict[str, Any], new_codec: bool
 ) -> Iterator[tuple[str, Any, Any]]:
-    """Option, expected and actual value of what is not as the weights need it."""
+    """Yield option, expected and actual value where the model does not fit the weights."""
     if model["motion_frames"] != there["motion_frames"]:
         yield "motion_frames", there["motion_frames"], model["motion_frames"]
     for part in (*AnimationModel.components, *(() if new_codec else ("codec",))):

@@ -20,12 +20,13 @@ _OPTION = re.compile(r"(\+{0,2})([^\s=~+-][^\s=]*)=(.*)", re.DOTALL)
 
 
 def without_interpolation(text: str) -> str:
-    """`text` with OmegaConf's escape before each ``${``, so that it stays as it is."""
+    """Return `text` with OmegaConf's escape before each ``${``, so that it stays as it is."""
     return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
 
 
 def quote(text: str) -> str:
-    """`text` as the value of an option on a command of Hydra's, which gives exactly this text; bare where it can be.
+    """Return `text` as the value of an option on a command of Hydra's, which gives exactly this text; bare where it can
+    be.
 
     Not for a shell: that takes ``shlex.quote`` of the whole ``option=value``.
     """
@@ -46,7 +47,7 @@ def typed_form(option: str, text: str) -> str:
 
 
 def text_options(config: str | Path) -> list[str]:
-    """Dotted names, or patterns of them, after ``# @text`` in the first line of a command's configuration."""
+    """Return dotted names, or patterns of them, after ``# @text`` in the first line of a command's configuration."""
     with Path(config).open(encoding="utf-8") as file:
         header = file.readline()
     return header.removeprefix("# @text ").strip().split(",") if header.startswith("# @text ") else []
@@ -57,7 +58,7 @@ def is_text(option: str, names: Iterable[str]) -> bool:
 
 
 def read_as_text(words: Sequence[str], names: Sequence[str], sweep: bool) -> list[str]:
-    """The words of a command with the values of the options `names` quoted, but where they are meant for Hydra.
+    """Return the words of a command with the values of the options `names` quoted, but where they are meant for Hydra.
 
     Hydra reads what the user quoted, null, lists and dictionaries, and, unless a file of exactly that name exists,
     interpolations and backslashes; in a sweep also values after one another, and functions such as choice().

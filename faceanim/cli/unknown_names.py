@@ -25,7 +25,8 @@ _PLUGINS = {"hydra/launcher": "launcher", "hydra/sweeper": "sweeper"}
 
 
 def explain(error: HydraException, words: Sequence[str], config: Path) -> str | None:
-    """Why Hydra does not compose `config` with these words of a command; None where it is not for an unknown name."""
+    """Return why Hydra does not compose `config` with these words of a command; None where it is not for an unknown
+    name."""
     if isinstance(error, OverrideParseException):
         option, equals, value = error.override.partition("=")
         if not equals:
@@ -74,7 +75,7 @@ def _unknown_choice(loader: ConfigLoader, override: Override) -> str | None:
 
 
 def _values(override: Override) -> Iterator[Any]:
-    """Single choices: of each job of a sweep, of each item of a list."""
+    """Yield single choices: of each job of a sweep, of each item of a list."""
     if override.is_delete():
         return
     for value in override.sweep_iterator() if override.is_sweep_override() else [override.value()]:
@@ -87,7 +88,7 @@ def _compose(config: Path, overrides: Sequence[Override]) -> DictConfig:
 
 
 def _clash(error: HydraException, config: Path, overrides: Sequence[Override]) -> str | None:
-    """The choices that cannot be made together, since each brings another choice of one more group."""
+    """Return the error for choices that conflict, as each brings another choice of one more group."""
     group = re.search(r"Multiple values for ([\w/]+)", str(error))
     clashing = []
     for override in overrides if group else ():
@@ -113,7 +114,7 @@ def _unknown_option(override: Override, names: Sequence[str]) -> str:
 
 
 def nearest(key: str, names: Sequence[str]) -> list[str]:
-    """The dotted names most like `key`, at most three; else those whose last part is most like that of `key`."""
+    """Return the dotted names most like `key`, at most three; else those whose last part is most like that of `key`."""
     last = key.rpartition(".")[2]
     found = [] if key == last else _most_alike({name: (key, name) for name in names})
     return found or _most_alike({name: (last, name.rpartition(".")[2]) for name in names})
@@ -126,7 +127,7 @@ def _most_alike(pairs: dict[str, tuple[str, str]]) -> list[str]:
 
 
 def _names(content: dict[str, Any], path: str = "") -> tuple[list[str], list[str]]:
-    """Dotted names of the options that hold values, and of those that hold or follow other options."""
+    """Return dotted names of the options that hold values, and of those that hold or follow other options."""
     values, others = [], []
     for key, value in content.items():
         if isinstance(value, dict):

@@ -1,1 +1,1 @@
-"""LightningModules, one a training stage."""
+"""Training: one LightningModule a stage, their objectives and callbacks."""

@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 
 
 def adamw_8bit(parameters: Iterable[Tensor], **options: Any) -> Optimizer:
-    """options: of bitsandbytes' ``AdamW8bit``. Raises ValueError where the package is not installed."""
+    """Build bitsandbytes' ``AdamW8bit`` with these options. Raises ValueError where the package is not installed."""
     try:
         from bitsandbytes.optim import AdamW8bit
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""From built networks to a stage that is ready to train."""
+"""Building a stage: networks, their first weights, how it computes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,8 +16,10 @@ def assemble(
     init_from: str | None,
     compute: dict[str, bool],
 ) -> Stage:
-    """module: the stage but for its networks. parts: what conf/model builds. The rest: see ``Stage.start_from`` and
-    ``Stage.compute``."""
+    """Build a stage that is ready to train.
+
+    module: the stage's class with all arguments but its networks. parts: what conf/model builds. The rest: see
+    ``Stage.start_from`` and ``Stage.compute``."""
     model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
     check_codec(model, parts["codec"])
     stage = module(model=model, codec=parts["codec"], scheduler=parts["scheduler"])
@@ -38,6 +40,6 @@ def check_codec(model: AnimationModel, codec: Codec) -> None:
         widths = model.pose_guider.config.block_out_channels
         if 2 ** (len(widths) - 1) != codec.downscale:
             raise ValueError(
-                f"model.codec: expected latents at 1/{2 ** (len(widths) - 1)} of the picture, as the {len(widths)} "
+                f"model.codec: expected latents at 1/{2 ** (len(widths) - 1)} of the image, as the {len(widths)} "
                 f"widths of model.pose_guider.block_out_channels make it, got 1/{codec.downscale} of {name}"
             )

@@ -1,4 +1,4 @@
-"""The third stage, audio_to_pose: what face and head do while one speaks, learnt from the sound of prepared clips.
+"""Stage audio_to_pose: face and head motion from speech, learnt from the sound of prepared clips.
 
 Shape letters: B batch, T frames, S steps of the head, C channels, L features in time.
 """
@@ -25,7 +25,9 @@ from faceanim.modules.speech_scores import scores
 
 
 class AudioToPoseStage(L.LightningModule):
-    """model: an ``AudioToPose``; a wav2vec2 encoder stays as it is. optimizer, lr_schedule: as in ``Stage``.
+    """Training of an ``AudioToPose`` model.
+
+    model: a wav2vec2 encoder stays as it is. optimizer, lr_schedule: as in ``Stage``.
 
     A network without an origin starts from the training clips' mean pose, whatever is heard: what it does not learn
     leaves it there, and not at closed lips.
@@ -50,7 +52,7 @@ class AudioToPoseStage(L.LightningModule):
             model.speech_encoder.requires_grad_(False)
 
     def setup(self, stage: str) -> None:
-        """Before a checkpoint is restored."""
+        """Start new parts from statistics of the training clips; a checkpoint is restored afterwards."""
         clips = self.trainer.datamodule.train_set
         with torch.no_grad():
             if self.origin is None or self.origin.new:
@@ -61,7 +63,7 @@ class AudioToPoseStage(L.LightningModule):
                 self.model.head_network.bound_6.copy_(torch.from_numpy(bound))
 
     def losses(self, batch: SpeechSample, seed: int, disturb: bool) -> dict[str, Tensor]:
-        """loss: all of it. head: the head's part, where the model moves it."""
+        """Return the loss and, where the model moves the head, the part of it that is the head's."""
         with torch.no_grad():
             features = self.model.features(batch.sound_N, batch.profile_C)
         real, heard = batch.expression_T68x2, None
@@ -81,7 +83,7 @@ class AudioToPoseStage(L.LightningModule):
     def head_loss(
         self, batch: SpeechSample, features_BCL: Tensor, heard_B: Tensor | None, seed: int
     ) -> Tensor:
-        """Of every step after the first, from the real ones before. heard: None where nothing is disturbed."""
+        """Loss of every head step after the first, given the real ones before. heard: None if nothing is disturbed."""
         head, place_BT = self.model.head_network, batch.place_T
         fps_B = (place_BT.shape[1] - 1) / (place_BT[:, -1] - place_BT[:, 0])
         real_BS6 = head.in_spreads(at_steps(batch.head_T6, fps_B))
@@ -113,7 +115,7 @@ class AudioToPoseStage(L.LightningModule):
         self.log(name, loss, sync_dist=True, batch_size=len(batch.index), **options)
 
     def on_validation_epoch_start(self) -> None:
-        """Not at its end: there callbacks have already put back the weights that are averaged."""
+        """Log the scores on held-out clips. Not at the end: EMA has put back the trained weights by then."""
         data = self.trainer.datamodule
         self.log_dict(
             {f"val/{name}": value for name, value in scores(self.model, data).items()}, sync_dist=True
@@ -137,8 +139,8 @@ class AudioToPoseStage(L.LightningModule):
 
 @dataclass(frozen=True)
 class SpeechOrigin:
-    """Where the network's first weights are from. new, new_head: nowhere, all of them or the head's. report: for
-    people."""
+    """Provenance of the network's first weights. new, new_head: all of them, or the head's, are random. report:
+    text."""
 
     report: str
     new: bool = False
@@ -151,9 +153,11 @@ def assemble(
     weights: dict[str, Any],
     init_from: str | None,
 ) -> AudioToPoseStage:
-    """module: the stage but for its network. parts: what conf/model/audio_to_pose.yaml builds. init_from: what
-    ``AudioToPose.load`` reads, where it moves no head a new one begins; else weights["parts"]["wav2vec2"] fills that
-    encoder, which is never trained."""
+    """Build the stage with its first weights.
+
+    module: the stage's class with all arguments but its network. parts: what conf/model/audio_to_pose.yaml builds.
+    init_from: what ``AudioToPose.load`` reads, where it moves no head a new one begins; else
+    weights["parts"]["wav2vec2"] fills that encoder, which is never trained."""
     network = parts["network"]
     source = weights["parts"].get("wav2vec2")
     new_head = init_from is None

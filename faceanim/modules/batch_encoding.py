@@ -1,4 +1,4 @@
-"""What a batch of clips becomes before the networks see it: latents, image tokens, masks at their resolution.
+"""Encoding of a batch of clips for the networks: latents, image tokens, masks at latent resolution.
 
 Shape letters: B batch, T frames, n motion frames, C latent channels, H W pixels, h w latent size,
 L image tokens, D their width.
@@ -16,7 +16,7 @@ from faceanim.models.motion_frames import MotionFrames
 
 
 class Latents(NamedTuple):
-    """The batch's latents: of the target frames, the reference, the motion frames (None without any)."""
+    """Latents of the target frames, the reference, and the motion frames (None without any)."""
 
     frames_BTChw: Tensor
     reference_BChw: Tensor
@@ -36,13 +36,13 @@ def encode_batch(codec: nn.Module, batch: ClipSample) -> Latents:
 
 
 def image_tokens(model: AnimationModel, batch: ClipSample) -> Tensor:
-    """The reference's image embedding, (B, L, D)."""
+    """Return the image embedding of the reference, (B, L, D)."""
     if batch.image_tokens_LD is not None:
         return batch.image_tokens_LD
     return model.image_encoder(batch.reference_3HW)
 
 
 def mask_at(latents_BTChw: Tensor, mask_BT1qq: Tensor) -> Tensor:
-    """The targets' face or lip masks at latent resolution, (B, T, 1, h, w)."""
+    """Return the targets' face or lip masks at latent resolution, (B, T, 1, h, w)."""
     B, T, _, h, w = latents_BTChw.shape
     return F.adaptive_avg_pool2d(mask_BT1qq.flatten(0, 1), (h, w)).unflatten(0, (B, T))

@@ -1,4 +1,4 @@
-"""Checkpoints that appear whole or not at all, on any file system, and without making the training wait."""
+"""Atomic checkpoints on any file system, written in the background if asked."""
 
 import io
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,8 +14,8 @@ from faceanim.media.files import atomic_path
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes beside the target and renames. Lightning's own goes through the system's temporary folder, and
-    leaves half a file in place of the old one where that is another, and the disk is full.
+    """Writes to a temporary file next to the target and renames. Lightning's own goes through the system's temporary
+    folder, and leaves half a file in place of the old one where that is another, and the disk is full.
 
     background: the training waits for the copy into the main memory alone, a thread writes. Files are removed in
     the same order, so that an older checkpoint goes when the newer one is there. Lightning's own ``AsyncCheckpointIO``

@@ -1,4 +1,4 @@
-"""How many samples an optimiser step learns from, whatever the number of ranks."""
+"""Global batch size: samples of one optimiser step over all ranks."""
 
 import json
 import logging
@@ -15,7 +15,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class GlobalBatch:
-    """batch_size: samples of a rank at a time. accumulate: how often, before the optimiser's step."""
+    """Factors of the global batch size. batch_size: samples of a rank at a time. accumulate: how often, before the
+    optimiser's step."""
 
     batch_size: int
     ranks: int
@@ -23,7 +24,7 @@ class GlobalBatch:
 
     @property
     def size(self) -> int:
-        """Samples of one optimiser step, over all ranks."""
+        """Samples of one optimiser step over all ranks."""
         return self.batch_size * self.ranks * self.accumulate
 
     def __str__(self) -> str:
@@ -37,7 +38,7 @@ class GlobalBatch:
 def set_global_batch(
     trainer: L.Trainer, batch_size: int, size: int | None, before: dict[str, Any] | None, run_dir: str | Path
 ) -> GlobalBatch:
-    """Sets ``trainer.accumulate_grad_batches`` so that a step has ``size`` samples or, where that is None, as many as
+    """Set ``trainer.accumulate_grad_batches`` so that a step has ``size`` samples or, where that is None, as many as
     the steps of the run that is resumed.
 
     batch_size: of a rank. before: settings of the run that is resumed, in ``run_dir``. Validations stay at the steps
@@ -70,8 +71,8 @@ def set_global_batch(
 
 
 def size_of(settings: dict[str, Any], run_dir: str | Path) -> int | None:
-    """Samples a step of a run, from its config.yaml; of older ones without global_batch_size from what
-    provenance.json says of the devices; None where nothing does."""
+    """Return the samples per step of a run, from its config.yaml; of older ones without global_batch_size from what
+    provenance.json says of the devices; None where neither does."""
     if settings.get("global_batch_size"):
         return settings["global_batch_size"]
     trainer, starts = settings["trainer"], Path(run_dir) / "provenance.json"
@@ -85,7 +86,7 @@ def size_of(settings: dict[str, Any], run_dir: str | Path) -> int | None:
 
 
 def idle_gpus(trainer: L.Trainer) -> str:
-    """A hint for people, empty where all GPUs are used."""
+    """Return a hint for the log, empty where all GPUs are used."""
     there = torch.cuda.device_count() if trainer.strategy.root_device.type == "cuda" else 0
     if trainer.num_devices >= there:
         return ""

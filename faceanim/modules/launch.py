@@ -1,4 +1,4 @@
-"""Whether the processes that a launcher started are the ranks that the trainer trains on."""
+"""Checks that a launcher started as many processes as the trainer has ranks."""
 
 import os
 
@@ -17,7 +17,7 @@ _OPTIONS = "trainer=ddp (trainer.strategy) with trainer.devices=<ranks a node> a
 
 
 def check_launcher() -> None:
-    """Before the trainer is built: raises ValueError for tasks that Lightning cannot spread over nodes."""
+    """Raise ValueError, before the trainer is built, for tasks that Lightning cannot spread over nodes."""
     variable, processes = _launched()
     if variable == "SLURM_NTASKS" and processes > 1 and "SLURM_NTASKS_PER_NODE" not in os.environ:
         raise ValueError(
@@ -27,7 +27,7 @@ def check_launcher() -> None:
 
 
 def check_ranks(trainer: L.Trainer) -> None:
-    """Raises ValueError where a launcher started more processes than the trainer has ranks, each of which would be a
+    """Raise ValueError where a launcher started more processes than the trainer has ranks, each of which would be a
     whole training in the same folder, or fewer."""
     variable, processes = _launched()
     ranks = trainer.num_devices * trainer.num_nodes

@@ -1,4 +1,4 @@
-"""What one training step draws, and the loss it minimises.
+"""Random draws of one training step, and the loss it minimises.
 
 Every draw comes from a generator seeded by (seed, sample number), on the CPU: the same sample sees the same
 noise on any rank, device and after any resume, and no two samples see the same.
@@ -30,12 +30,12 @@ class Draw(NamedTuple):
     motion_noise_BnChw: Tensor
 
     def undropped(self) -> "Draw":
-        """The same with every conditioning kept."""
+        """Return the same draws with every conditioning kept."""
         kept = torch.ones_like(self.keep_image_B)
         return self._replace(keep_image_B=kept, keep_reference_B=kept, keep_motion_B=kept)
 
     def to(self, device: torch.device) -> "Draw":
-        """All but keep_reference_B, which the networks read as Python bools: that shall not wait for the device."""
+        """Move all but keep_reference_B, which the networks read as Python bools without waiting for the device."""
         moved = Draw(*(tensor.to(device) for tensor in self))
         return moved._replace(keep_reference_B=self.keep_reference_B)
 
@@ -51,8 +51,8 @@ class Objective:
     drop_*: probabilities of dropping the image embedding, the reference features, the motion frames.
     motion_noise: largest standard deviation of the noise on the motion frames' latents. Each sample draws its own,
         uniform from 0: conditioning augmentation (Ho et al., 2021, arXiv:2106.15282, section 4), which keeps a
-        model that goes on from its own frames from drifting (GameNGen, arXiv:2408.14837; Hallo2,
-        arXiv:2410.07718). As in Hallo2, the networks are not told how much it was.
+        model that continues its own frames from drifting (GameNGen, arXiv:2408.14837; Hallo2,
+        arXiv:2410.07718). As in Hallo2, the networks do not see how much it was.
     """
 
     noise_offset: float = 0.05
@@ -82,7 +82,7 @@ class Objective:
         t_per_frame: bool = False,
         motion_frames: int = 0,
     ) -> Draw:
-        """CPU tensors. shape: (B, T, C, h, w) of the latents. t_per_frame: frames have timesteps of their own.
+        """Draw CPU tensors. shape: (B, T, C, h, w) of the latents. t_per_frame: frames have timesteps of their own.
 
         motion_frames: n, how many there are to make noise for.
         """
@@ -127,7 +127,7 @@ class Objective:
         face_mask_BT1hw: Tensor,
         lip_mask_BT1hw: Tensor | None = None,
     ) -> Tensor:
-        """Weighted mean squared errors, of abar's shape. kind: the scheduler's ``prediction_type``.
+        """Return weighted mean squared errors, of abar's shape. kind: the scheduler's ``prediction_type``.
 
         face_mask_BT1hw, lip_mask_BT1hw: in [0, 1], at latent resolution; None: no lips.
         """

@@ -1,4 +1,4 @@
-"""One optimiser step, whatever it trains: its seed, the mean of its micro-batches, the clipping of its gradients."""
+"""Parts of an optimiser step that all stages share: seeding, mean over micro-batches, gradient clipping."""
 
 import lightning as L
 import torch
@@ -17,14 +17,14 @@ class StepMean:
         self._values: list[Tensor] = []
 
     def update(self, value: Tensor, first: bool) -> Tensor:
-        """The mean up to this batch. first: the step begins with it."""
+        """Add a batch's value and return the mean so far. first: the step begins with it."""
         self._values = [] if first else self._values
         self._values.append(value.detach())
         return torch.stack(self._values).mean()
 
 
 def seed_step(seed: int, batch: ClipSample | SpeechSample) -> None:
-    """Seeds what draws from torch's own generators, dropout above all: by the samples, so that a resumed run draws what
+    """Seed torch's own generators, for dropout above all, by the samples, so that a resumed run draws what
     an uninterrupted one does, and no two ranks the same."""
     torch.manual_seed(mixed_seed(seed, int(batch.index[0])))
 
@@ -32,7 +32,7 @@ def seed_step(seed: int, batch: ClipSample | SpeechSample) -> None:
 def clip_gradients(
     module: L.LightningModule, optimizer: Optimizer, value: float | None, algorithm: str | None
 ) -> None:
-    """As Lightning does it, but under bfloat16 for fused optimisers too.
+    """Clip gradients as Lightning does, but under bfloat16 for fused optimisers too.
 
     Lightning refuses these under any mixed precision: they undo float16's loss scaling themselves, after the
     clipping. bfloat16 has no loss scaling.

@@ -1,4 +1,5 @@
-"""What stage audio_to_pose learns by. Shape letters: B batch, T frames, S steps of the head, C channels, L features."""
+"""Loss and augmentation of stage audio_to_pose. Shape letters: B batch, T frames, S steps of the head, C channels, L
+features."""
 
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ _UPPER, _LOWER = (list(side) for side in zip(*INNER_LIP_PAIRS, strict=True))
 
 @dataclass(frozen=True)
 class SpeechObjective:
-    """The loss, and what the sound is changed by so that few speakers are not learnt by heart.
+    """Loss, and augmentation of the sound against overfitting to few speakers.
 
     Squared errors in centimetres: of the points (mouth: the weight of the lips; lids: none, they blink when they like),
     of their motion from frame to frame, of the lips' opening. noise, tilt, gain: standard deviations of what is added
@@ -48,7 +49,7 @@ class SpeechObjective:
         return points + self.velocity * velocity + self.aperture * gap
 
     def disturbed(self, features_BCL: Tensor, numbers: list[int], seed: int) -> tuple[Tensor, Tensor]:
-        """The features, and which samples (B,) are heard; drawn from each sample's number alone."""
+        """Return augmented features, and which samples (B,) are heard; drawn from each sample's number alone."""
         changed, heard = [], []
         for one_CL, number in zip(features_BCL, numbers, strict=True):
             generator = generator_of(seed, number, 1)
@@ -60,11 +61,11 @@ class SpeechObjective:
         return features_BCL + torch.stack(changed), torch.tensor(heard, device=features_BCL.device)
 
     def head_loss(self, step: Step, real_BS6: Tensor) -> Tensor:
-        """0 for the surest step that is right."""
+        """Return the weighted negative log-likelihood; 0 for a correct step of the smallest spread."""
         return self.head * (nll(real_BS6, step) - LEAST_NLL).mean()
 
     def disturbed_heads(self, pose_BS6: Tensor, numbers: list[int], seed: int) -> tuple[Tensor, Tensor]:
-        """The poses, half of them in a mirror, and the noise (B, 1, 6) on their past; drawn as in ``disturbed``."""
+        """Return the poses, half of them mirrored, and the noise (B, 1, 6) on their past; drawn as in ``disturbed``."""
         signs, noise = [], []
         for number in numbers:
             generator = generator_of(seed, number, 2)

@@ -1,4 +1,4 @@
-"""What stage audio_to_pose measures on held-out clips. Shape letters: T frames, S steps of the head, C, L features."""
+"""Validation metrics of stage audio_to_pose. Shape letters: T frames, S steps of the head, C, L features."""
 
 import lightning as L
 import numpy as np
@@ -24,9 +24,9 @@ _ROLLOUTS = 4  # a clip
 
 
 def scores(model: AudioToPose, data: L.LightningDataModule) -> dict[str, float]:
-    """On the first held-out clips, each whole; the mean: of the lips' opening the error and correlation, those of the
-    same at wrong moments, and the error of the training clips' mean pose (which has no correlation). Of the head, if
-    the model moves it, ``head_scores``."""
+    """Return means over the first held-out clips, each whole: of the lips' opening the error and correlation, those of
+    the same at wrong moments, and the error of the training clips' mean pose (which has no correlation). Of the head,
+    if the model moves it, ``head_scores``."""
     mean = float(opening(data.train_set.mean_expression()))
     change_6 = None if model.head_network is None else head_change(model.head_network, data.train_set)
     numbers = range(min(len(data.val_set.rows), _MEASURED_CLIPS))
@@ -55,10 +55,10 @@ def clip_scores(
 
 @torch.no_grad()
 def head_scores(model: AudioToPose, clip: SpeechClip, change_6: Tensor) -> dict[str, float]:
-    """On a whole clip. head_nll: nats a step and number, of the next step from the real past; _shifted: with the sound
-    at wrong moments; _mean_pose: of a Gaussian with the training clips' mean and spread; _last_pose: of one about the
-    pose before, as wide as the training clips' steps. See ``HeadLiveliness``: of what is drawn from the sound
-    alone, and _real."""
+    """Return the head's metrics on a whole clip. head_nll: nats a step and number, of the next step from the real past;
+    _shifted: with the sound at wrong moments; _mean_pose: of a Gaussian with the training clips' mean and spread;
+    _last_pose: of one about the pose before, as wide as the training clips' steps. See ``HeadLiveliness``: of what is
+    drawn from the sound alone, and _real."""
     head = model.head_network
     features_CL = sound_features([clip.sound_N], model).features_CL
     heard_1SD = heard_by_head(features_CL, model, len(clip.head_T6) / clip.fps)
@@ -89,12 +89,12 @@ def head_scores(model: AudioToPose, clip: SpeechClip, change_6: Tensor) -> dict[
 
 
 def head_change(head: HeadFromSpeech, clips: SpeechClips) -> Tensor:
-    """(6,) how far heads go from step to step: root of the mean square, in spreads, each clip counting alike."""
+    """Return the root mean square step of heads, (6,) in spreads, each clip weighted alike."""
     steps = [_steps(head, clips.clip(row)).diff(dim=1) for row in clips.rows[:_MEASURED_CLIPS]]
     return torch.stack([one.square().mean(dim=(0, 1)) for one in steps]).mean(dim=0).sqrt().clamp(min=1e-3)
 
 
 def _steps(head: HeadFromSpeech, clip: SpeechClip) -> Tensor:
-    """(1, S, 6) in spreads."""
+    """Return the clip's head poses at the steps, (1, S, 6) in spreads."""
     pose_1T6 = torch.from_numpy(clip.head_T6)[None].float().to(head.spread_6.device)
     return head.in_spreads(at_steps(pose_1T6, torch.tensor([clip.fps], device=pose_1T6.device)))

@@ -1,4 +1,4 @@
-"""What the stages of the animation model share: a batch becomes a loss, and some of the parameters learn from it.
+"""Base of the stages that train the animation model: from a batch to a loss.
 
 A stage says what it trains, what weights it requires, and whether frames are denoised one by one; it overrides any of
 the four steps of ``Stage.losses`` that it does differently.
@@ -38,10 +38,12 @@ class Losses(NamedTuple):
 
 
 class Stage(L.LightningModule):
-    """model, codec, scheduler: built objects; the scheduler is diffusers' and owns the noise schedule.
+    """A training stage of the animation model.
 
-    optimizer: callable on parameters. lr_schedule: callable on the optimiser. settings: what an exported pipeline
-    has to know. origin: where the networks' weights come from. lora_rank: 0, or low-rank updates of the attention
+    model, codec, scheduler: built objects; the scheduler is diffusers' and owns the noise schedule.
+
+    optimizer: callable on parameters. lr_schedule: callable on the optimiser. settings: of an exported
+    pipeline. origin: provenance of the networks' first weights. lora_rank: 0, or low-rank updates of the attention
     layers learn in place of all that the stage trains (see ``add_lora``).
 
     Its ``state_dict``, and so a checkpoint, holds the layers that are trained and what no source gave; the rest it
@@ -100,13 +102,13 @@ class Stage(L.LightningModule):
         self.choose_trained()
 
     def compute(self, channels_last: bool = False, **options: bool) -> None:
-        """As ``AnimationModel.compute``; the codec's weights get the memory format too."""
+        """Set options as ``AnimationModel.compute``; the codec's weights get the memory format too."""
         self.model.compute(channels_last=channels_last, **options)
         if channels_last:
             self.codec.to(memory_format=torch.channels_last)
 
     def configure_model(self) -> None:
-        """Under ``trainer=fsdp``: spreads over the ranks what is trained."""
+        """Shard the trained networks over the ranks under ``trainer=fsdp``."""
         if self.device_mesh is not None:
             if self.lora_rank:
                 raise ValueError(
@@ -124,12 +126,12 @@ class Stage(L.LightningModule):
         return encode_batch(self.codec, batch)
 
     def draw(self, batch: ClipSample, latents: Latents, seed: int) -> Draw:
-        """Noise, timesteps and what is dropped, from each sample's number alone; on the CPU."""
+        """Draw noise, timesteps and dropped conditions from each sample's number alone, on the CPU."""
         shape, n = latents.frames_BTChw.shape, batch.motion_valid_n.shape[1]
         return self.objective.draw(batch.index, shape, seed, len(self.abar), not self.with_motion, n)
 
     def predict(self, batch: ClipSample, latents: Latents, draw: Draw) -> Tensor:
-        """The networks' prediction from noisy latents and conditions, (B, T, C, h, w)."""
+        """Return the networks' prediction from noisy latents and conditions, (B, T, C, h, w)."""
         abar = self.abar.to(draw.t.device)[draw.t]
         motion = latents.motion and latents.motion.noised(draw.motion_noise_BnChw).where(draw.keep_motion_B)
         return self.model(
@@ -144,7 +146,7 @@ class Stage(L.LightningModule):
         )
 
     def compare(self, batch: ClipSample, latents: Latents, draw: Draw, prediction_BTChw: Tensor) -> Tensor:
-        """Weighted losses of the prediction, of the timesteps' shape."""
+        """Return weighted losses of the prediction, of the timesteps' shape."""
         x0, abar = latents.frames_BTChw, self.abar.to(draw.t.device)[draw.t]
         kind = self.scheduler.config.prediction_type
         target = diffusion.target(kind, x0, draw.noise_BTChw, abar)
@@ -152,7 +154,7 @@ class Stage(L.LightningModule):
         return self.objective.losses(kind, prediction_BTChw, target, abar, face, lips)
 
     def training_step(self, batch: ClipSample, batch_idx: int) -> dict[str, Tensor]:
-        """The loss, and what it is the mean of, for callbacks."""
+        """Return the loss and, for callbacks, the losses that it is the mean of."""
         seed_step(self.seed, batch)
         losses, t = self.losses(batch, self.seed)
         loss = losses.mean()
@@ -161,8 +163,8 @@ class Stage(L.LightningModule):
         return {"loss": loss, "losses": losses.detach(), "t": t}
 
     def validation_step(self, batch: ClipSample | None, batch_idx: int) -> None:
-        """The loss at fixed frames, noise and timesteps: comparable from step to step. NaN where no batch can be read:
-        a mean over other samples would not be."""
+        """Log the loss at fixed frames, noise and timesteps: comparable from step to step. NaN where no batch can be
+        read: a mean over other samples would not be."""
         if batch is None:
             return self.log("val/loss", math.nan, sync_dist=True, batch_size=1)
         loss = self.losses(batch, self.seed + 1).losses.mean()
@@ -182,7 +184,7 @@ class Stage(L.LightningModule):
         return self.with_motion or (self.origin is not None and self.origin.motion)
 
     def setup(self, stage: str) -> None:
-        """Frozen networks stay as they are, running statistics included; their fingerprints are taken."""
+        """Freeze what is not trained, running statistics included, and take its fingerprints."""
         self.choose_trained()
         for module in self.children():
             _freeze_modes(module)
@@ -216,7 +218,7 @@ class Stage(L.LightningModule):
         return super().load_state_dict(own | given, strict=True, assign=assign)
 
     def check_names(self, names: Set[str]) -> None:
-        """Raises ValueError unless a checkpoint with these tensors is one of this stage's."""
+        """Raise ValueError unless a checkpoint with these tensors is one of this stage's."""
         own = self.state_dict().keys()
         if own != names:
             differing = sorted(own ^ names)
@@ -241,7 +243,7 @@ class Stage(L.LightningModule):
 
 
 def checkpoint_card(module: L.LightningModule) -> dict:
-    """What a checkpoint says of itself, in plain values: enough to rebuild the networks without its run folder."""
+    """Describe the networks in plain values: enough to rebuild them from the checkpoint without its run folder."""
     return {
         "version": faceanim.__version__,
         "stage": module.stage,
@@ -257,7 +259,7 @@ def checkpoint_card(module: L.LightningModule) -> dict:
 
 
 def _freeze_modes(module: nn.Module) -> None:
-    """Puts what has nothing to train into evaluation mode, for good."""
+    """Put modules without trained parameters into evaluation mode."""
     if not any(parameter.requires_grad for parameter in module.parameters()):
         module.eval()
         return

@@ -1,4 +1,4 @@
-"""What a way of training on many devices can't do, said before anything is built."""
+"""Strategies for many devices, and checks of what each cannot do."""
 
 import warnings
 from contextlib import AbstractContextManager
@@ -39,12 +39,12 @@ class FullyShardStrategy(ModelParallelStrategy):
 
 
 def is_sharded(trainer: L.Trainer) -> bool:
-    """Whether weights, gradients or optimiser states are spread over ranks."""
+    """Return whether weights, gradients or optimiser states are spread over ranks."""
     return isinstance(trainer.strategy, SHARDED)
 
 
 def shards_weights(trainer: L.Trainer) -> bool:
-    """Whether no rank has all weights, so that a network runs on all ranks at once or not at all."""
+    """Return whether no rank has all weights, so that a network runs on all ranks at once or not at all."""
     strategy = trainer.strategy
     if isinstance(strategy, DeepSpeedStrategy):
         return strategy.zero_stage_3
@@ -52,9 +52,9 @@ def shards_weights(trainer: L.Trainer) -> bool:
 
 
 class DeepSpeedAutocast(DeepSpeedPrecision):
-    """Mixed precision as everywhere: DeepSpeed's own turns weights, inputs and all else into bfloat16, and runs norms,
-    embeddings and the loss in it too. Here its bfloat16 weights (their float32 masters are in its optimiser) are used
-    under autocast, on float32 inputs."""
+    """Autocast in place of DeepSpeed's own mixed precision: that turns weights, inputs and all else into bfloat16, and
+    runs norms, embeddings and the loss in it too. Here its bfloat16 weights (their float32 masters are in its
+    optimiser) are used under autocast, on float32 inputs."""
 
     def forward_context(self) -> AbstractContextManager:
         return torch.autocast("cuda", self._desired_dtype)
@@ -64,7 +64,7 @@ class DeepSpeedAutocast(DeepSpeedPrecision):
 
 
 def check_accelerator(accelerator: str) -> None:
-    """Raises ValueError for a GPU that is not there."""
+    """Raise ValueError for a GPU that does not exist."""
     if accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
         raise ValueError(
             f"trainer.accelerator={accelerator}: there is no GPU here; trainer=cpu trains without"
@@ -72,7 +72,7 @@ def check_accelerator(accelerator: str) -> None:
 
 
 def check_strategy(trainer: L.Trainer) -> None:
-    """Raises ValueError for what would fail, or silently do nothing, hours later."""
+    """Raise ValueError for what would fail, or silently do nothing, hours later."""
     name = type(trainer.strategy).__name__
     if isinstance(trainer.strategy, FSDPStrategy):
         raise ValueError(
@@ -86,8 +86,7 @@ def check_strategy(trainer: L.Trainer) -> None:
     averages = any(isinstance(callback, TrainedEMA) and callback.decay for callback in trainer.callbacks)
     if is_sharded(trainer) and averages:
         raise ValueError(
-            f"callbacks.ema: no rank has the weights to average under {name}. "
-            "Switch it off: ~callbacks.ema"
+            f"callbacks.ema: no rank has the weights to average under {name}. Switch it off: ~callbacks.ema"
         )
 
 

@@ -11,7 +11,7 @@ from faceanim.modules.stage import Stage
 class TemporalStage(Stage):
     """Trains the motion modules and, where asked, little else.
 
-    also_train: parts of the appearance that go on learning: ``conv_in`` (the denoising UNet's, and the ReferenceNet's
+    also_train: parts of the appearance that keep learning: ``conv_in`` (the denoising UNet's, and the ReferenceNet's
     with its motion frames), ``face_locator``, ``pose_guider``. Other arguments as ``Stage``.
     The model must hold trained appearance weights.
     """

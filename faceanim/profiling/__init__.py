@@ -1,1 +1,1 @@
-"""What training and sampling cost: arithmetic, memory, and what devices can do."""
+"""Cost of training and sampling: arithmetic, memory, peaks of devices."""

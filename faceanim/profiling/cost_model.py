@@ -1,4 +1,4 @@
-"""What a step costs in arithmetic and memory, counted without running it.
+"""Cost model of a step: FLOPs and memory, counted on fake tensors.
 
 The stages' and networks' own code runs on fake tensors (torch's ``FakeTensorMode``), which have shapes, dtypes,
 storages and an autograd graph but no numbers: two billion parameters take no memory.
@@ -25,12 +25,12 @@ PRECISIONS = {"32-true": None, "bf16-mixed": torch.bfloat16}  # Lightning's name
 
 
 def fake_tensors() -> FakeTensorMode:
-    """Context in which networks are built, and steps run, without memory or arithmetic."""
+    """Return a context in which networks are built, and steps run, without memory or arithmetic."""
     return FakeTensorMode(allow_non_fake_inputs=True)
 
 
 def random_batch(B: int, T: int, n: int, size: int) -> ClipSample:
-    """A training batch of B samples of T frames and n motion frames, of size x size pixels of noise.
+    """Return a training batch of B samples of T frames and n motion frames, of size x size pixels of noise.
 
     Under ``fake_tensors()`` all is fake but ``index``, which seeds the step's draws.
     """
@@ -91,7 +91,7 @@ class TrainingCost(NamedTuple):
     """One training step. flops: of forward and backward, recomputation included.
 
     gradients, activations: bytes at the moment when the step holds most; activations are all that it allocates
-    beside weights, optimiser state and gradients, the batch included.
+    besides weights, optimiser state and gradients, the batch included.
     """
 
     flops: int
@@ -100,8 +100,8 @@ class TrainingCost(NamedTuple):
 
 
 def training_cost(stage: nn.Module, batch: ClipSample, precision: str) -> TrainingCost:
-    """Cost of ``stage.losses(batch)`` and its backward, in the order of Lightning's automatic optimisation: the last
-    step's gradients live until the forward has ended. No conditioning is dropped, so that this is the most.
+    """Return the cost of ``stage.losses(batch)`` and its backward, in the order of Lightning's automatic optimisation:
+    the last step's gradients live until the forward has ended. No conditioning is dropped, so that this is the most.
 
     Under ``fake_tensors()`` nothing is computed. Memory is that of live tensors: the allocator's rounding, workspaces
     inside kernels and the device's context come on top.
@@ -129,8 +129,8 @@ def training_cost(stage: nn.Module, batch: ClipSample, precision: str) -> Traini
 
 
 def undropped_losses(stage: nn.Module, batch: ClipSample) -> Tensor:
-    """``stage.losses`` with no conditioning dropped. The draws are real among fake tensors: the networks read from them
-    which samples keep their reference."""
+    """Return ``stage.losses`` with no conditioning dropped. The draws are real among fake tensors: the networks read
+    from them which samples keep their reference."""
     latents = stage.encode(batch)
     with unset_fake_temporarily():
         draw = stage.draw(batch, latents, seed=0).undropped()
@@ -140,7 +140,7 @@ def undropped_losses(stage: nn.Module, batch: ClipSample) -> Tensor:
 
 class SamplingCost(NamedTuple):
     """FLOPs of sampling T frames at once. step, guided_step: one denoising step without and with classifier-free
-    guidance. chunk: once for all steps (ReferenceNet, Pose Guider, Face Locator). decode: latents to pictures. What is
+    guidance. chunk: once for all steps (ReferenceNet, Pose Guider, Face Locator). decode: latents to images. What is
     done once a video (image embedding, the reference's latents) is left out."""
 
     step: int
@@ -151,7 +151,8 @@ class SamplingCost(NamedTuple):
 
 @torch.no_grad()
 def sampling_cost(model: AnimationModel, codec: Codec, T: int, size: int) -> SamplingCost:
-    """The work of ``AnimationPipeline`` for T frames of size x size pixels, with motion modules if switched on."""
+    """Return the FLOPs of ``AnimationPipeline`` for T frames of size x size pixels, with motion modules if switched
+    on."""
     model.eval()
     latents = torch.zeros(1, T, codec.latent_channels, size // codec.downscale, size // codec.downscale)
     image, pose = torch.zeros(1, 3, size, size), torch.zeros(1, T, 3, size, size)
@@ -178,7 +179,7 @@ CUDA_FLOAT32 = (nn.GroupNorm, nn.LayerNorm, Upsample2D)
 
 @contextmanager
 def cuda_autocast(module: nn.Module) -> Iterator[None]:
-    """Gives autocast on the CPU, where fake tensors live, the dtypes that it has on CUDA."""
+    """Give autocast on the CPU, where fake tensors live, the dtypes that it has on CUDA."""
 
     def cast(_: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         if not torch.is_autocast_enabled("cpu"):

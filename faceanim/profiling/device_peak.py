@@ -1,4 +1,4 @@
-"""What devices can do at most: dense bfloat16 matrix products with float32 accumulation, from NVIDIA's datasheets.
+"""Peak rates of devices: dense bfloat16 matrix products with float32 accumulation, from NVIDIA's datasheets.
 
 Lightning's table (``lightning.fabric.utilities.throughput``) holds the H200's figure with sparsity, and the RTX 4090's
 without tensor cores.
@@ -17,5 +17,5 @@ PEAK_BF16 = {  # pattern of torch.cuda.get_device_name() -> FLOP/s; the first th
 
 
 def bf16_peak(name: str) -> float | None:
-    """FLOP/s of the device of that name, None where it is not known."""
+    """Return the FLOP/s of the device of that name, or None if unknown."""
     return next((peak for pattern, peak in PEAK_BF16.items() if re.search(pattern, name)), None)

@@ -1,4 +1,4 @@
-"""Runs side by side: what their configurations differ in, where their training stands, what came of it."""
+"""Comparison of runs: differing options, state of the training, metrics."""
 
 import json
 import math
@@ -25,12 +25,12 @@ Curves = dict[str, list[tuple[int, float]]]
 
 @dataclass(frozen=True)
 class Run:
-    """A training run, as its folder tells.
+    """A training run, as read from its folder.
 
     options: the configuration by dotted names. state: finished, unfinished or failed. reason: where it stands, or
     why it failed. seconds: wall time over all its starts (``throughput/seconds``), None where it was not recorded.
     overrides: the options of its last command line, None where they were not recorded. samples: by clip, the newest
-    picture that validation drew. differing: the options that are not the same in all the runs it is compared with.
+    image that validation drew. differing: the options that are not the same in all the runs it is compared with.
     """
 
     name: str
@@ -141,7 +141,7 @@ def _read(folder: Path) -> Run:
         state, reason = "finished", f"{maximum} steps"
     else:
         state, reason = "unfinished", f"about step {done} of {maximum}" if done else f"no step of {maximum}"
-    samples = {picture.stem: picture for picture in sorted(folder.glob("samples/step_*/*.png"))}
+    samples = {image.stem: image for image in sorted(folder.glob("samples/step_*/*.png"))}
     return Run(folder.name, options, curves, state, reason, seconds, _overrides(folder), samples)
 
 

@@ -1,4 +1,4 @@
-"""A comparison of runs as a table, a picture and one self-contained page."""
+"""A comparison of runs as a table, an image and one self-contained page."""
 
 import base64
 import csv
@@ -29,7 +29,7 @@ tr.failed td { background: #fdecea } tr.unfinished td { background: #fff7e0 }
 tr.baseline td:first-child { font-weight: bold }
 td.why { min-width: 14em; max-width: 24em; overflow-wrap: anywhere } img { max-width: 100% }
 .samples { display: flex; flex-wrap: wrap; gap: 1em } figure { margin: 0 } figcaption { overflow-wrap: anywhere }"""
-_SAMPLE_WIDTH = 700  # pixels of a sample's picture in the page
+_SAMPLE_WIDTH = 700  # pixels of a sample's image in the page
 _SORT = """document.querySelectorAll("th").forEach((th, k) => th.onclick = () => {
   const body = th.closest("table").tBodies[0], up = th.dataset.up = th.dataset.up === "1" ? "" : "1";
   const key = row => row.cells[k].dataset.v ?? row.cells[k].textContent;
@@ -88,20 +88,20 @@ def write_comparison(
     """
     rows = table(runs, metric, baseline)
     paths = [output / f"comparison.{suffix}" for suffix in ("csv", "png", "html")]
-    picture = curves_png(runs, metric)
+    image = curves_png(runs, metric)
     with atomic_path(paths[0]) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
     with atomic_path(paths[1]) as temporary:
-        temporary.write_bytes(picture)
+        temporary.write_bytes(image)
     with atomic_path(paths[2]) as temporary:
-        temporary.write_text(_page(runs, rows, metric, picture, reason), encoding="utf-8")
+        temporary.write_text(_page(runs, rows, metric, image, reason), encoding="utf-8")
     return paths
 
 
 def curves_png(runs: Sequence[Run], metric: str) -> bytes:
-    """The metric's curves over each other, beside those of the training loss; unfinished and failed runs dashed."""
+    """The metric's curves next to those of the training loss; unfinished and failed runs dashed."""
     names = [metric] if metric == "train/loss" else [metric, "train/loss"]
     figure, axes = plt.subplots(1, len(names), figsize=(7 * len(names), 4.5), squeeze=False)
     lines = {}
@@ -138,7 +138,7 @@ def _variant(run: Run) -> str:
     return utf8_name(text).replace("$", r"\$")  # no mathematics
 
 
-def _page(runs: Sequence[Run], rows: list[dict[str, Any]], metric: str, picture: bytes, reason: str) -> str:
+def _page(runs: Sequence[Run], rows: list[dict[str, Any]], metric: str, image: bytes, reason: str) -> str:
     states = [row["state"] for row in rows]
     counts = ", ".join(f"{states.count(s)} {s}" for s in ("finished", "unfinished", "failed") if s in states)
     base = next((row["run"] for row in rows if row["baseline"]), None)
@@ -158,7 +158,7 @@ def _page(runs: Sequence[Run], rows: list[dict[str, Any]], metric: str, picture:
             f"<title>Comparison</title><style>{_STYLE}</style>",
             f"<h1>{len(rows)} runs</h1><p>{counts}. {html.escape(about)} Smaller is better in losses; one seed "
             "each says nothing of chance. A click on a head sorts. Wall seconds: of all starts together.</p>",
-            f'<img src="data:image/png;base64,{base64.b64encode(picture).decode()}" alt="curves">',
+            f'<img src="data:image/png;base64,{base64.b64encode(image).decode()}" alt="curves">',
             f"<div class=wide><table><thead><tr>{head}<tbody>{body}</table></div>",
             _seeds(seed_groups(runs, metric), metric, base),
             _samples(runs),

@@ -22,9 +22,9 @@ METRICS = "metrics.csv"
 class CSVLog(Logger):
     """``<root_dir>/metrics.csv``: a row for each step, on the disk at once; a cell is empty where nothing was logged.
 
-    A resumed run goes on in the same file. Its rows from the first newly logged step on came from steps that are being
+    A resumed run continues the same file. Its rows from the first newly logged step on came from steps that are being
     done again, and go. Lightning's CSVLogger deletes the file at the start, and writes a row for each call. Of a file
-    with spoilt rows a copy stays beside it.
+    with spoilt rows a copy is kept next to it.
     """
 
     def __init__(self, root_dir: str | Path):

@@ -29,14 +29,14 @@ def write_line(trainer: L.Trainer) -> None:
 
 
 def run_validation(trainer: L.Trainer) -> None:
-    """Between two training steps: a validation, as Lightning runs one there."""
+    """Run a validation between two training steps."""
     trainer.validating = True
     trainer.fit_loop.epoch_loop.val_loop.run()
     trainer.training = True
 
 
 def recount(fit_loop: dict[str, Any], step: int, trainer: L.Trainer) -> None:
-    """Makes of the saved counters those of a run whose checkpoint was written at the end of the last of ``step``
+    """Change the saved counters to those of a run whose checkpoint was written at the end of the last of ``step``
     steps, in the hook in which that batch is not completed yet, each step of as many batches as the trainer's."""
     if step >= trainer.max_steps:
         return
@@ -63,7 +63,7 @@ class StepCheckpoint(ModelCheckpoint):
         self._remove_checkpoint(trainer, path)
 
     def on_saved(self, trainer: L.Trainer) -> None:
-        """Hook: a checkpoint was written, and last.ckpt points to it."""
+        """Called when a checkpoint was written, and last.ckpt points to it."""
 
     def _save_last_checkpoint(self, trainer: L.Trainer, monitor_candidates: dict[str, Any]) -> None:
         super()._save_last_checkpoint(trainer, monitor_candidates)

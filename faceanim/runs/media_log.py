@@ -1,4 +1,4 @@
-"""Pictures and videos for the loggers that can show them. T: frames; H, W: pixels."""
+"""Images and videos for the loggers that can show them. T: frames; H, W: pixels."""
 
 import io
 from pathlib import Path
@@ -11,7 +11,7 @@ from faceanim.media.video import read_video
 
 
 def log_media(logger: Logger, key: str, sheet_HW3: np.ndarray, video: str | Path, step: int) -> None:
-    """Shows a uint8 picture as ``<key>/sheet`` and an .mp4 as ``<key>/video``; other loggers get nothing."""
+    """Log a uint8 image as ``<key>/sheet`` and an .mp4 as ``<key>/video``; other loggers get nothing."""
     if isinstance(logger, WandbLogger):
         logger.log_image(f"{key}/sheet", [sheet_HW3], step=step)
         logger.log_video(f"{key}/video", [str(video)], step=step, format=["mp4"])

@@ -1,4 +1,4 @@
-"""What a run was made of: settings, code, devices, data."""
+"""Provenance of a run: settings, code, devices, data."""
 
 import json
 import subprocess
@@ -21,7 +21,7 @@ PACKAGES = ("torch", "lightning", "diffusers", "transformers")
 
 
 class Provenance(L.Callback):
-    """At every start of the training appends to ``<run_dir>/provenance.json``, and tells every logger, beside the
+    """Appends to ``<run_dir>/provenance.json`` at every start of the training, and logs to every logger, next to the
     settings in ``<run_dir>/config.yaml``: time (UTC), step, the command line's options (``overrides``), versions and
     git state of the code, devices of all ranks, strategy, precision, and of each split how many clips are used and
     their ``rows_hash``. No names of hosts.
@@ -58,16 +58,17 @@ class Provenance(L.Callback):
 
 
 def code_version() -> dict[str, Any]:
-    """faceanim's version, its git commit, and the versions of what trains. git: None where the package lies in no git
-    tree that tracks it, such as one installed from a wheel; dirty: files differ from the commit, or are not in it."""
+    """Return faceanim's version, its git commit, and the versions of what trains. git: None where the package is in no
+    git tree that tracks it, such as one installed from a wheel; dirty: files differ from the commit, or are not in
+    it."""
     packages = {name: version(name) for name in PACKAGES}
     return {"faceanim": faceanim.__version__, "git": git_state(Path(faceanim.__file__).parent), **packages}
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:
-    """commit and dirty of the git tree that tracks ``folder``'s __init__.py; None without, or without git."""
+    """Return commit and dirty of the git tree that tracks ``folder``'s __init__.py; None without, or without git."""
     try:
-        _git(folder, "ls-files", "--error-unmatch", "__init__.py")  # not a tree that happens to lie around it
+        _git(folder, "ls-files", "--error-unmatch", "__init__.py")  # not a tree that happens to contain it
         return {
             "commit": _git(folder, "rev-parse", "HEAD"),
             "dirty": bool(_git(folder, "status", "--porcelain")),
@@ -82,5 +83,5 @@ def _git(folder: Path, *arguments: str) -> str:
 
 
 def device_name(device: torch.device) -> str:
-    """The GPU's model; of a CPU only that it is one."""
+    """Return the GPU's model, or "cpu"."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

@@ -1,4 +1,4 @@
-"""A run folder: whose it is, and where its training stands."""
+"""A run folder: its lock, its configuration, and the checkpoint to resume from."""
 
 import logging
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ CONFIG = "config.yaml"
 
 @dataclass(frozen=True)
 class Resumed:
-    """What a training goes on from. settings: those of the run, from its config.yaml."""
+    """Checkpoint that a training is resumed from. settings: those of the run, from its config.yaml."""
 
     checkpoint: Path
     settings: dict[str, Any]
@@ -32,7 +32,7 @@ class Resumed:
 
 @contextmanager
 def lock_run(run_dir: str | Path, trainer: L.Trainer) -> Iterator[None]:
-    """The folder is this training's as long as the block runs. Of several ranks the first holds it for all. Raises
+    """Lock the folder for this training while the block runs. Of several ranks the first holds it for all. Raises
     ValueError where another training does."""
     if not trainer.is_global_zero:
         yield
@@ -44,7 +44,7 @@ def lock_run(run_dir: str | Path, trainer: L.Trainer) -> Iterator[None]:
 
 
 def find_run(run_dir: str | Path, settings: dict[str, Any], ckpt_path: str | None) -> Resumed | None:
-    """The run that stands in the folder; None where there is none yet.
+    """Return the run in the folder, or None without one.
 
     settings: the resolved configuration. ckpt_path: "last" resumes what is in the folder; None starts anew. Raises
     ValueError when the folder holds a run of another configuration, or any run and ckpt_path is None. Of several
@@ -59,7 +59,9 @@ def find_run(run_dir: str | Path, settings: dict[str, Any], ckpt_path: str | Non
     if newest is None:
         return None
     if ckpt_path is None:
-        raise ValueError(f"{run_dir} holds a run already: choose another run_dir, or ckpt_path=last to go on")
+        raise ValueError(
+            f"{run_dir} holds a run already: choose another run_dir, or ckpt_path=last to resume it"
+        )
     if not (run_dir / CONFIG).is_file():
         raise ValueError(
             f"{run_dir} holds checkpoints without their {CONFIG}: init_from={newest} starts from them"
@@ -72,13 +74,13 @@ def find_run(run_dir: str | Path, settings: dict[str, Any], ckpt_path: str | Non
         raise ValueError(
             f"max_steps: {run_dir} stands at step {step} already: expected as many or more, got {maximum}"
         )
-    log.info("going on from %s%s", newest, "" if step is None else f" at step {step}")
+    log.info("resuming from %s%s", newest, "" if step is None else f" at step {step}")
     return Resumed(newest, before)
 
 
 @rank_zero_only
 def begin_run(run_dir: str | Path, settings: dict[str, Any]) -> None:
-    """Writes config.yaml, and removes what a killed process was writing. Of several processes the first does."""
+    """Write config.yaml, and removes what a killed process was writing. Of several processes the first does."""
     with atomic_path(Path(run_dir) / CONFIG) as temporary:
         text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
         temporary.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What a resumed run may change, and what would make another run of it."""
+"""Comparison of a resumed run's settings with those it began with."""
 
 import logging
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ _MOST = 6
 
 
 def check_same_settings(before: dict[str, Any], now: dict[str, Any], folder: str | Path) -> None:
-    """Raises ValueError, with names and values, where settings differ that change what is learnt.
+    """Raise ValueError, with names and values, where settings differ that change what is learnt.
 
     before: of the run in ``folder``. Options that only one of the two has, as of another version, are logged.
     """
@@ -59,7 +59,7 @@ def check_same_settings(before: dict[str, Any], now: dict[str, Any], folder: str
 
 
 def _leaves(settings: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted names and values; lists are values."""
+    """Yield dotted names and values; lists are values."""
     if isinstance(settings, dict):
         for key, value in settings.items():
             yield from _leaves(value, f"{name}.{key}".lstrip("."))
@@ -80,12 +80,12 @@ def _equal(name: str, was: Any, is_now: Any) -> bool:
 
 
 def _order(name: str) -> tuple[bool, int, str]:
-    """What people set comes before the places where it is used."""
+    """Sort options that people set before the places where they are used."""
     return not name.startswith("schedule."), name.count("."), name
 
 
 def _text(differing: dict[str, tuple[Any, Any]]) -> str:
-    """One setting may be read in several places: the first of the same name and values stands for them."""
+    """Format the differences; of one setting that is read in several places, only the first."""
     first: dict[tuple[str, str], str] = {}
     for name, (was, is_now) in differing.items():
         first.setdefault((name.rpartition(".")[2], f"{was} {is_now}"), f"{name}: was {was}, is {is_now}")

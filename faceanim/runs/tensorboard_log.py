@@ -1,4 +1,4 @@
-"""TensorBoard: one curve, however often the training was interrupted."""
+"""TensorBoard logger whose curves stay continuous over resumes."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 
 class TensorBoardLog(TensorBoardLogger):
-    """Lightning's TensorBoardLogger in ``<run_dir>/tensorboard/``; what the run is stands under "Text".
+    """Lightning's TensorBoardLogger in ``<run_dir>/tensorboard/``; the settings are under "Text".
 
     After a resume TensorBoard leaves out the points from the first newly logged step on that earlier files hold: those
     steps were done again.
@@ -30,7 +30,7 @@ class TensorBoardLog(TensorBoardLogger):
         self._logged |= dict.fromkeys(new, step or 0)
 
     def _start(self, step: int) -> None:
-        """Only now is known where the training goes on, too late for ``SummaryWriter(purge_step=...)``."""
+        """Mark the start at the first logged step, which is known too late for ``SummaryWriter(purge_step=...)``."""
         from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
         self._started = True

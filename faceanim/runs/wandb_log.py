@@ -1,4 +1,4 @@
-"""Weights & Biases: a training that goes on where it was goes on in the same W&B run."""
+"""Weights & Biases logger that continues the same W&B run on resume."""
 
 import json
 import uuid
@@ -15,7 +15,7 @@ from faceanim.media.files import write_json
 
 
 class WandbLog(WandbLogger):
-    """Lightning's WandbLogger, for the run in ``run_dir``; its files lie in ``<run_dir>/wandb/``.
+    """Lightning's WandbLogger, for the run in ``run_dir``; its files are in ``<run_dir>/wandb/``.
 
     ``<run_dir>/wandb_run.json`` keeps the W&B run's id, and the last step at which each metric was logged: steps that
     a resumed training does again are not logged again. options: of WandbLogger and of ``wandb.init``.
@@ -54,7 +54,7 @@ class WandbLog(WandbLogger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        """metrics: numbers or W&B's media, by name."""
+        """Log numbers or W&B's media by name, except steps that were logged before the resume."""
         run = self.experiment  # reads what was logged
         if step is None:
             return run.log(dict(metrics))

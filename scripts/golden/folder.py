@@ -1,10 +1,10 @@
-"""Are our networks those of a public implementation? Compares with tensors that it computed.
+"""Comparison of the networks with tensors that a public implementation computed.
 
 A folder of the golden layout holds ``config.json`` (constructor arguments, scheduler, windows), a safetensors file a
 component in the public implementation's own key layout, ``inputs``, ``outputs`` (float32) and ``outputs_f64``.
 Cases, for batches b1 and b2: ``a`` the denoising UNet alone, ``b`` with pose features, ``c`` with reference attention
 (``c.bank.*`` the recorded states, ``c.block.*`` each block's output), ``d`` guided, ``e`` the whole sampling loop from
-the reference picture on.
+the reference image on.
 
 Shape letters: B batch, T frames, C latent channels, H W pixels, h w latent size.
 """
@@ -68,7 +68,8 @@ class GoldenFolder:
 
     @torch.no_grad()
     def compare(self) -> Iterator[Comparison]:
-        """Every stored output that is a target, in both precisions. An output that we don't compute is an error."""
+        """Compare every stored output that is a target, in both precisions. An output that we don't compute is an
+        error."""
         targets = {dtype: self._targets(file) for dtype, file in OUTPUTS.items()}
         own_error = {
             case.split(".", 1)[1]: (targets[torch.float32][case].double() - exact).abs().max().item()
@@ -135,16 +136,16 @@ class GoldenFolder:
     def _loop(self, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
         x = _of(self.inputs, "e", dtype)
         noise_BTChw = x["init_latents"].transpose(1, 2)
-        picture = Image.fromarray(x["ref_image_u8"].byte().numpy())
-        tokens = self.model.image_encoder(_tensor(picture, dtype))
+        image = Image.fromarray(x["ref_image_u8"].byte().numpy())
+        tokens = self.model.image_encoder(_tensor(image, dtype))
         yield "e.image_embeds", tokens[:, 0]
         stored = x["pose_u8"] if "pose_u8" in x else x["pose_cond_u8"]
         pose_BT3HW = (stored.float() / 255).to(dtype).transpose(1, 2)
         H, W = pose_BT3HW.shape[-2:]
         # By height, then width, as Pillow 13 does at once: older ones go the other way, and each pass rounds.
-        for size in ((picture.width, H), (W, H)):
-            picture = picture.resize(size, Image.Resampling.LANCZOS)
-        latents = self.codec.encode(_tensor(picture, dtype))
+        for size in ((image.width, H), (W, H)):
+            image = image.resize(size, Image.Resampling.LANCZOS)
+        latents = self.codec.encode(_tensor(image, dtype))
         yield "e.ref_image_latents", latents
         yield "e.alphas_cumprod", self.scheduler.alphas_cumprod
         face = Face(torch.zeros_like(pose_BT3HW[:, 0]), pose_BT3HW[:, 0, :1], x.get("ref_pose_u8"))
@@ -162,7 +163,7 @@ class GoldenFolder:
                 yield "e.video_f16", video.transpose(0, 1)[None]
 
     def _sample(self, conditions: Conditioning, noise_BTChw: Tensor) -> Tensor:
-        """The pipeline's own loop, over the windows that the public one takes."""
+        """Run the pipeline's own loop, over the windows that the public one takes."""
         settings = self.config["e"]
         networks = {name: getattr(self.model, name) for name in AnimationModel.components}
         pipe = AnimationPipeline(
@@ -190,7 +191,7 @@ class GoldenFolder:
                 module.batch_statistics = on
 
     def _pose_features(self, pose_BT3HW: Tensor, x: dict[str, Tensor]) -> list[Tensor]:
-        """Features per scale, (B, T, c, h, w)."""
+        """Return features per scale, (B, T, c, h, w)."""
         maps = self.model.pose_guider(pose_BT3HW.flatten(0, 1), x.get("ref_pose_u8"))
         return [m.unflatten(0, pose_BT3HW.shape[:2]) for m in maps]
 
@@ -210,7 +211,7 @@ class GoldenFolder:
         return latents_BChw.new_zeros(B, self.model.reference_net.unet.conv_in.in_channels - C, h, w)
 
     def _watching_blocks(self, outputs: dict[str, Tensor], T: int, forward) -> Tensor:
-        """Runs ``forward`` and notes what each block of the denoising UNet returns, (B, c, T, h, w)."""
+        """Run ``forward`` and record what each block of the denoising UNet returns, (B, c, T, h, w)."""
         unet = self.model.denoising_net.unet
 
         def note(name: str):
@@ -263,13 +264,13 @@ def _model(config: dict, motion_frames: int) -> AnimationModel:
 
 
 def _of(inputs: dict[str, Tensor], case: str, dtype: torch.dtype) -> dict[str, Tensor]:
-    """The inputs of one case without its name; pictures stay in [0, 255]."""
+    """Return the inputs of one case without its name; images stay in [0, 255]."""
     own = {k.removeprefix(f"{case}."): v for k, v in inputs.items() if k.startswith(f"{case}.")}
     return {k: v if v.dtype == torch.int64 else v.to(dtype) for k, v in own.items()}
 
 
-def _tensor(picture: Image.Image, dtype: torch.dtype) -> Tensor:
-    pixels = torch.from_numpy(np.array(picture)).float()  # rounded to float32, as the public pipelines do
+def _tensor(image: Image.Image, dtype: torch.dtype) -> Tensor:
+    pixels = torch.from_numpy(np.array(image)).float()  # rounded to float32, as the public pipelines do
     return (pixels / 255 * 2 - 1).to(dtype).permute(2, 0, 1)[None]
 
 

@@ -29,9 +29,9 @@ class Comparison:
 
 
 def tolerance(case: str, dtype: torch.dtype, expected: Tensor, own_error: dict[str, float]) -> float:
-    """What rounding alone may cost: 1e-10 in float64; in float32 more after guidance, most after the loop.
+    """Return what rounding alone may cost: 1e-10 in float64; in float32 more after guidance, most after the loop.
 
-    The float32 figures are for outputs of about 2.5; what lies inside the networks may be larger, and so its rounding.
+    The float32 figures are for outputs of about 2.5; values inside the networks may be larger, and so its rounding.
     own_error: the public implementation's float32 against its own float64, by case; twice that is allowed, for where
     it amplifies rounding (AniPortrait's Pose Guider) no port can be nearer, and what is made from such forwards, by
     guidance and in the loop, is off in proportion.

@@ -100,6 +100,6 @@ def test_a_sweep_runs_on_after_a_failing_job_and_reports_it(
     assert exit_code(main, monkeypatch, arguments) == 2
     assert seen == [32, 64]
     errors = capsys.readouterr().err
-    assert "error: size 32 fails (0)" in errors and "the sweep is not whole" in errors.splitlines()[-1]
+    assert "error: size 32 fails (0)" in errors and "the sweep is incomplete" in errors.splitlines()[-1]
     assert (tmp_path / "0" / "error.txt").read_text() == "size 32 fails\n"
     assert not (tmp_path / "1" / "error.txt").exists()

@@ -16,12 +16,13 @@ log = logging.getLogger(__name__)
 
 
 class BestCheckpoint(ModelCheckpoint):
-    """<folder>/best.ckpt: of the validation with the lowest (mode min) or highest (max) ``monitor``, such as val/nme.
+    """Keeps <folder>/best.ckpt, of the validation with the lowest (mode min) or highest (max) ``monitor``, such as
+    val/nme.
 
     at_least: other metrics and what a candidate must reach in them. A landmark error is a mean over the frames that
     show a face: without this bound, a model that draws one good face and no other could win.
     NaN never wins, nor what an earlier validation logged. The score is kept in best.ckpt itself: a resumed run takes
-    it from there, as the checkpoint it goes on from is older than the validation of its step. Before the first step
+    it from there, as the checkpoint it is resumed from is older than the validation of its step. Before the first step
     nothing is saved.
     """
 
@@ -64,7 +65,7 @@ class BestCheckpoint(ModelCheckpoint):
             super().on_validation_end(trainer, pl_module)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """See ``on_train_start``; DeepSpeed's checkpoints are folders, which cannot be looked into."""
+        """Keep the score for ``on_train_start``: DeepSpeed's checkpoints are folders, from which it is not read."""
         self._earlier = state_dict["best_model_score"]
 
     def _is_candidate(self, trainer: L.Trainer) -> bool:
@@ -86,7 +87,7 @@ class BestCheckpoint(ModelCheckpoint):
         return all(found[name] >= bound for name, bound in self.at_least.items())
 
     def _held(self) -> float | None:
-        """The score of best.ckpt, None where there is none by this monitor and mode."""
+        """Return the score of best.ckpt, or None without one of this monitor and mode."""
         if self.path.is_dir():
             return None if self._earlier is None else float(self._earlier)
         if not self.path.is_file() or damage(self.path) is not None:

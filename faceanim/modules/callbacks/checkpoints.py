@@ -1,4 +1,4 @@
-"""The checkpoints that a run goes on from."""
+"""Checkpoints from which a run is resumed."""
 
 import signal
 from pathlib import Path
@@ -12,8 +12,8 @@ from faceanim.runs.lightning_private import StepCheckpoint, write_line
 
 
 class RunCheckpoints(StepCheckpoint):
-    """<folder>/step-<step>.ckpt every ``every`` steps, at the end, and before the process is ended by SIGTERM, as a
-    cluster does that wants its node back; the newest ``keep`` of them stay. last.ckpt is a link to the newest.
+    """Writes <folder>/step-<step>.ckpt every ``every`` steps, at the end, and before the process is ended by SIGTERM,
+    as a cluster does that wants its node back; the newest ``keep`` of them stay. last.ckpt is a link to the newest.
 
     On SIGTERM the step is finished and saved, on all ranks, and a validation that is due or under way is run. Training
     then ends with a ``SIGTERMException``. Lightning's own handler would call into the communication between ranks from
@@ -39,7 +39,7 @@ class RunCheckpoints(StepCheckpoint):
 
     @property
     def state_key(self) -> str:
-        """The same whatever ``every`` is, which a resumed run may change."""
+        """Independent of ``every``, which a resumed run may change."""
         return type(self).__qualname__
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

@@ -1,4 +1,4 @@
-"""Exponential moving average of the weights that are trained, and of no others."""
+"""Exponential moving average of the trained weights."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ class TrainedEMA(L.Callback):
     """After each optimiser step: average = decay * average + (1 - decay) * weights, from the first step's weights on.
 
     Validation runs on the averaged weights, a checkpoint's ``state_dict`` holds them, and training ends with them; the
-    weights that training goes on from stand beside them as ``trained_state``.
+    weights that training continues from are stored next to them as ``trained_state``.
     decay 0 keeps no average. Lightning's own EMAWeightAveraging copies the frozen networks too: at full size
     several gigabytes of GPU memory.
     """
@@ -48,7 +48,7 @@ class TrainedEMA(L.Callback):
     def on_save_checkpoint(
         self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """While validating the module holds the average, otherwise ``self.average`` does."""
+        """Store both: while validating the module holds the average, otherwise ``self.average`` does."""
         if not self.average:
             return
         held = {name: checkpoint["state_dict"][name] for name in self.average}
@@ -59,7 +59,7 @@ class TrainedEMA(L.Callback):
     def on_load_checkpoint(
         self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """The module was loaded from ``state_dict``, the average, before."""
+        """Take the average out of the module, which was loaded with it, and put the trained weights back."""
         if "trained_state" not in checkpoint:
             return
         own = _trained(pl_module)
@@ -82,5 +82,5 @@ class TrainedEMA(L.Callback):
 
 
 def _trained(module: L.LightningModule) -> dict[str, Tensor]:
-    """The weights themselves, outside of autograd."""
+    """Return the trained weights, detached."""
     return {name: p.detach() for name, p in module.named_parameters() if p.requires_grad}

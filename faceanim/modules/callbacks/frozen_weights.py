@@ -28,7 +28,7 @@ class FrozenInComputeDtype(L.Callback):
 
 
 def cast_frozen(module: nn.Module, dtype: torch.dtype, keep: Collection[str] = ()) -> None:
-    """Casts the frozen layers' weights in place, but for those whose names are in ``keep``."""
+    """Cast the frozen layers' weights in place, except those whose names are in ``keep``."""
     for name, layer in module.named_modules():
         if isinstance(layer, nn.Linear | nn.Conv2d) and not any(p.requires_grad for p in layer.parameters()):
             for key, parameter in list(layer.named_parameters()):

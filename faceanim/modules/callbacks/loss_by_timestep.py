@@ -1,4 +1,4 @@
-"""The training loss by timestep: at which noise the model still learns."""
+"""Training loss by timestep."""
 
 from itertools import pairwise
 from typing import Any
@@ -14,9 +14,9 @@ KEY = "loss_by_timestep"
 
 class LossByTimestep(L.Callback):
     """Logs ``train/loss_t000-249`` and so on: the mean loss since the last line of all samples (in stage 1: of all
-    frames) whose timestep lies in this one of ``buckets`` equal parts of the schedule, over all ranks and batches.
+    frames) whose timestep is in this one of ``buckets`` equal parts of the schedule, over all ranks and batches.
 
-    A part that no timestep fell into is left out. Weighted losses, as they are minimised. A resumed run goes on with
+    A part that no timestep fell into is omitted. Weighted losses, as they are minimised. A resumed run continues with
     what was seen since the last line.
     """
 
@@ -60,12 +60,12 @@ class LossByTimestep(L.Callback):
             self._sums = sums
 
     def _total(self, trainer: L.Trainer) -> Tensor:
-        """Over all ranks, which all get here."""
+        """Sum over all ranks, all of which call it."""
         return trainer.strategy.reduce(self._sums.clone(), reduce_op="sum")
 
 
 def bucket_names(buckets: int, steps: int) -> list[str]:
-    """t000-249, ... : first and last timestep of each part, t being in part ``t * buckets // steps``."""
+    """Return t000-249, ...: first and last timestep of each part, t being in part ``t * buckets // steps``."""
     edges = [-(-part * steps // buckets) for part in range(buckets + 1)]
     width = len(str(steps - 1))
     return [f"t{low:0{width}}-{high - 1:0{width}}" for low, high in pairwise(edges)]

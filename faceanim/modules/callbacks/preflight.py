@@ -1,4 +1,4 @@
-"""What would fail after an hour is tried in the first minute."""
+"""Checks before the first step of what would otherwise fail hours later."""
 
 import logging
 import shutil
@@ -91,11 +91,11 @@ class Preflight(L.Callback):
         torch.cuda.empty_cache()
         found = f"about {needed / 1e9:.1f} of {there / 1e9:.1f} GB with AdamW's states"
         if needed > there:
-            log.warning("pre-flight: %s: it will not fit but with a smaller optimiser", found)
+            log.warning("pre-flight: %s: it fits only with a smaller optimiser", found)
         return found
 
     def _disk(self, trainer: L.Trainer, stage: Stage) -> str:
-        """A checkpoint: what is carried, its average, AdamW's two moments."""
+        """Compare free disk space with checkpoints, each of carried weights, their average and AdamW's moments."""
         carried = sum(tensor.nbytes for tensor in stage.state_dict().values())
         size = carried + 3 * sum(parameter.nbytes for parameter in trained(stage))
         folder = next(
@@ -114,7 +114,7 @@ class Preflight(L.Callback):
 
 
 def check_shared_memory(batch_bytes: int, workers: int, ranks: int) -> None:
-    """Raises ValueError where what this node's workers read ahead would not fit: they die of a bus error then.
+    """Raise ValueError where what this node's workers read ahead would not fit: they die of a bus error then.
 
     workers: of each of the node's ranks. Without workers, or on a system without /dev/shm, nothing is needed.
     """

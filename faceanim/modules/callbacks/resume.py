@@ -1,4 +1,4 @@
-"""What a checkpoint is gone on from with: the same clips, and maybe other batches or a longer run."""
+"""Conditions of a resume: the same clips; maybe another batch size or a longer run."""
 
 import json
 import logging
@@ -17,11 +17,11 @@ KEY = "clips"  # in a checkpoint: split -> rows_hash of the clips
 
 
 class Resume(L.Callback):
-    """Every training has it, whatever callbacks are configured.
+    """Checks clips and adjusts counters on resume; part of every training, whatever callbacks are configured.
 
-    Clips are known by their ``rows_hash``, wherever they lie: with other training clips than before the training is
-    refused, other held-out clips are warned of. The loops' counters, which are of batches, follow the number of steps:
-    so a step may be made of more or fewer batches than before, and a finished run may be made longer.
+    Clips are identified by their ``rows_hash``, wherever they are: with other training clips than before the training
+    is refused, other held-out clips are warned of. The loops' counters, which are of batches, follow the number of
+    steps: so a step may be made of more or fewer batches than before, and a finished run may be made longer.
     """
 
     def __init__(self, run_dir: str | Path):
@@ -46,7 +46,7 @@ class Resume(L.Callback):
         recount(checkpoint["loops"]["fit_loop"], checkpoint["global_step"], trainer)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """A checkpoint has the learning rate of the schedule as it was when the step was saved."""
+        """Set the learning rate of today's schedule; the checkpoint has that of the schedule it was saved under."""
         if not self._resumed:
             return
         for config in trainer.lr_scheduler_configs:
@@ -54,7 +54,7 @@ class Resume(L.Callback):
                 _follow(config.scheduler, trainer.global_step)
 
     def _last_start(self) -> dict[str, str]:
-        """Of checkpoints that older versions wrote."""
+        """Return the hashes of the run's last start, for checkpoints of older versions."""
         path = self.run_dir / "provenance.json"
         if not path.is_file():
             return {}

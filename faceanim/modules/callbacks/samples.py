@@ -1,4 +1,4 @@
-"""Validation that tells: videos of held-out clips as the model makes them now, and what they measure."""
+"""Validation samples: videos of held-out clips as the model generates them now, and their metrics."""
 
 import logging
 from pathlib import Path
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 class ValidationSamples(L.Callback):
-    """At every validation, and (at_start) once before the first step: animates the first ``clips`` held-out clips, in
+    """Animates, at every validation and (at_start) once before the first step, the first ``clips`` held-out clips, in
     the order of their ids, with their own last ``frames`` landmarks, from the first frame of the same raw video's
     earliest clip. Logs the `ValidationMetrics` as ``val/<name>`` and writes ``<folder>/step_000100/<clip_id>.mp4``
     (reference, pose, generated, real) and ``.png`` (some frames of it), which loggers get too.
@@ -40,7 +40,7 @@ class ValidationSamples(L.Callback):
     steps, guidance_scale, seed: of the sampling, see ``check_steps``. landmarks: backend that finds the faces.
 
     Clips are spread over the ranks; the means are over all of them, rank 0's loggers get what rank 0 made.
-    Whatever fails is logged with its traceback and the training goes on. ``val/failed_clips`` counts clips that could
+    Whatever fails is logged with its traceback and the training continues. ``val/failed_clips`` counts clips that could
     not be made or measured: then the means are NaN, as others than before would be averaged.
     Where a strategy shards weights over ranks, there are no samples.
     Stands before an EMA callback in the list, so that it samples from the averaged weights.
@@ -73,7 +73,7 @@ class ValidationSamples(L.Callback):
         check_steps(None, pl_module.scheduler, self.sampling.steps)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: Stage) -> None:
-        """The baseline: Lightning's validation loop, as it runs between two steps. All callbacks have started."""
+        """Run the baseline validation, once all callbacks have started."""
         if not self.at_start or trainer.global_step:  # a resumed run has its baseline
             return
         with isolate_rng():
@@ -96,7 +96,7 @@ class ValidationSamples(L.Callback):
         return rows[trainer.global_rank :: trainer.world_size]
 
     def _one(self, trainer: L.Trainer, stage: Stage, row: ManifestRow) -> bool:
-        """Makes, measures and shows a clip; False where the first two fail."""
+        """Generate, measure and show a clip; False where one of the first two fails."""
         where = f"validation at step {trainer.global_step}: clip {row.clip_id}"
         try:
             with trainer.precision_plugin.val_step_context():
@@ -137,7 +137,7 @@ class ValidationSamples(L.Callback):
                 log_media(logger, f"samples/{clip_id}", sheet, video, step)
 
     def _log(self, trainer: L.Trainer, stage: Stage, failed: int) -> None:
-        """All ranks pass here at every validation, whatever befell them."""
+        """Log the means over all ranks; all ranks call it at every validation, after failures too."""
         reports = gather([(failed, self._metrics.available)])
         failed = sum(one for one, _ in reports)
         names = [name for name in self._metrics.available if all(name in those for _, those in reports)]

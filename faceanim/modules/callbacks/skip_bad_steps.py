@@ -1,4 +1,4 @@
-"""Steps that would harm the weights are left out, and counted."""
+"""Skipping of optimiser steps that would harm the weights."""
 
 import csv
 import logging
@@ -22,11 +22,11 @@ COLUMNS = ("step", "reason", "loss", "grad_norm", "samples", "clips")
 
 
 class TrainingDiverged(RuntimeError):
-    """Too many of the last steps were left out."""
+    """Too many of the last steps were skipped."""
 
 
 class StepGuard(L.Callback):
-    """Logs ``train/grad_norm`` (before clipping), and leaves out the optimiser's step when the loss or the
+    """Logs ``train/grad_norm`` (before clipping), and skips the optimiser's step when the loss or the
     gradients are not finite, or the loss is more than ``spike`` times the median of the last ``window`` steps' losses.
 
     Counted as ``train/skipped_steps``; each is a row of ``<folder>/skipped_steps.csv``, with the first sample number
@@ -104,12 +104,12 @@ class StepGuard(L.Callback):
         where = f"step {step}: {reason} (loss {loss:g}), samples {samples} of clips {names}; see {self.path}"
         if norm is None:
             raise TrainingDiverged(
-                f"{where}. Under {type(trainer.strategy).__name__} a step cannot be left out"
+                f"{where}. Under {type(trainer.strategy).__name__} a step cannot be skipped"
             )
         if sum(self._recent) > self.patience:
-            left_out = f"{sum(self._recent)} of the last {len(self._recent)} steps were left out"
+            left_out = f"{sum(self._recent)} of the last {len(self._recent)} steps were skipped"
             self._diverged = f"{left_out}. The last is {where}"
-        log.warning("left out %s", where)
+        log.warning("skipped %s", where)
         for group in optimizer.param_groups:
             for parameter in group["params"]:
                 parameter.grad = None  # optimisers pass over these: weights and moments stay
@@ -144,7 +144,7 @@ class StepGuard(L.Callback):
 
 
 def gradient_norm(optimizer: torch.optim.Optimizer) -> float | None:
-    """Of all gradients together, over all shards; None where there are none to be seen."""
+    """Return the norm of all gradients, over all shards; None without any."""
     gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
     if not gradients:
         return None

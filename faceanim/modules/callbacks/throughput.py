@@ -1,4 +1,4 @@
-"""How fast the training is, and how much of the device it uses."""
+"""Training speed and device utilisation."""
 
 import time
 from typing import Any
@@ -14,7 +14,7 @@ from faceanim.runs.lightning_private import add_to_line, is_line
 
 
 class ThroughputLog(L.Callback):
-    """Logs what was reached since the last line, over all ranks, waiting for data and checkpoints included,
+    """Logs rates since the last line, over all ranks, waiting for data and checkpoints included,
     validation left out:
 
     ``throughput/steps_per_sec``: optimiser steps, each of ``accumulate_grad_batches`` batches on every rank.
@@ -23,7 +23,7 @@ class ThroughputLog(L.Callback):
     ``throughput/seconds``: the wall time of the training so far, validation included; over all starts, those steps once
     that a resumed training does again.
     ``device/tflops_per_sec``: 1e12 FLOPs of the first rank's device. They are counted once, in the first step:
-    forward and backward without what gradient checkpointing computes again, so that it is progress and no heat; which
+    forward and backward without what gradient checkpointing computes again, so that it is useful work; which
     conditionings that step dropped makes a few percent.
     ``device/mfu``: the same as a share of the device's peak, 0 to 1; on GPUs of ``device_peak.py`` and under
     16-bit precision alone.
