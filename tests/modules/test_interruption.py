@@ -67,7 +67,7 @@ def test_after_sigkill_the_same_command_ends_with_the_weights_of_an_uninterrupte
     code, output = stop_after(third, signal.SIGKILL, *arguments("cut"))
     assert code == -signal.SIGKILL, output
     assert last(tmp_path / "cut")["global_step"] < 12
-    assert "going on from" in finished(*arguments("cut"))
+    assert "resuming from" in finished(*arguments("cut"))
 
     resumed, whole = last(tmp_path / "cut"), last(tmp_path / "whole")
     assert resumed["global_step"] == 12
