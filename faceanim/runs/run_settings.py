@@ -76,6 +76,8 @@ def _is_free(name: str, settings: dict[str, Any]) -> bool:
 
 
 def _equal(name: str, was: Any, is_now: Any) -> bool:
+    if name.endswith("_target_") and isinstance(was, str) and isinstance(is_now, str):
+        return was.rpartition(".")[2] == is_now.rpartition(".")[2]  # a class may have moved to another module
     return (was is None) == (is_now is None) if name in _BY_PRESENCE else was == is_now
 
 

@@ -3,11 +3,13 @@
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from faceanim.runs.csv_log import CSVLog, read_metrics, read_rows
+from faceanim.runs.run_settings import check_same_settings
 from tests.helpers.commands import OFFLINE, ROOT, run
 from tests.helpers.training import fit, losses, options, steps, two_ranks
 
@@ -142,3 +144,17 @@ def test_a_run_is_not_made_shorter_than_it_is_and_negative_seeds_are_named(demo_
     with pytest.raises(ValueError, match="seed: expected 0 or more, got -1"):
         fit(demo_data, tmp_path / "other", "appearance", *steps("appearance", 1), "seed=-1")
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize(("now", "same"), [("faceanim.b.Rules", True), ("faceanim.a.OtherRules", False)])
+def test_a_class_may_move_to_another_module_while_a_run_is_stopped(now, same, tmp_path):
+    settings = {
+        "stage": {"name": "appearance"},
+        "trainer": {"max_steps": 1},
+        "data": {"_target_": "faceanim.a.Rules"},
+    }
+    changed = {**settings, "data": {"_target_": now}}
+    with (
+        nullcontext() if same else pytest.raises(ValueError, match=r"data\._target_: was faceanim\.a\.Rules")
+    ):
+        check_same_settings(settings, changed, tmp_path)
