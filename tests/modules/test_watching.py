@@ -20,10 +20,10 @@ from faceanim.runs.csv_log import CSVLog, read_rows
 from faceanim.runs.dashboard import draw_dashboard, finite_curves
 from faceanim.runs.provenance import git_state
 from faceanim.runs.wandb_log import WandbLog
+from tests.helpers import wandb_file
 from tests.helpers.callbacks import PowerCut
 from tests.helpers.commands import run
 from tests.helpers.training import configuration, fit, steps
-from tests.modules import wandb_file
 
 LOGGED = [1, 3, 5, 7]  # every second of eight steps
 OPTIONS = [*steps("appearance", 8, checkpoint_every=3, sample_every=4), "trainer.log_every_n_steps=2"]
