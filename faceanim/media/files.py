@@ -1,10 +1,11 @@
 """Files that appear whole or not at all."""
 
 import errno
+import hashlib
 import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,18 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     finally:
         if temporary.is_file():
             temporary.unlink()
+
+
+def file_hash(path: Path) -> str:
+    """sha256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def files_hash(folder: Path, paths: Iterable[Path]) -> str:
+    """sha256 over the files' names relative to the folder, and their contents, whatever the order."""
+    lines = sorted(f"{path.relative_to(folder).as_posix()} {file_hash(path)}" for path in paths)
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def write_json(path: str | Path, content: Any) -> None:

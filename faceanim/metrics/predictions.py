@@ -14,10 +14,11 @@ import torch
 from faceanim.media.audio import read_soundtrack
 from faceanim.media.colour import UntaggedColour, check_untagged
 from faceanim.media.errors import MediaError
+from faceanim.media.files import file_hash
 from faceanim.media.video import read_video, video_info
 from faceanim.media.video_files import VIDEO_SUFFIXES, utf8_name, videos_of
 from faceanim.metrics.clip_ids import clip_ids
-from faceanim.metrics.prepared_clips import MissingClip, PreparedClips, hash_file
+from faceanim.metrics.prepared_clips import MissingClip, PreparedClips
 from faceanim.metrics.protocol import Protocol
 from faceanim.metrics.video_pair import ClipFrames
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
@@ -174,7 +175,7 @@ class PredictedVideos:
         ]
 
     def _hash(self, path: Path) -> str:
-        return hash_file(path) + ("" if self.colour == "auto" else f"-{self.colour}")
+        return file_hash(path) + ("" if self.colour == "auto" else f"-{self.colour}")
 
     def untagged_videos(self) -> list[str]:
         paths = (by_name[name] for name in self._made for by_name in (self._made, self._real))

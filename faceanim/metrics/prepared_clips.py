@@ -1,7 +1,6 @@
 """The prepared clips that a protocol names, and the reference of each. T: frames; H, W: pixels."""
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +10,7 @@ import numpy as np
 from faceanim.data.manifest import ManifestRow, read_manifest
 from faceanim.data.prepared_folder import earliest_of_source, load_clip, read_reference
 from faceanim.media.audio import read_soundtrack
+from faceanim.media.files import files_hash
 from faceanim.metrics.protocol import Protocol
 from faceanim.pose.repair import fill_gaps
 from faceanim.pose.sequence import PoseSequence
@@ -65,7 +65,7 @@ class PreparedClips:
         """Of the clip, its landmarks and its reference, as the files are now."""
         job = self.jobs[name]
         names = [file for row in (job.driving, job.reference) for file in (row.path, row.landmarks_path)]
-        return hash_files(self.folder, [self.folder / file for file in names])
+        return files_hash(self.folder, [self.folder / file for file in names])
 
     def read(self, name: str, max_frames: int | None) -> tuple[np.ndarray, PoseSequence]:
         """The driving clip's frames (T, H, W, 3) and landmarks, gaps filled."""
@@ -142,15 +142,3 @@ def _check(row: ManifestRow, protocol: Protocol) -> None:
             f"clip {row.clip_id}: protocol.size expects {protocol.size}x{protocol.size} pixels, got "
             f"{row.width}x{row.height}; prepare with size={protocol.size}"
         )
-
-
-def hash_files(folder: Path, paths: Iterable[Path]) -> str:
-    """sha256 over the files' names relative to the folder, and their contents, whatever the order."""
-    lines = sorted(f"{path.relative_to(folder).as_posix()} {hash_file(path)}" for path in paths)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def hash_file(path: Path) -> str:
-    """sha256 of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

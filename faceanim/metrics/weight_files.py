@@ -1,12 +1,12 @@
 """Where the weights of the networks that measure lie, and which they have to be."""
 
-import hashlib
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
+from faceanim.media.files import file_hash
 from faceanim.models.weight_source import WeightSource
 from faceanim.pose.landmark_weights import WEIGHTS_VARIABLE, WeightsFile, weights_folder
 from faceanim.pose.landmarks import FaceLandmarker
@@ -82,7 +82,7 @@ class WeightFiles:
 
         path = dlib_weights() if file is None else dlib_weights().with_name(file)
         WeightSource(path=str(path), sha256=self.pinned.get(name)).fetch()
-        self.used[name] = self.pinned.get(name) or _sha256(path)
+        self.used[name] = self.pinned.get(name) or file_hash(path)
 
     def note_landmarker(self, name: str, backend: FaceLandmarker) -> None:
         """Notes the files that another backend's module names; the protocol pins dlib's only."""
@@ -91,7 +91,7 @@ class WeightFiles:
             return
         for file in vars(sys.modules[type(backend).__module__]).values():
             if isinstance(file, WeightsFile) and (weights_folder() / file.name).is_file():
-                self.used[f"{name}_{file.name}"] = _sha256(weights_folder() / file.name)
+                self.used[f"{name}_{file.name}"] = file_hash(weights_folder() / file.name)
 
     def _source(self, name: str) -> WeightSource:
         sha256 = self.pinned[name]
@@ -109,8 +109,3 @@ class WeightFiles:
             f"no {published.file} in {folder} ({WEIGHTS_VARIABLE}): curl -fL --create-dirs -o "
             f"{folder / published.file} '{published.url}', or evaluate.py download=true or weights.{name}=<file>"
         )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

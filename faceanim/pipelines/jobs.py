@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import faceanim
+from faceanim.media.files import file_hash, files_hash
 from faceanim.media.frame_writers import check_name
 from faceanim.media.table import read_table
 from faceanim.media.video_files import VIDEO_SUFFIXES, is_hidden
@@ -194,19 +195,18 @@ def _hash(request: AnimationRequest, common: str) -> str:
 
 def _common_hash(options: InferenceOptions) -> str:
     """Hash of what all jobs share: the files of pipeline and decoder, the code's version."""
-    files = [
-        path for path in sorted(Path(options.pipeline).rglob("*")) if path.suffix in (".safetensors", ".json")
-    ]
-    lines = [f"{path.relative_to(options.pipeline)} {_content(path)}" for path in files]
-    decoder = Path(options.decoder) if options.decoder else None
-    if decoder is not None:
-        parts = sorted(decoder.rglob("*")) if decoder.is_dir() else [decoder]
-        lines += [f"decoder {part.name} {_content(part)}" for part in parts if part.is_file()]
-    return hashlib.sha256("\n".join([faceanim.__version__, *lines]).encode()).hexdigest()
+    pipeline, lines = Path(options.pipeline), [faceanim.__version__]
+    lines.append(
+        files_hash(pipeline, [p for p in pipeline.rglob("*") if p.suffix in (".safetensors", ".json")])
+    )
+    if options.decoder:
+        decoder = Path(options.decoder)
+        files = [p for p in decoder.rglob("*") if p.is_file()] if decoder.is_dir() else [decoder]
+        lines.append(files_hash(decoder.parent, files))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _content(path: str | Path | None) -> str | None:
     if path is None or not Path(path).is_file():
         return None  # the job itself will say what is missing
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_hash(Path(path))

@@ -1,11 +1,11 @@
 """Reading a pipeline folder: diffusers' layout, an allow-list of classes, every weight accounted for."""
 
-import hashlib
 from pathlib import Path
 from typing import TypeVar
 
 from diffusers import ModelMixin, SchedulerMixin
 
+from faceanim.media.files import files_hash
 from faceanim.models.animation_model import AnimationModel
 from faceanim.models.codec import CODECS
 from faceanim.models.weights import load_into, read_json, read_tensors
@@ -70,17 +70,13 @@ def has_motion(folder: str | Path) -> bool:
 
 def weights_hash(folder: str | Path) -> str:
     """sha256 of what makes a pipeline's frames: the names and contents of its index and components; not of its card,
-    which may hold figures, nor of a speech model beside it."""
+    which may hold figures, nor of a speech model next to it."""
     folder = Path(folder)
     parts = (*AnimationModel.components, "codec", "scheduler")
     files = [folder / INDEX, *(file for part in parts for file in (folder / part).rglob("*"))]
-    lines = []
-    for file in files:
-        if file.suffix in (".json", ".safetensors") and file.is_file():
-            with file.open("rb") as content:
-                digest = hashlib.file_digest(content, "sha256").hexdigest()
-            lines.append(f"{file.relative_to(folder).as_posix()} {digest}")
-    return hashlib.sha256("\n".join(sorted(lines)).encode("utf-8", "surrogateescape")).hexdigest()
+    return files_hash(
+        folder, [file for file in files if file.suffix in (".json", ".safetensors") and file.is_file()]
+    )
 
 
 def read_network(kind: type[ModelMixin], folder: Path) -> ModelMixin:

@@ -1,5 +1,7 @@
 """Boxes around faces: left, top, right, bottom, in pixels. F: faces."""
 
+import math
+
 import numpy as np
 
 _SAME_FACE = 0.3  # overlap from which two boxes of one image are one face
@@ -15,6 +17,15 @@ def overlap(a: np.ndarray, b: np.ndarray) -> float:
     sides = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
     common = float(np.prod(np.maximum(sides, 0)))
     return common / max(area(a) + area(b) - common, 1e-6)
+
+
+def squares(height: int, width: int, side: int) -> list[tuple[int, int]]:
+    """Return top and left of squares that cover an image, overlapping by half or more: no face is cut by all."""
+    rows, columns = (
+        np.linspace(0, length - side, 1 + math.ceil(2 * (length - side) / side)).astype(int).tolist()
+        for length in (height, width)
+    )
+    return [(top, left) for top in rows for left in columns]
 
 
 def distinct(boxes_F4: np.ndarray) -> np.ndarray:

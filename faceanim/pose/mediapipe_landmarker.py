@@ -1,8 +1,6 @@
 """MediaPipe's face mesh, brought to 68 points. H, W: pixels; C: RGB."""
 
-import math
 import weakref
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +8,7 @@ from mediapipe import Image, ImageFormat
 from mediapipe.tasks.python import BaseOptions
 from mediapipe.tasks.python.vision import FaceLandmarker, FaceLandmarkerOptions, RunningMode
 
-from faceanim.pose.boxes import distinct
+from faceanim.pose.boxes import distinct, squares
 from faceanim.pose.landmark_weights import WeightsFile, weights_paths
 from faceanim.pose.landmarks import Face, Landmarks, box_around, check_frames, largest
 from faceanim.pose.topology import MEDIAPIPE_VERTICES
@@ -20,6 +18,7 @@ BUNDLE = WeightsFile(
     "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/face_landmarker.task",
 )
 _MAX_FACES = 5  # among which the largest is sought
+_MIN_SCORE = 0.5  # of detection and of the mesh's presence, 0 to 1
 _MIN_SQUARE = 64  # pixels; smaller ones are not searched
 _VERTICES = np.array(MEDIAPIPE_VERTICES)
 
@@ -32,19 +31,17 @@ class MediapipeLandmarker:
     then half of it, which overlap by half.
     The mode for still images is used: the mode for videos tracks and smooths, so what it finds would depend
     on the frames before. MediaPipe gives no score: confidence is 1 where a face was found.
-    weights: the folder of `BUNDLE`. min_score: of detection and of the mesh's presence, 0 to 1.
+    weights: the folder of `BUNDLE`.
     """
 
-    def __init__(self, weights: str | Path, min_score: float = 0.5) -> None:
-        if not 0 <= min_score <= 1:
-            raise ValueError(f"min_score: expected 0 to 1, got {min_score}")
+    def __init__(self, weights: str | Path) -> None:
         (bundle,) = weights_paths("mediapipe", weights, BUNDLE)
         options = FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_path=str(bundle)),
             running_mode=RunningMode.IMAGE,
             num_faces=_MAX_FACES,
-            min_face_detection_confidence=min_score,
-            min_face_presence_confidence=min_score,
+            min_face_detection_confidence=_MIN_SCORE,
+            min_face_presence_confidence=_MIN_SCORE,
         )
         try:
             self._landmarker = FaceLandmarker.create_from_options(options)
@@ -70,7 +67,7 @@ class MediapipeLandmarker:
         short_side = min(frame_HWC.shape[:2])
         for size in (short_side, short_side // 2):
             if not faces and size >= _MIN_SQUARE:
-                corners = _squares(frame_HWC, size)
+                corners = squares(*frame_HWC.shape[:2], size)
                 faces = [face for corner in corners for face in self._faces(frame_HWC, *corner, size)]
         return faces
 
@@ -90,15 +87,6 @@ class MediapipeLandmarker:
             points = points_68x3[:, :2]
             faces.append(Face(1.0, points, box_around(points), points_68x3[:, 2]))
         return faces
-
-
-def _squares(frame_HWC: np.ndarray, size: int) -> Iterator[tuple[int, int]]:
-    """Return top and left of squares that cover the frame, overlapping by half or more."""
-    rows, columns = (
-        np.linspace(0, side - size, 1 + math.ceil(2 * (side - size) / size)).astype(int)
-        for side in frame_HWC.shape[:2]
-    )
-    yield from ((int(top), int(left)) for top in rows for left in columns)
 
 
 def _close(landmarker: FaceLandmarker) -> None:

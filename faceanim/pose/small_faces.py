@@ -3,13 +3,11 @@
 H, W: pixels; C: RGB; F: faces.
 """
 
-import math
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from faceanim.pose.boxes import distinct
+from faceanim.pose.boxes import distinct, squares
 from faceanim.pose.landmarks import FaceLandmarker, Landmarks
 
 _PARTS = (2, 4, 8)  # squares of the short side divided by this, until something is found
@@ -59,7 +57,7 @@ def small_faces(picture_HWC: np.ndarray, finder: FaceLandmarker) -> np.ndarray:
         boxes = [
             finder.boxes(np.ascontiguousarray(picture_HWC[top : top + side, left : left + side]))
             + np.array([left, top, left, top], np.float32)
-            for top, left in _squares(picture_HWC, side)
+            for top, left in squares(*picture_HWC.shape[:2], side)
         ]
         if len(found_F4 := distinct(np.concatenate(boxes))):
             return found_F4
@@ -80,12 +78,3 @@ def face_part(picture_HWC: np.ndarray, box: np.ndarray, finder: FaceLandmarker) 
             if (np.abs(middle - centre) < side / 2).all():
                 return FacePart(part_HWC, int(left), int(top), found)
     return None
-
-
-def _squares(picture_HWC: np.ndarray, side: int) -> Iterator[tuple[int, int]]:
-    """Top and left of squares that cover the image, overlapping by half or more: no face is cut by all."""
-    rows, columns = (
-        np.linspace(0, length - side, 1 + math.ceil(2 * (length - side) / side)).astype(int)
-        for length in picture_HWC.shape[:2]
-    )
-    yield from ((int(top), int(left)) for top in rows for left in columns)

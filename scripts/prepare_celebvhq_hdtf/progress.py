@@ -1,13 +1,13 @@
 """What is already done: small files for each source clip, so that an interrupted run can go on."""
 
 import dataclasses
-import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from faceanim.data.manifest import ManifestRow
+from faceanim.media.files import file_hash
 from faceanim.parallel.finished_jobs import FinishedJobs
 from scripts.prepare_celebvhq_hdtf.first_pass import Detections
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
@@ -55,12 +55,6 @@ def save_detections(clip: SourceClip, options: PrepareOptions, detections: Detec
 def saved_detections(clip: SourceClip, options: PrepareOptions) -> Detections | None:
     """What the first pass over this source clip found, or None if it is still to be done."""
     return Detections.load(_detections_path(clip, options), _state(clip))
-
-
-def file_hash(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _state(clip: SourceClip) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from faceanim.data.manifest import ManifestRow
 from faceanim.data.quality import sound_scores
 from faceanim.media.audio import read_soundtrack, write_wav
 from faceanim.media.errors import MediaError
+from faceanim.media.files import file_hash
 from faceanim.media.video import VideoWriter
 from faceanim.pose.sequence import PoseSequence
 from scripts.prepare_celebvhq_hdtf.filtering import Part
 from scripts.prepare_celebvhq_hdtf.first_pass import Detections, source_frames
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
-from scripts.prepare_celebvhq_hdtf.progress import file_hash
 from scripts.prepare_celebvhq_hdtf.sources import SourceClip
 
 AUDIO_RATE = 16_000

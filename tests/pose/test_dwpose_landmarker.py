@@ -115,19 +115,9 @@ def test_frames_of_odd_sizes_are_no_exception(dwpose_landmarker: FaceLandmarker)
         assert len(dwpose_landmarker.detect(np.zeros((*size, 3), np.uint8))) == size[0]
 
 
-def test_a_higher_min_score_finds_less(weights: Path) -> None:
-    """The people's score is 0.9, the face's 0.6."""
-    found = [
-        DwposeLandmarker(weights, "cpu", score).detect(frames(MAGENTA)).found[0] for score in (0.55, 0.65)
-    ]
-    assert found == [True, False]
-
-
 def test_wrong_options_frames_and_files_are_refused_with_the_reason(
     dwpose_landmarker: FaceLandmarker, weights: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(ValueError, match="min_score: expected 0 to 1, got -1"):
-        DwposeLandmarker(weights, min_score=-1)
     with pytest.raises(ValueError, match=r"expected uint8 \(T, H, W, 3\), got float64"):
         dwpose_landmarker.detect(np.zeros((1, 8, 8, 3)))
     (tmp_path / DETECTOR.name).write_bytes(b"cut off")

@@ -111,11 +111,6 @@ def test_a_large_frame_is_searched_shrunk_and_cut_out_of_its_own_pixels(
     assert right - left == pytest.approx(128, abs=1)
 
 
-def test_a_higher_min_score_finds_less(weights: Path) -> None:
-    strict = FaceAlignmentLandmarker(weights, "cpu", min_score=0.9999)
-    assert not strict.detect(picture((4, 4, RED))[None]).found.any()
-
-
 def test_wrong_options_frames_and_files_are_refused_with_the_reason(
     fan_landmarker: FaceLandmarker, weights: Path, tmp_path: Path
 ) -> None:

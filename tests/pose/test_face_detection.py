@@ -27,13 +27,3 @@ def test_two_faces_come_largest_first_in_pixels_of_the_picture(detector: FaceDet
 def test_no_face_gives_no_box_and_odd_shapes_are_survived(detector: FaceDetector) -> None:
     for height, width in ((200, 300), (1, 1), (4, 3000)):
         assert detector.detect(np.full((height, width, 3), 127, np.uint8)).shape == (0, 4)
-
-
-def test_a_short_side_below_the_smallest_face_is_refused() -> None:
-    with pytest.raises(ValueError, match="short_side: expected 80 pixels or more, got 79"):
-        FaceDetector(short_side=79)
-
-
-def test_a_higher_score_is_asked_for_and_not_reached(detector: FaceDetector) -> None:
-    face = data.astronaut()[:256, 100:356]
-    assert len(FaceDetector(min_score=10.0).detect(face)) == 0 < len(detector.detect(face))

@@ -140,15 +140,9 @@ def test_a_frame_without_a_face_is_nan_and_never_an_exception(mediapipe_landmark
         assert len(found) == len(frames) and not found.found.any() and (found.confidence == 0).all()
 
 
-def test_a_higher_min_score_finds_less(weights: Path, frames_THWC: np.ndarray) -> None:
-    assert not MediapipeLandmarker(weights, min_score=1.0).detect(frames_THWC[:1]).found.any()
-
-
 def test_wrong_options_frames_and_files_are_refused_with_the_reason(
     mediapipe_landmarker: FaceLandmarker, weights: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(ValueError, match="min_score: expected 0 to 1, got 2"):
-        MediapipeLandmarker(weights, min_score=2)
     with pytest.raises(ValueError, match=r"expected uint8 \(T, H, W, 3\), got float64"):
         mediapipe_landmarker.detect(np.zeros((1, 8, 8, 3)))
     (tmp_path / BUNDLE.name).write_bytes(b"not a bundle")
