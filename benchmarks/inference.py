@@ -8,7 +8,6 @@ from faceanim.cli import run_command
 if __name__ == "__main__":  # above what takes seconds to import: a mistake is answered at once
     run_command("benchmark_inference", "benchmarks.inference")
 
-import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -33,7 +32,7 @@ from faceanim.pipelines.long_video import LongVideo
 from faceanim.pipelines.noise import noise_of
 from faceanim.pipelines.options import Runtime, Sampling
 from faceanim.pipelines.render import render
-from faceanim.pipelines.runtime import device_name, prepare
+from faceanim.pipelines.runtime import device_name, peak_gigabytes, prepare
 from faceanim.pipelines.sampling import sample
 from faceanim.pipelines.schedulers import build_sampler
 from faceanim.pose.sequence import PoseSequence
@@ -148,7 +147,7 @@ class Bench:
             "seconds": seconds,
             "fps": T / seconds,
             "first_frame": first,
-        } | {"peak_gb": self._peak()}
+        } | {"peak_gb": peak_gigabytes(self.device)}
 
     def _run(self, T: int, options: dict) -> tuple[float, float]:
         """(seconds in all, seconds to the first frames)."""
@@ -242,12 +241,6 @@ class Bench:
     def _reset_peak(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
-
-    def _peak(self) -> float:
-        """GB: allocated by torch on a GPU; on a CPU the most that the process ever had resident."""
-        if self.device.type == "cuda":
-            return torch.cuda.max_memory_allocated(self.device) / 1e9
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 
 def _components(rows: list[dict]) -> str:

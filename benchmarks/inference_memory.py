@@ -1,4 +1,4 @@
-"""Memory that inference will need, foretold without a GPU: python -m benchmarks.inference_memory (--help explains).
+"""Memory that inference will need, predicted without a GPU: python -m benchmarks.inference_memory (--help explains).
 
 Networks and steps run on tensors without memory or arithmetic; counted are the bytes of all that torch would allocate.
 With ``measure`` the pipeline itself also runs, on this CPU, and its tensors and the process are measured.
@@ -44,7 +44,7 @@ def main(cfg: DictConfig) -> None:
     before = torch.get_default_dtype()
     torch.set_default_dtype(PRECISIONS[cfg.precision])
     try:
-        print(foretold(cfg))
+        print(predicted(cfg))
     finally:
         torch.set_default_dtype(before)
     if cfg.measure:
@@ -72,7 +72,7 @@ def measured(cfg: DictConfig) -> str:
 
 
 @torch.no_grad()
-def foretold(cfg: DictConfig) -> str:
+def predicted(cfg: DictConfig) -> str:
     size = cfg.model.image_size
     with fake_tensors():
         parts = hydra.utils.instantiate(cfg.model, _convert_="all")

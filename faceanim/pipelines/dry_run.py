@@ -1,6 +1,5 @@
 """Dry run: the plan of an animation, with time and memory estimated from a few steps."""
 
-import resource
 import time
 from dataclasses import replace
 from functools import partial
@@ -15,7 +14,7 @@ from faceanim.pipelines.noise import noise_of
 from faceanim.pipelines.options import Sampling
 from faceanim.pipelines.reference import Reference
 from faceanim.pipelines.request import AnimationRequest
-from faceanim.pipelines.runtime import device_name
+from faceanim.pipelines.runtime import device_name, peak_gigabytes
 from faceanim.pipelines.step_counts import check_steps
 
 
@@ -79,9 +78,7 @@ def _measured(
     n_windows = sum(len(segment.windows) for segment in plan)
     seconds = len(plan) * max(one_step - a_step, 0.0) + n_windows * sampling.steps * a_step
     seconds += len(motion.poses) * per_frame
-    if pipe.where.type == "cuda":
-        return seconds, torch.cuda.max_memory_allocated(pipe.where) / 1e9
-    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    return seconds, peak_gigabytes(pipe.where)
 
 
 def _now(pipe: AnimationPipeline) -> float:

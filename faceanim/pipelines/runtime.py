@@ -1,5 +1,6 @@
 """How a pipeline computes: device, precision, memory format, compilation, what waits off the device."""
 
+import resource
 from pathlib import Path
 
 import torch
@@ -61,6 +62,13 @@ def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"CPU, {torch.get_num_threads()} threads"
+
+
+def peak_gigabytes(device: torch.device) -> float:
+    """Peak memory: allocated by torch on a GPU; on a CPU the most that the process ever had resident."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e9
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9  # Linux counts in KiB
 
 
 def weights_bytes(pipe: AnimationPipeline) -> int:
