@@ -11,7 +11,7 @@ from faceanim.media.sound import UNREADABLE
 from faceanim.media.sound_reader import DAMAGED, LATER_TRACK
 from faceanim.pipelines.step_counts import UnevenSteps
 from faceanim.pose import errors as pose
-from faceanim.pose.head_pose import head_angles
+from faceanim.pose.head_model import head_angles
 from faceanim.pose.repair import FILLED
 
 _MAX_ANGLES = (30.0, 25.0, 25.0)  # degrees of yaw, pitch and roll above which a photo gets a warning

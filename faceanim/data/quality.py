@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from faceanim.pose.face_shape import face_size
-from faceanim.pose.head_pose import head_angles
+from faceanim.pose.head_model import head_angles
 
 _SHARPNESS_SIDE = 128  # pixels of the face, so that sharpness compares between sizes
 _THUMBNAIL_SIDE = 64

@@ -11,9 +11,9 @@ from faceanim.media.speech import MAX_SECONDS, RATE, read_speech
 from faceanim.models.aniportrait_audio import MANNERS, AudioToHead, AudioToMesh
 from faceanim.pose.expressions import close_eyes
 from faceanim.pose.head_model import angles, axis_rotation
-from faceanim.pose.idle_motion import blinks
+from faceanim.pose.idle_motion import blinks, idle
 from faceanim.pose.motion import FaceMotion
-from faceanim.pose.speech import frames_of_speech, idle
+from faceanim.pose.speech import frames_of_speech
 from faceanim.pose.topology import MEDIAPIPE_VERTICES
 
 _PIECE_SECONDS, _OVERLAP_SECONDS = 16.0, 1.0  # of speech at a time; 600 frames at most, whatever the rate

@@ -1,7 +1,12 @@
 """Idle motion: blinks, and a slowly swaying head. T: frames."""
 
+from dataclasses import replace
+
 import numpy as np
 
+from faceanim.pose.motion import FaceMotion
+
+_DEGREES, _CENTIMETRES = (3.5, 2.5, 1.5), 0.15  # of the idle head: yaw, pitch, roll; to the sides
 _BLINK_SECONDS = 0.3  # from open to open: shut in a third of it
 _BETWEEN_BLINKS = (1.5, 6.0)  # seconds; about 16 blinks a minute, as in conversation
 _SWAYS = ((0.08, 0.5), (0.17, 0.3), (0.31, 0.15), (0.53, 0.06))  # hertz, share
@@ -37,3 +42,10 @@ def sway(n_frames: int, fps: float, rng: np.random.Generator) -> np.ndarray:
     time = np.arange(n_frames) / fps
     phases = rng.uniform(0, 2 * np.pi, len(_SWAYS))
     return sum(a * np.sin(2 * np.pi * f * time + p) for (f, a), p in zip(_SWAYS, phases, strict=True))
+
+
+def idle(n_frames: int, fps: float, rng: np.random.Generator) -> FaceMotion:
+    """Return the idle motion of a head, with a neutral face; it starts at rest."""
+    turn = np.stack([np.radians(degrees) * sway(n_frames, fps, rng) for degrees in _DEGREES], axis=-1)
+    shift = np.stack([_CENTIMETRES * sway(n_frames, fps, rng) for _ in range(2)], axis=-1)
+    return replace(FaceMotion.still(n_frames, fps), turn=turn - turn[0], shift=shift - shift[0])

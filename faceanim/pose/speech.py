@@ -13,13 +13,12 @@ from faceanim.media.speech import MAX_SECONDS, RATE, iter_speech
 from faceanim.models.audio_to_pose import AudioToPose
 from faceanim.models.log_mel import HOP, SILENT, normalised, recording_profile
 from faceanim.pose.expressions import close_eyes
-from faceanim.pose.idle_motion import blinks, sway
+from faceanim.pose.idle_motion import blinks, idle
 from faceanim.pose.motion import FaceMotion
 from faceanim.pose.speech_head import head_from_speech
 
 _PIECE_SECONDS = 20.0  # of speech computed at a time
 _WAV2VEC2_CONTEXT = 2.0  # seconds to either side that a piece is given of what its transformer would look at
-_DEGREES, _CENTIMETRES = (3.5, 2.5, 1.5), 0.15  # of the idle head: yaw, pitch, roll; to the sides
 _FAINT = 0.25  # of the bands' mean over SILENT, in their normalised units (2 dB): from there on it is sound
 _FADE = 7  # spectra (70 ms) to either side over which sound fades in and out
 _MARGIN = 2  # hops that a spectrum's window reaches to either side
@@ -60,13 +59,6 @@ def frames_of_speech(path: str | Path, n_samples: int, fps: float) -> int:
             f"speech {path}: expected at least {_SHORTEST:g} s of sound, got {n_samples / RATE:.3f} s"
         )
     return max(1, round(n_samples / RATE * fps))
-
-
-def idle(n_frames: int, fps: float, rng: np.random.Generator) -> FaceMotion:
-    """Return the idle motion of a head, with a neutral face; it starts at rest."""
-    turn = np.stack([np.radians(degrees) * sway(n_frames, fps, rng) for degrees in _DEGREES], axis=-1)
-    shift = np.stack([_CENTIMETRES * sway(n_frames, fps, rng) for _ in range(2)], axis=-1)
-    return replace(FaceMotion.still(n_frames, fps), turn=turn - turn[0], shift=shift - shift[0])
 
 
 def expression_of(sound_N: np.ndarray, model: AudioToPose, n_frames: int, fps: float) -> np.ndarray:

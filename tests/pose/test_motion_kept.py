@@ -9,7 +9,7 @@ import pytest
 
 from faceanim.media.image import read_image
 from faceanim.pose.from_video import find_person
-from faceanim.pose.head_pose import head_angles
+from faceanim.pose.head_model import head_angles
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.landmarks import with_depth
 from faceanim.pose.openness import lip_aperture

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from faceanim.pose.composed import compose
-from faceanim.pose.head_pose import head_angles
+from faceanim.pose.head_model import head_angles
 from faceanim.pose.motion import Head, decompose
 from faceanim.pose.openness import eye_openness, lip_aperture
 from faceanim.pose.retarget import retarget

@@ -14,7 +14,7 @@ from faceanim.models.audio_to_pose import AudioToPose
 from faceanim.models.log_mel import HOP, RATE
 from faceanim.pipelines.motion_sources import Speech
 from faceanim.pose import speech
-from faceanim.pose.head_pose import head_angles
+from faceanim.pose.head_model import head_angles
 from faceanim.pose.motion import Head, recompose
 from faceanim.pose.openness import eye_openness, lip_aperture
 from faceanim.pose.sequence import PoseSequence

@@ -5,7 +5,7 @@ import pytest
 
 from faceanim.media.image import read_image
 from faceanim.pose.composed import COMPOSED, compose
-from faceanim.pose.head_pose import head_angles
+from faceanim.pose.head_model import head_angles
 from faceanim.pose.openness import eye_openness, lip_aperture
 from faceanim.pose.templates import load_template, save_template, template_names, templates
 

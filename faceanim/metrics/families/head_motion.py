@@ -9,7 +9,7 @@ from torch import Tensor
 from faceanim.metrics.families.landmarks import check_points
 from faceanim.metrics.metric import LANDMARKS, MeanOverFrames, MetricSpec, register
 from faceanim.metrics.video_pair import VideoPair
-from faceanim.pose.head_pose import head_angles
+from faceanim.pose.head_model import head_angles
 from faceanim.pose.similarity import similarity
 from faceanim.pose.topology import LEFT_BROW, LEFT_EYE, MOUTH, RIGHT_BROW, RIGHT_EYE
 
