@@ -58,13 +58,12 @@ def _options(kind: type) -> Iterator[tuple[str, Any]]:
             yield _name(one), one.type
 
 
-class _Checked:
+class _Checked:  # a base, for a made class has no other place for a method
     def __post_init__(self) -> None:
-        command = part_of(Command, self)
-        if command.jobs is None:
+        for kind in (*SOURCES.values(), Sampling, Runtime, Command):  # whichever source is chosen
+            part_of(kind, self)
+        if self.jobs is None:  # else reference, motion and output are each job's own
             request_of(self)
-        else:  # reference, motion and output are each job's own
-            part_of(Sampling, self), part_of(Runtime, self)
 
 
 _TYPES = {
@@ -72,7 +71,8 @@ _TYPES = {
     for part in (Photograph, *SOURCES.values(), Sampling, Output, Runtime, Command)
     for name, kind in _options(part)
 }
-# What is None unless it is given on the command line or in a table of jobs.
+# None unless given on the command line or in a table of jobs
 _TYPES |= dict.fromkeys(("reference", *SOURCES), str | None)
+# The flat options of infer.py: those of all parts, each declared once, in its part
 InferenceOptions = make_dataclass("InferenceOptions", _TYPES.items(), bases=(_Checked,), frozen=True)
 InferenceOptions.__module__ = __name__  # so that it can be pickled

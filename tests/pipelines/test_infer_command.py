@@ -143,6 +143,10 @@ def test_without_crop_both_have_to_be_square(infer, driving, demo_frames, tmp_pa
         ({"longest_gap": -1.0}, "longest_gap: expected seconds of 0 or more, got -1"),
         ({"colour": "601"}, "colour: expected auto, bt601, bt709, got 601"),
         ({"smoothing": -0.1}, "smoothing: expected seconds of 0 or more, got -0.1"),
+        (
+            {"driving": None, "template": "nodding", "smoothing": -0.1},
+            "smoothing: expected seconds of 0 or more",
+        ),
         ({"steps": 0}, "steps: expected 1 or more, got 0"),
         ({"decode_batch": 0}, "decode_batch: expected 1 or more, got 0"),
         ({"seed": -1}, "seed: expected 0 or more, got -1"),
