@@ -20,7 +20,8 @@ from faceanim.media.video import read_video
 from faceanim.media.video_writer import VideoWriter, write_video
 from faceanim.models.audio_to_pose import AudioToPose
 from faceanim.models.codec import TinyCodec
-from faceanim.pipelines.motion_sources import DrivingVideo, SavedPoses
+from faceanim.pipelines.motion_sources import DrivingVideo, SavedPoses, Speech
+from faceanim.pipelines.request import request_of
 from faceanim.pipelines.step_counts import uneven_steps
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.sequence import PoseSequence
@@ -170,6 +171,14 @@ def test_without_crop_both_have_to_be_square(infer, driving, demo_frames, tmp_pa
 def test_wrong_options_are_found_before_anything_is_loaded(change, expected):
     with pytest.raises(ValueError, match=re.escape(expected)):
         chosen(**change)
+
+
+def test_a_request_has_every_option_in_the_part_that_it_belongs_to():
+    options = {"driving": None, "audio": "a.wav", "template": "nodding", "speech": "run", "seed": 5}
+    request = request_of(chosen(**options, long_video="both", segment=48, output="o.gif"))
+    assert request.motion == Speech("a.wav", "run", "p", "nodding", 24.0, None, 5)
+    assert (request.sampling.seed, request.sampling.long_video.segment) == (5, 48)
+    assert (request.reference.path, request.output.path, request.runtime.pipeline) == ("r.png", "o.gif", "p")
 
 
 @pytest.mark.parametrize("name", ["quality", "fast", "preview"])
