@@ -131,12 +131,17 @@ class AnimationPipeline(DiffusionPipeline):
         """Yield the video in pieces of at most ``sampling.decode_batch`` frames, in order; memory does not grow with
         T.
 
-        reference_image: uint8 (H, W, 3), cropped to the video's size. reference_points: its 68 landmarks, pixels.
-        poses: any frame size of the video's shape, scaled to it; every frame needs a face (``faceanim.pose.repair``).
-        size: (height, width) of the video, multiples of the codec's downscale; None: the trained square.
-        on_progress: called after every forward of the denoising UNet with (forwards done, forwards in all); what it
-        raises ends the sampling.
-        Raises ValueError on sizes and steps that do not fit, before anything is computed.
+        Args:
+            reference_image: uint8 (H, W, 3), cropped to the video's size.
+            reference_points: its 68 landmarks in pixels, (68, 2).
+            poses: any frame size of the video's shape, scaled to it; a face in every frame (``faceanim.pose.repair``).
+            sampling: see ``Sampling``.
+            size: (height, width) of the video, multiples of the codec's downscale; None: the trained square.
+            on_progress: called after every forward of the denoising UNet with (forwards done, forwards in all); what
+                it raises ends the sampling.
+
+        Raises:
+            ValueError: for sizes and steps that do not fit, before anything is computed.
         """
         height, width = size or (self.config["image_size"],) * 2
         multiple = self.codec.downscale

@@ -18,9 +18,9 @@ from faceanim.pipelines.model_card import provenance, write_card
 from faceanim.pipelines.moore_layout import INDEX as MOORE_INDEX
 from faceanim.pipelines.moore_layout import write_moore
 from faceanim.pipelines.pretrained import INDEX, weights_hash
+from faceanim.pipelines.runtime import PRECISIONS
 
 Layout = Literal["diffusers", "moore"]
-DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
 def export_pipeline(
@@ -37,16 +37,20 @@ def export_pipeline(
 ) -> Path:
     """Write the pipeline folder ``output`` atomically; an older folder of the same kind is replaced.
 
-    checkpoint: a file, or a run folder, which stands for its newest whole one. init_from: as ``open_checkpoint``.
-    dtype: of the stored weights; buffers stay as they are. layout: ours is that of diffusers; "moore" see
-    ``write_moore``. license: the terms of the weights, for the card. metrics: a metrics.json of evaluate.py for the
-    card, refused unless it is of just these weights; None: the run's last validation. denoising_step: also write the
-    denoising UNet's step, see ``export_step``. speech: also the speech model of a run, see ``AudioToPose.load``, as the
-    folder audio_to_pose, where inference looks for it.
+    Args:
+        checkpoint: a file, or a run folder, which stands for its newest undamaged one.
+        init_from: see ``open_checkpoint``.
+        dtype: of the stored weights; buffers stay as they are.
+        layout: ours is that of diffusers; for "moore" see ``write_moore``.
+        license: the terms of the weights, for the model card.
+        metrics: a metrics.json of evaluate.py for the card, which must be of exactly these weights; None: the run's
+            last validation.
+        denoising_step: also write the denoising UNet's step, see ``export_step``.
+        speech: also write the speech model of a run, see ``AudioToPose.load``, where inference looks for it.
     """
     output, checkpoint = Path(output), newest_checkpoint(checkpoint) or Path(checkpoint)
-    if dtype not in DTYPES:
-        raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
+    if dtype not in PRECISIONS:
+        raise ValueError(f"dtype: expected one of {', '.join(PRECISIONS)}, got {dtype!r}")
     if layout not in get_args(Layout):
         raise ValueError(f"layout: expected one of {', '.join(get_args(Layout))}, got {layout!r}")
     opened = open_checkpoint(checkpoint, init_from)
@@ -56,7 +60,7 @@ def export_pipeline(
     spoken = None if speech is None else AudioToPose.load(speech)
     content = provenance(opened.card, opened.step, run_dir)
     figures = None if metrics is None else read_evaluation(metrics)
-    pipe = cast_weights(pipeline_of(opened), DTYPES[dtype])
+    pipe = cast_weights(pipeline_of(opened), PRECISIONS[dtype])
     temporary = output.with_name(f".{output.name}.{uuid.uuid4().hex[:8]}")
     try:
         if layout == "diffusers" or figures is not None:

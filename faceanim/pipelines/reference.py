@@ -45,10 +45,17 @@ def find_reference(
     crop: bool = True,
     name: str | None = None,
 ) -> Reference:
-    """Find the person in a path, a PIL image or an array, see ``as_rgb``. ValueError where there is none.
+    """Find the person in a photograph. Of several faces the largest; warns of a head of few pixels.
 
-    crop: cut to the head; else the photograph has to have the video's shape already. Of several faces the largest is
-    taken; a small one is looked for closely, see `detect_closely`. Warns of a head of few pixels. name: for errors.
+    Args:
+        picture: a path, a PIL image or an array, see ``as_rgb``.
+        landmarker: finds the face; a small one is searched for in parts of the image, see `detect_closely`.
+        size: (height, width) of the video.
+        crop: cut to the head; else the photograph has to have the video's shape already.
+        name: for errors.
+
+    Raises:
+        NoFaceFoundError: a ValueError, where no face is found.
     """
     picture_HWC = as_rgb(picture)
     if name is None:

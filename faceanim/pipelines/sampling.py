@@ -24,13 +24,16 @@ def sample(
     windows: Sequence[Sequence[int]] | None = None,
     generators: list[torch.Generator] | None = None,
 ) -> Iterator[Tensor]:
-    """Yields the latents (B, T, C, h, w) after each of the scheduler's steps.
+    """Yield the latents (B, T, C, h, w) after each of the scheduler's steps.
 
-    predict: (latents of a window (B, t, C, h, w), timestep (1,), frame numbers) -> prediction of the same shape.
-    windows: frame numbers of each; where they overlap the predictions are averaged (MultiDiffusion, Bar-Tal et al.,
-    2023, arXiv:2302.08113). None: one window over all frames. generators: one a frame, for samplers that add noise at
-    every step; then B is 1.
-    Raises ValueError for a frame in no window.
+    Args:
+        predict: (latents of a window (B, t, C, h, w), timestep (1,), frame numbers) -> prediction of the same shape.
+        windows: frame numbers of each; where they overlap the predictions are averaged (MultiDiffusion, Bar-Tal et
+            al., 2023, arXiv:2302.08113). None: one window over all frames.
+        generators: one a frame, for samplers that add noise at every step; then B is 1.
+
+    Raises:
+        ValueError: for a frame in no window.
     """
     T = noise_BTChw.shape[1]
     windows = [list(window) for window in windows or [range(T)]]
@@ -53,7 +56,7 @@ def sample(
 
 @dataclass
 class Block:
-    """Neighbouring frames that lie in the same windows: they take every step together.
+    """Neighbouring frames of the same windows, which take every step together.
 
     frames: their numbers. latents_BtChw: where they stand. scheduler: their own, for some samplers remember the step
     before. generators: see ``sample``. total_BtChw, count: sum and number of the predictions at the step that is being
@@ -71,11 +74,11 @@ class Block:
 def sample_in_blocks(
     predict: Predict, blocks: Iterator[Block], steps: int, windows: Sequence[Sequence[int]]
 ) -> Iterator[Block]:
-    """As ``sample``, for windows in rising order, without ever holding the whole video: yields its blocks, finished.
+    """Sample as ``sample``, for windows in rising order, and yield finished blocks without holding the whole video.
 
     A window takes its next step as soon as the windows that overlap with it have taken the one before, so that the
     steps run through the video one behind the other and the first block is finished long before the last begins.
-    What is held are about two windows a step, however long the video is. blocks: as ``block_frames`` cuts them, their
+    About two windows a step are held, however long the video is. blocks: as ``block_frames`` cuts them, their
     latents noise, their schedulers set to ``steps``.
     """
     if steps > MOST_STEPS:

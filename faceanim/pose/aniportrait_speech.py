@@ -33,11 +33,17 @@ def motion_from_mesh_model(
     seed: int = 0,
     max_seconds: float = MAX_SECONDS,
 ) -> FaceMotion:
-    """round(duration * fps) frames of what a face does that says this; blinks are drawn from `seed`.
+    """Return the motion of a face that speaks this sound, round(duration * fps) frames, in pieces that fade into each
+    other. The mesh's 468 vertices become 68 points, without their motion in depth.
 
-    The mesh's 468 vertices become 68 points; how they move in depth is left out. head: moves the head, in the learnt
-    manner of this number (0 to 99; None: drawn from `seed`); without it the head idles, see ``idle``. Long
-    speech is computed in pieces that fade into each other. ValueError for sound shorter than the networks take.
+    Args:
+        head: moves the head; without it the head idles, see ``idle``.
+        manner: number of the learnt manner of the head, 0 to 99; None: drawn from `seed`.
+        seed: of blinks and idle motion too.
+        max_seconds: longer sound is refused.
+
+    Raises:
+        ValueError: for sound shorter than the networks take.
     """
     sound = read_speech(path, max_seconds)
     n_frames = frames_of_speech(path, len(sound), fps)

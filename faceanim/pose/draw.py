@@ -28,11 +28,12 @@ def draw_pose(
 ) -> np.ndarray:
     """Draw each frame's landmarks on black: uint8 (T, H, W, 3), antialiased, one colour a facial part.
 
-    from_size: (height, width) of the frames that the points were found in; None if that is (height, width).
-    thickness: of the lines, in pixels; by default 1/128 of the shorter side, at least 1.
-    drawing: full; no_face_contour: without the jaw line, whose shape tells who somebody is; points: each landmark
-    a dot in the colour of its part, twice the thickness across.
-    Frames whose points hold NaN stay black; points beyond the frame are cut off at its border.
+    Args:
+        points_T68x2: frames that hold NaN stay black; lines are cut off at the frame's border.
+        from_size: (height, width) of the frames that the points were found in; None if that is (height, width).
+        thickness: of the lines, in pixels; by default 1/128 of the shorter side, at least 1.
+        drawing: full; no_face_contour: without the jaw line, whose shape identifies people; points: each landmark a
+            dot in the colour of its part, twice the thickness across.
     """
     points = np.asarray(points_T68x2, np.float32)
     if points.ndim != 3 or points.shape[1:] != (N_POINTS, 2):

@@ -30,10 +30,13 @@ def poses_from_video(
     longest_gap: float = 0.5,
     smoothing: float = 0.3,
 ) -> PoseSequence:
-    """The main person's motion, from the first frame they are seen in to the last, see `find_person`.
+    """Return the main person's motion, from the first frame they are seen in to the last, see `find_person`.
 
-    longest_gap: seconds without this person that are filled, see `fill_short_gaps`. Of a video in which they are away
-    for more than a second as well, the part in which they are seen longest. smoothing: seconds, see `smooth`; 0: none.
+    Args:
+        fps, max_frames: see `find_person`.
+        longest_gap: seconds without this person that are filled, see `fill_short_gaps`. Of a video in which they are
+            away for more than a second as well, the longest part is taken.
+        smoothing: seconds, see `smooth`; 0: none.
     """
     poses = find_person(path, landmarker, fps, max_frames, longest_gap)
     seen = _longest_part(np.flatnonzero(poses.found), max(_PATIENCE_SECONDS, longest_gap) * poses.fps)
@@ -54,12 +57,19 @@ def find_person(
     longest_gap: float = 0.0,
     colour: UntaggedColour = "auto",
 ) -> PoseSequence:
-    """The main person's landmarks in every frame of a video, at most `max_frames` of them, in its pixels as displayed;
-    NaN where they are not seen. fps: the video is read at that rate, None: its own (see `constant_rate`).
+    """Return the main person's landmarks in every frame of a video, in its pixels as displayed; NaN where not seen.
 
-    Of several people the one who is seen longest; what is found somewhere else in between is somebody else and left
-    out (see `one_person`). longest_gap: seconds for which somebody may be away and still be the same where others are
-    seen, if more than one. colour: of a video without colour tags. ValueError where no frame has a face.
+    Of several people the one who is seen longest; faces elsewhere in between are other people's and left out (see
+    `one_person`).
+
+    Args:
+        fps: rate at which the video is read; None: its own (see `constant_rate`).
+        max_frames: at most this many.
+        longest_gap: seconds for which somebody may be away and still be the same where others are seen, if more than 1.
+        colour: of a video without colour tags.
+
+    Raises:
+        NoFaceFoundError: a ValueError, where no frame has a face.
     """
     rate = constant_rate(path, fps, max_frames)
     pieces, height, width = [], 0, 0

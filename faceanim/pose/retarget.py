@@ -25,14 +25,16 @@ def retarget(
 ) -> Retargeted:
     """Return the driver's motion for a reference image of width x height.
 
-    reference_points: of its face, in pixels: (68, 2), or (68, 3) with their depth (see `Landmarks`).
+    Args:
+        poses: of the driver; frames without a face stay without one.
+        reference_points: of the reference's face, in pixels: (68, 2), or (68, 3) with their depth (see `Landmarks`).
+        mode: what is kept of the driver, as follows.
 
     relative: the reference's own face shape, place, size and head pose; the driver's turns, shifts and expressions
     as they differ from its neutral frame. Nothing of the driver's shape is left.
     aligned: the driver's face, moved, scaled and tilted as a whole so that its neutral frame lies on the reference's
     eyes and nose. The driver's shape stays: for a driver and a reference who are one person.
     absolute: the driver's landmarks as they are, resized to the image: for a driver that was cropped alike.
-    Frames without a face stay without one.
     """
     if mode not in get_args(Mode):
         raise ValueError(f"retarget: expected one of {', '.join(get_args(Mode))}, got {mode!r}")
