@@ -9,6 +9,7 @@ import json
 import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import faceanim
 from faceanim.media.files import file_hash, files_hash
@@ -180,17 +181,20 @@ def _job(row: dict[str, str], options: InferenceOptions, folder: Path, common: s
 
 def _hash(request: AnimationRequest, common: str) -> str:
     """Hash of everything that the video depends on; files by content, not by path."""
-    paths = [request.reference.path, getattr(request.motion, "path", None)]
-    without = {"pipeline": "", "decoder": None, "device": "", "offload": False}
-    hashed = [
-        asdict(replace(request.reference, path="x")),
-        asdict(replace(request.motion, **({"path": ""} if paths[1] else {}))),
-        asdict(request.sampling),
-        asdict(replace(request.output, path="x.mp4")),
-        asdict(replace(request.runtime, **without)),
-    ]
-    text = json.dumps([hashed, [_content(path) for path in paths], common], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    known = replace(
+        request,
+        reference=_by_content(request.reference),
+        motion=_by_content(request.motion),
+        output=replace(request.output, path=Path(request.output.path).name),
+        runtime=replace(request.runtime, pipeline="", decoder=None, device="", offload=False),
+    )
+    return hashlib.sha256(json.dumps([asdict(known), common], sort_keys=True).encode()).hexdigest()
+
+
+def _by_content(part: Any) -> Any:
+    """The part with its file's content in place of the path; a missing file is the job's own error."""
+    path = Path(part.path) if hasattr(part, "path") else None
+    return replace(part, path=file_hash(path)) if path and path.is_file() else part
 
 
 def _common_hash(options: InferenceOptions) -> str:
@@ -204,9 +208,3 @@ def _common_hash(options: InferenceOptions) -> str:
         files = [p for p in decoder.rglob("*") if p.is_file()] if decoder.is_dir() else [decoder]
         lines.append(files_hash(decoder.parent, files))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def _content(path: str | Path | None) -> str | None:
-    if path is None or not Path(path).is_file():
-        return None  # the job itself will say what is missing
-    return file_hash(Path(path))
