@@ -10,31 +10,10 @@ from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.export import export_pipeline, pipeline_of
 from faceanim.pipelines.initial_weights import open_checkpoint
 from faceanim.pipelines.options import Sampling
-from faceanim.pose.sequence import PoseSequence
 from tests.helpers.public_weights import POINTER
 from tests.helpers.tiny_model import tiny_codec, tiny_model, tiny_scheduler, wake
+from tests.helpers.tiny_pipeline import animate, image, pipeline, poses
 from tests.helpers.training import fit, steps
-
-
-def pipeline(seed: int = 0, **settings) -> AnimationPipeline:
-    model = tiny_model(seed=seed)
-    wake(model)
-    parts = {name: getattr(model, name) for name in model.components}
-    settings = {"image_size": 32, "chunk_frames": 4, **settings}
-    made = AnimationPipeline(**parts, codec=tiny_codec(), scheduler=tiny_scheduler(), **settings)
-    return made
-
-
-def poses(n_frames: int = 6) -> PoseSequence:
-    points = np.random.default_rng(0).uniform(4, 28, (n_frames, 68, 2)).astype(np.float32)
-    return PoseSequence(points, np.ones(n_frames, np.float32), 24.0, 32, 32)
-
-
-IMAGE = np.random.default_rng(1).integers(0, 256, (32, 32, 3)).astype(np.uint8)
-
-
-def animate(pipe: AnimationPipeline, **kwargs) -> np.ndarray:
-    return pipe(IMAGE, poses().points[0], poses(), Sampling(**{"steps": 2, **kwargs}))
 
 
 def test_saved_and_loaded_again_a_pipeline_gives_the_same_frames_bit_for_bit(tmp_path):
@@ -68,16 +47,6 @@ def test_a_pipeline_folder_starts_a_training(demo_data, appearance_run, tmp_path
     fit(demo_data, tmp_path / "t", "temporal", *steps("temporal", 1), f"init_from={tmp_path / 'p'}")
 
 
-def test_streaming_gives_the_same_frames_and_seeds_decide(tmp_path):
-    pipe = pipeline()
-    whole = animate(pipe, seed=3)
-    chunks = list(pipe.stream(IMAGE, poses().points[0], poses(), Sampling(steps=2, seed=3)))
-    assert [len(chunk) for chunk in chunks] == [3, 3]
-    assert np.array_equal(np.concatenate(chunks), whole)
-    assert np.array_equal(animate(pipe, seed=3), whole)
-    assert not np.array_equal(animate(pipe, seed=4), whole)
-
-
 def test_a_multi_scale_guider_is_saved_and_loaded_as_such(tmp_path):
     model = tiny_model()
     wake(model)
@@ -101,14 +70,9 @@ def test_the_second_chunk_follows_from_the_first():
     """Other poses in the first chunk change the second chunk, through the motion frames alone."""
     pipe = pipeline()
     other = poses()
-    other.points[:4] += 2
-    moved = pipe(IMAGE, poses().points[0], other, Sampling(steps=2))
-    assert not np.array_equal(moved[4:], animate(pipe)[4:])
-
-
-def test_guidance_of_one_is_no_guidance_and_more_changes_the_frames():
-    pipe = pipeline()
-    assert not np.array_equal(animate(pipe, guidance_scale=3.0), animate(pipe))
+    other.points[:3] += 2
+    moved = pipe(image(), poses().points[0], other, Sampling(steps=2))
+    assert not np.array_equal(moved[3:], animate(pipe)[3:])
 
 
 @pytest.mark.parametrize(
@@ -148,16 +112,16 @@ def rename_class(folder, component, value):
 
 
 @pytest.mark.parametrize(
-    ("image", "points", "word"),
+    ("picture", "points", "word"),
     [
         (np.zeros((16, 16, 3), np.uint8), poses().points[0], r"expected uint8 \(32, 32, 3\)"),
-        (IMAGE.astype(np.float32), poses().points[0], "expected uint8"),
-        (IMAGE, np.full((68, 2), np.nan, np.float32), "no face found"),
+        (image().astype(np.float32), poses().points[0], "expected uint8"),
+        (image(), np.full((68, 2), np.nan, np.float32), "no face found"),
     ],
 )
-def test_inputs_that_do_not_fit_are_one_clear_error(image, points, word):
+def test_inputs_that_do_not_fit_are_one_clear_error(picture, points, word):
     with pytest.raises(ValueError, match=word):
-        pipeline()(image, points, poses(), Sampling(steps=1))
+        pipeline()(picture, points, poses(), Sampling(steps=1))
 
 
 def test_more_frames_at_once_than_the_motion_modules_see_are_refused():

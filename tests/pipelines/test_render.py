@@ -5,7 +5,7 @@ import pytest
 
 from faceanim.pipelines.options import Sampling
 from faceanim.pipelines.render import render
-from tests.helpers.pipelines import image, pipeline, poses
+from tests.helpers.tiny_pipeline import image, pipeline, poses
 
 
 @pytest.mark.parametrize("drawing", ["full", "points"])
