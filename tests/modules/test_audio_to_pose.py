@@ -84,16 +84,6 @@ def test_silence_is_a_closed_still_mouth_and_speech_is_not(trained, speech_data,
     assert spoken.mean() > 0.3 and spoken.std() > 0.05
 
 
-def test_stopped_and_resumed_it_ends_with_the_same_weights(speech_data, tmp_path):
-    every = "schedule.audio_to_pose.checkpoint_every=2"
-    small = ("schedule.audio_to_pose.batch_size=2", "schedule.audio_to_pose.sample_every=100", every)
-    whole = fit(speech_data, tmp_path / "whole", 4, *small)
-    fit(speech_data, tmp_path / "parts", 4, *small, "trainer.max_steps=2")
-    parts = fit(speech_data, tmp_path / "parts", 4, *small)
-    assert parts["global_step"] == whole["global_step"] == 4
-    assert equal(dict(whole["state_dict"]), dict(parts["state_dict"]))
-
-
 def test_clips_where_nobody_is_heard_to_speak_are_left_out(speech_data):
     clips = SpeechClips(speech_data, "train", 48)
     assert [row.clip_id for row in clips.rows] == list(TRAINED_ON)

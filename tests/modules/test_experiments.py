@@ -25,26 +25,27 @@ def tiny(monkeypatch) -> None:
     )
 
 
+@pytest.fixture(scope="module")
+def pipeline(demo_data, appearance, tmp_path_factory) -> Path:
+    """A pipeline folder of both stages, which fine-tunes start from."""
+    folder = tmp_path_factory.mktemp("trained")
+    fit(demo_data, folder / "run", "temporal", f"init_from={appearance}", *steps("temporal", 1))
+    pipeline_of(open_checkpoint(folder / "run/checkpoints/last.ckpt")).save_pretrained(folder / "pipeline")
+    return folder / "pipeline"
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_every_experiment_trains_both_stages(name, tiny, demo_data, tmp_path):
-    first = tmp_path / "trained" if name.startswith("finetune") else None
-    if first:  # it starts from a pipeline
-        fit(demo_data, first / "run", "appearance", "init_from=null", *steps("appearance", 1))
-        fit(demo_data, first / "next", "temporal", f"init_from={first / 'run'}", *steps("temporal", 1))
-        pipeline_of(open_checkpoint(first / "next/checkpoints/last.ckpt")).save_pretrained(first / "pipeline")
-    for stage, source in (
-        ("appearance", first and first / "pipeline"),
-        ("temporal", tmp_path / "appearance"),
-    ):
-        options = [*steps(stage, 2), f"init_from={source or 'null'}", f"schedule.{stage}.frames=2"]
+def test_every_experiment_trains_both_stages(name, tiny, pipeline, demo_data, tmp_path):
+    first = pipeline if name.startswith("finetune") else "null"
+    for stage, source in (("appearance", first), ("temporal", tmp_path / "appearance")):
+        options = [*steps(stage, 2), f"init_from={source}", f"schedule.{stage}.frames=2"]
         checkpoint = fit(demo_data, tmp_path / stage, stage, f"experiment={name}", *HERE, *options)
         assert checkpoint["global_step"] == 2
 
 
-def test_what_stage_two_trains_beside_the_motion_modules(demo_data, tmp_path):
-    fit(demo_data, tmp_path / "a", "appearance", *steps("appearance", 1))
+def test_what_stage_two_trains_beside_the_motion_modules(demo_data, appearance, tmp_path):
     for part in ("conv_in", "face_locator", "pose_guider"):
-        options = [f"init_from={tmp_path / 'a'}", f"stage.module.also_train=[{part}]"]
+        options = [f"init_from={appearance}", f"stage.module.also_train=[{part}]"]
         checkpoint = fit(demo_data, tmp_path / part, "temporal", *steps("temporal", 1), *options)
         carried = {name for name in checkpoint["state_dict"] if "motion_modules" not in name}
         assert carried and all(part in name for name in carried)

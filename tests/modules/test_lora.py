@@ -12,15 +12,8 @@ LORA = ["lora.rank=4", "lora.alpha=4"]
 
 
 @pytest.fixture(scope="module")
-def appearance(demo_data, tmp_path_factory):
-    run_dir = tmp_path_factory.mktemp("runs") / "appearance"
-    fit(demo_data, run_dir, "appearance", *steps("appearance", 2))
-    return run_dir
-
-
-@pytest.fixture(scope="module")
-def temporal(demo_data, appearance):
-    run_dir = appearance.with_name("temporal")
+def temporal(demo_data, appearance, tmp_path_factory):
+    run_dir = tmp_path_factory.mktemp("runs") / "temporal"
     fit(demo_data, run_dir, "temporal", *steps("temporal", 2), f"init_from={appearance}")
     return run_dir
 

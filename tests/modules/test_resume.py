@@ -62,17 +62,9 @@ def recorded(folder: Path) -> list[str]:
     ]
 
 
-@pytest.fixture(scope="module")
-def begun(demo_data, tmp_path_factory) -> Path:
-    """A run of two steps."""
-    folder = tmp_path_factory.mktemp("begun") / "run"
-    fit(demo_data, folder, "appearance", *steps("appearance", 2, checkpoint_every=2))
-    return folder
-
-
 @pytest.fixture
-def run_dir(begun, tmp_path) -> Path:
-    return Path(shutil.copytree(begun, tmp_path / "run", symlinks=True))
+def run_dir(appearance, tmp_path) -> Path:
+    return Path(shutil.copytree(appearance, tmp_path / "run", symlinks=True))
 
 
 HARMLESS = [
@@ -122,7 +114,7 @@ def test_one_setting_is_named_once_where_it_is_typed(demo_data, run_dir):
         fit(demo_data, run_dir, "appearance", *LENGTH, "seed=7")
 
 
-def test_data_is_known_by_its_content_wherever_it_lies(demo_data, begun, run_dir, tmp_path):
+def test_data_is_known_by_its_content_wherever_it_lies(demo_data, appearance, run_dir, tmp_path):
     copied = shutil.copytree(demo_data, tmp_path / "node" / "data")
     resumed = fit(copied, run_dir, "appearance", *LENGTH)
     assert resumed["global_step"] == 4 and [step for step, _ in losses(run_dir)] == [0, 1, 2, 3]
@@ -132,7 +124,7 @@ def test_data_is_known_by_its_content_wherever_it_lies(demo_data, begun, run_dir
         type(row)(**{**vars(row), "content_hash": "0" * 64}) if row.split == "train" else row for row in rows
     ]
     write_manifest(copied / INDEX_NAME, changed)
-    again = shutil.copytree(begun, tmp_path / "again", symlinks=True)
+    again = shutil.copytree(appearance, tmp_path / "again", symlinks=True)
     with pytest.raises(ValueError, match=r"other clips .* sha256 .* was [0-9a-f]{12}, is [0-9a-f]{12}"):
         fit(copied, again, "appearance", *LENGTH)
 

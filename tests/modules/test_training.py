@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -12,14 +10,7 @@ from faceanim.pipelines.export import pipeline_of
 from faceanim.pipelines.initial_weights import open_checkpoint
 from scripts import export_weights
 from tests.helpers.callbacks import SEEN, PowerCut
-from tests.helpers.training import configuration, equal, fit, losses, steps, whole
-
-
-@pytest.fixture(scope="module")
-def appearance(demo_data, tmp_path_factory) -> Path:
-    run_dir = tmp_path_factory.mktemp("runs") / "appearance"
-    fit(demo_data, run_dir, "appearance", *steps("appearance", 2, sample_every=1))
-    return run_dir
+from tests.helpers.training import equal, fit, losses, steps, whole
 
 
 def test_a_run_leaves_what_the_documentation_promises(appearance):
@@ -196,8 +187,3 @@ def test_the_masks_options_travel_with_the_checkpoint(demo_data, tmp_path):
     pipeline = pipeline_of(open_checkpoint(tmp_path / "checkpoints" / "last.ckpt"))
     mask = {"region": "clip", "shape": "box", "dilation": 0.3, "soft_edge": 0.05}
     assert dict(pipeline.config["mask"]) == mask
-
-
-def test_the_gpu_trainer_composes(demo_data, tmp_path):
-    cfg = configuration(demo_data, tmp_path, "appearance", "trainer=gpu")
-    assert (cfg.trainer.accelerator, cfg.trainer.precision) == ("gpu", "bf16-mixed")
