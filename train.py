@@ -20,7 +20,8 @@ def main(cfg: DictConfig) -> float | None:
     callbacks = [
         build(callback) for callback in cfg.callbacks.values() if callback and "_target_" in callback
     ]
-    options = trainer_options(callbacks, list(build(cfg.logger).values()), cfg.run_dir, cfg.dry_run)
+    loggers = [] if cfg.dry_run else list(build(cfg.logger).values())
+    options = trainer_options(callbacks, loggers, cfg.run_dir, cfg.dry_run)
     trainer = build(cfg.trainer, default_root_dir=cfg.run_dir, **options)
 
     def build_stage():

@@ -40,14 +40,12 @@ class Losses(NamedTuple):
 class Stage(L.LightningModule):
     """A training stage of the animation model.
 
-    model, codec, scheduler: built objects; the scheduler is diffusers' and owns the noise schedule.
-
-    optimizer: callable on parameters. lr_schedule: callable on the optimiser. settings: of an exported
-    pipeline. origin: provenance of the networks' first weights. lora_rank: 0, or low-rank updates of the attention
-    layers learn in place of all that the stage trains (see ``add_lora``).
+    model, codec, scheduler: built objects; the scheduler is diffusers' and owns the noise schedule. optimizer: callable
+    on parameters. lr_schedule: callable on the optimiser. settings: of an exported pipeline. lora_rank: 0, or low-rank
+    updates of the attention layers learn in place of all that the stage trains (see ``add_lora``).
 
     Its ``state_dict``, and so a checkpoint, holds the layers that are trained and what no source gave; the rest it
-    refers to by source and sha256. Without an origin it holds everything.
+    refers to by source and sha256. Without ``start_from`` it holds everything.
     """
 
     stage: ClassVar[str]
@@ -65,7 +63,6 @@ class Stage(L.LightningModule):
         lr_schedule: Callable[[Optimizer], torch.optim.lr_scheduler.LRScheduler],
         seed: int = 0,
         settings: dict | None = None,
-        origin: WeightProvenance | None = None,
         lora_rank: int = 0,
         lora_alpha: float = 8.0,
     ):
@@ -73,7 +70,8 @@ class Stage(L.LightningModule):
         self.model, self.codec = model.requires_grad_(False), codec.requires_grad_(False)
         self.scheduler, self.objective = scheduler, objective
         self.optimizer, self.lr_schedule = optimizer, lr_schedule
-        self.seed, self.settings, self.origin = seed, settings or {}, origin
+        self.seed, self.settings = seed, settings or {}
+        self.origin: WeightProvenance | None = None  # None until ``start_from``
         self.lora_rank, self.lora_alpha = lora_rank, lora_alpha
         self.frozen: dict[str, str] = {}
         self._trains_chosen = False
