@@ -41,7 +41,6 @@ bench: $(READY) $(BENCH)/data/index.parquet  ## speed and memory on this CPU, ea
 	$(PY) -m benchmarks.data prepared=$(BENCH)/data raw=demo
 	$(PY) -m benchmarks.train_step steps=5
 	$(PY) -m benchmarks.train_step stage=temporal steps=5
-	$(PY) -m benchmarks.speed_ups repeats=3
 	$(PY) -m benchmarks.inference presets={} plain.frames=24 plain.repeats=1
 	$(PY) -m benchmarks.inference_memory
 

@@ -21,11 +21,13 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
+from benchmarks.plain_attention import use_plain_attention
 from faceanim.markdown import table
 from faceanim.media.files import write_json
 from faceanim.media.video_writer import VideoWriter
+from faceanim.models import reference_attention
 from faceanim.models.animation_model import AnimationModel
-from faceanim.models.reference_attention import SpeedUps
+from faceanim.models.reference_attention import ReadReference, RecordReference
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.conditioning import Conditioning, to_frames
 from faceanim.pipelines.long_video import LongVideo
@@ -187,7 +189,7 @@ class Bench:
         unconditional one under a mask; the reference's keys and values projected for every frame at every step; decoded
         frame by frame, when everything is denoised. Not compiled."""
         pipe, plain, net = self.pipe, self.cfg.plain, self.pipe.denoising_net
-        pipe.model.use(SpeedUps(False, False, False))
+        use_plain_attention(pipe.model)
         compiled = {unet: unet._compiled_call_impl for unet in (pipe.reference_net.unet, net.unet)}
         for unet in compiled:
             unet._compiled_call_impl = None
@@ -221,7 +223,8 @@ class Bench:
                 for frame in frames:
                     writer.write(frame[0])
         finally:
-            pipe.model.use(SpeedUps())
+            reference_attention.install(pipe.reference_net.unet, RecordReference)
+            reference_attention.install(net.unet, ReadReference)
             for unet, call in compiled.items():
                 unet._compiled_call_impl = call
 

@@ -10,7 +10,6 @@ import resource
 import statistics
 import time
 import warnings
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -24,13 +23,12 @@ from faceanim.data.sample import ClipSample
 from faceanim.markdown import table
 from faceanim.media.files import atomic_path
 from faceanim.models.animation_model import AnimationModel
-from faceanim.models.reference_attention import SpeedUps
 from faceanim.modules.callbacks.frozen_weights import FrozenInComputeDtype
 from faceanim.modules.callbacks.progress import StageProgressBar
 from faceanim.profiling.cost_model import fake_tensors, random_batch, training_cost
 from faceanim.profiling.device_peak import bf16_peak
 
-OPTIONS = ("batch", "frames", "precision", "checkpointing", "compile", "channels_last", "speed_ups")
+OPTIONS = ("batch", "frames", "precision", "checkpointing", "compile", "channels_last")
 COLUMNS = (
     "model, stage",
     "batch x frames",
@@ -89,7 +87,6 @@ def main(cfg: DictConfig) -> None:
 def build_stage(cfg: DictConfig) -> L.LightningModule:
     parts = build(cfg.model)
     model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
-    model.use(SpeedUps(**dict.fromkeys(asdict(SpeedUps()), cfg.speed_ups)))
     stage = build(cfg.stage.module)(model=model, codec=parts["codec"], scheduler=parts["scheduler"])
     stage.choose_trained()
     return stage
@@ -147,7 +144,7 @@ def cells(record: dict) -> list[str]:
         f"{record['model']}, {record['stage']}",
         f"{record['batch']} x {record['frames']}",
         record["precision"],
-        ", ".join(switches + ["no speed-ups"] * (not record["speed_ups"])) or "-",
+        ", ".join(switches) or "-",
         f"{record['step_seconds']:.3f} s",
         f"{record['samples_per_second']:.2f}",
         f"{record['peak_memory_bytes'] / 1e9:.2f} GB",

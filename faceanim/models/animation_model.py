@@ -17,7 +17,7 @@ from faceanim.models.image_encoder import ImageEncoder
 from faceanim.models.motion_frames import MotionFrames, beside_reference
 from faceanim.models.multi_scale_pose_guider import MultiScalePoseGuider
 from faceanim.models.pose_guider import PoseGuider
-from faceanim.models.reference_attention import ReferenceFeatures, SpeedUps
+from faceanim.models.reference_attention import ReferenceFeatures
 from faceanim.models.reference_net import ReferenceNet
 
 
@@ -65,7 +65,6 @@ class AnimationModel(nn.Module):
         self.pose_guider = pose_guider
         self.face_locator = face_locator
         self.image_encoder = image_encoder
-        self.speed_ups = SpeedUps()
         multi_scale = isinstance(pose_guider, MultiScalePoseGuider)
         scales = 1 + len(pose_guider.config.scale_channels) if multi_scale else 1
         if scales not in (1, denoising_net.feature_scales):
@@ -73,12 +72,6 @@ class AnimationModel(nn.Module):
                 f"pose_guider has {scales} scales, denoising_net takes 1 or {denoising_net.feature_scales} "
                 "(many need attention at all levels but the last, and motion_mid_block)"
             )
-
-    def use(self, speed_ups: SpeedUps) -> None:
-        """Switches exact short cuts on or off, in every network."""
-        self.speed_ups = speed_ups
-        self.reference_net.use(speed_ups)
-        self.denoising_net.use(speed_ups)
 
     def compute(
         self, gradient_checkpointing: bool = False, channels_last: bool = False, compile: bool = False
@@ -160,7 +153,7 @@ class AnimationModel(nn.Module):
         shall not see its reference; on the CPU, for which samples are kept shapes the work.
         """
         keep = None if keep_reference_B is None else keep_reference_B.tolist()
-        if keep is None or all(keep) or not self.speed_ups.skip_dropped:
+        if keep is None or all(keep):
             reference = self.read_reference(reference_BChw, motion, image_tokens_BLD)
         else:
             # At least one sample is read: every rank runs the same networks, and all of their parameters get gradients.

@@ -13,53 +13,52 @@ from typing import Any
 import torch
 from diffusers import ConfigMixin, ModelMixin, UNetMotionModel
 from diffusers.configuration_utils import register_to_config
-from diffusers.models.unets.unet_motion_model import (
-    AnimateDiffTransformer3D,
-    CrossAttnDownBlockMotion,
-    UNetMidBlockCrossAttnMotion,
-)
+from diffusers.models.unets.unet_motion_model import UNetMidBlockCrossAttnMotion
 from torch import Tensor, nn
 
 from faceanim.models import reference_attention
-from faceanim.models.motion_module import CheckpointedMotionModule, MotionModule, PerFrameGroupNorm, is_motion
+from faceanim.models.motion_module import MotionModule, is_motion
 from faceanim.models.reference_attention import (
     ImageTokens,
     ReadReference,
     ReferenceFeatures,
-    SpeedUps,
     spatial_transformer_blocks,
 )
-from faceanim.models.reference_net import idle_cross_attention
+from faceanim.models.reference_net import SIDE, without_gradient
 
 
 class FeatureConvIn(nn.Conv2d):
-    """conv_in whose input carries, behind the latents, features that are added to its output."""
+    """conv_in whose input carries, behind the latents, features that are added to its output. conv: its weights."""
+
+    def __init__(self, conv: nn.Conv2d):
+        super().__init__(
+            conv.in_channels, conv.out_channels, conv.kernel_size, padding=conv.padding, device="meta"
+        )
+        self.weight, self.bias = conv.weight, conv.bias
 
     def forward(self, latents_and_features: Tensor) -> Tensor:
         latents, features = latents_and_features.split([self.in_channels, self.out_channels], dim=1)
         return super().forward(latents) + features
 
 
-class FeatureDownBlock(CrossAttnDownBlockMotion):
-    """Adds the features of its scale to what it hands on, not to the skip connections (AniPortrait)."""
+class AddAfter:
+    """Hook of a down block: adds the features of its scale to what it hands on, not to the skip connections
+    (AniPortrait)."""
 
-    scale: int
+    def __init__(self, scale: int):
+        self.scale = scale
 
-    def forward(self, *args, cross_attention_kwargs: dict, **kwargs) -> tuple[Tensor, tuple[Tensor, ...]]:
-        hidden, skips = super().forward(*args, cross_attention_kwargs=cross_attention_kwargs, **kwargs)
-        features = cross_attention_kwargs["features"]
-        return (hidden + features[self.scale] if features else hidden), skips
+    def __call__(self, block: nn.Module, args: tuple, kwargs: dict, output: tuple) -> tuple:
+        features = kwargs["cross_attention_kwargs"]["features"]
+        return (output[0] + features[self.scale], output[1]) if features else output
 
 
-class FeatureMidBlock(UNetMidBlockCrossAttnMotion):
-    """Adds the last down block's features to its input: that block has no attention to bring them along."""
+class AddBefore(AddAfter):
+    """Hook of the middle block: adds the last down block's features, which has no attention to bring them along."""
 
-    scale: int
-
-    def forward(self, hidden_states: Tensor, *args, cross_attention_kwargs: dict, **kwargs) -> Tensor:
-        features = cross_attention_kwargs["features"]
-        hidden = hidden_states + features[self.scale] if features else hidden_states
-        return super().forward(hidden, *args, cross_attention_kwargs=cross_attention_kwargs, **kwargs)
+    def __call__(self, block: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        features = kwargs["cross_attention_kwargs"]["features"]
+        return ((args[0] + features[self.scale], *args[1:]), kwargs) if features else (args, kwargs)
 
 
 class DenoisingNet(ModelMixin, ConfigMixin):
@@ -106,15 +105,13 @@ class DenoisingNet(ModelMixin, ConfigMixin):
             use_motion_mid_block=motion_mid_block,
             motion_max_seq_length=max_frames,
         )
-        self.unet.conv_in.__class__ = FeatureConvIn
+        self.unet.conv_in = FeatureConvIn(self.unet.conv_in)
         self.feature_scales = self._take_features_at_every_scale()
-        for name, module in self.unet.named_modules():
-            if isinstance(module, AnimateDiffTransformer3D):
-                module.__class__ = MotionModule if name.startswith("mid_block") else CheckpointedMotionModule
-                module.norm = PerFrameGroupNorm(motion_norm_num_groups, module.in_channels, module.norm.eps)
-                nn.init.zeros_(module.proj_out.weight)  # untrained, it changes nothing (AnimateDiff)
-                nn.init.zeros_(module.proj_out.bias)
-        self.use(SpeedUps())
+        for block in (*self.unet.down_blocks, self.unet.mid_block, *self.unet.up_blocks):
+            modules, checkpointed = getattr(block, "motion_modules", ()), block is not self.unet.mid_block
+            for k, module in enumerate(modules):
+                modules[k] = MotionModule(module, motion_norm_num_groups, checkpointed)
+        reference_attention.install(self.unet, ReadReference)
 
     def _take_features_at_every_scale(self) -> int:
         """Returns how many scales can be taken: one where a block lies between that has no attention."""
@@ -123,12 +120,9 @@ class DenoisingNet(ModelMixin, ConfigMixin):
         if not all(self.config.attention_levels[:-1]) or type(middle) is not UNetMidBlockCrossAttnMotion:
             return 1
         for scale, block in enumerate(down, start=1):
-            block.__class__, block.scale = FeatureDownBlock, scale
-        middle.__class__, middle.scale = FeatureMidBlock, len(down) + 1
+            block.register_forward_hook(AddAfter(scale), with_kwargs=True)
+        middle.register_forward_pre_hook(AddBefore(len(down) + 1), with_kwargs=True)
         return len(down) + 2
-
-    def use(self, speed_ups: SpeedUps) -> None:
-        reference_attention.install(self.unet, ReadReference, speed_ups)
 
     @property
     def feature_channels(self) -> int:
@@ -156,8 +150,10 @@ class DenoisingNet(ModelMixin, ConfigMixin):
         return {name for name, _ in self.named_parameters() if is_motion(name)}
 
     def unused_parameters(self) -> set[str]:
-        """Names of parameters that no output depends on: they get no gradient and must stay frozen."""
-        return idle_cross_attention(self)
+        """Names of the parameters that no output depends on, as of ``ReferenceNet``."""
+        latents = torch.empty(1, 1, self.config.latent_channels, SIDE, SIDE, device="meta")
+        tokens = torch.empty(1, 1, self.config.cross_attention_dim, device="meta")
+        return without_gradient(self, latents, torch.empty(1, device="meta"), tokens)
 
     def project(self, reference: ReferenceFeatures) -> ReferenceFeatures:
         """The same reference with every layer's keys and values: for many forwards with the same weights (sampling).

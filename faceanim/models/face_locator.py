@@ -13,11 +13,11 @@ from torch import Tensor
 
 from faceanim.models.pose_guider import PoseGuider
 
-CHANNELS = {"off": 0, "mask": 1, "face": 3, "both": 4}  # per choice of inputs
+CHANNELS = {"mask": 1, "face": 3, "both": 4}  # per choice of inputs
 
 
 class FaceLocator(ModelMixin, ConfigMixin):
-    """inputs: off, the mask, the masked reference face, or both. enabled: False means off, whatever ``inputs``."""
+    """inputs: the mask, the masked reference face, or both. enabled: False adds nothing and has no weights."""
 
     @register_to_config
     def __init__(
@@ -28,18 +28,17 @@ class FaceLocator(ModelMixin, ConfigMixin):
         inputs: str = "both",
     ):
         super().__init__()
-        if inputs not in CHANNELS:
-            raise ValueError(
-                f'face_locator.inputs: expected "off" (quoted in YAML), mask, face or both, got {inputs!r}'
-            )
-        channels = CHANNELS[inputs] if enabled else 0
-        self.encoder = (
-            PoseGuider(conditioning_embedding_channels, channels, tuple(block_out_channels))
-            if channels
-            else None
-        )
-        if self.encoder is None:  # diffusers asks every component on which device it is
+        self.encoder = None
+        if not enabled or inputs == "off":  # an earlier version's files may say either
+            # diffusers asks every component on which device it is
             self.register_buffer("nothing", torch.empty(0), persistent=False)
+        elif inputs not in CHANNELS:
+            raise ValueError(
+                f"face_locator.inputs: expected mask, face or both, got {inputs!r} (enabled=false switches it off)"
+            )
+        else:
+            widths = tuple(block_out_channels)
+            self.encoder = PoseGuider(conditioning_embedding_channels, CHANNELS[inputs], widths)
 
     def forward(self, reference_B3HW: Tensor, mask_B1HW: Tensor) -> Tensor | None:
         """reference_B3HW: the reference image in [-1, 1]. mask_B1HW: 1 inside the face, in [0, 1].

@@ -28,23 +28,29 @@ class PerFrameGroupNorm(nn.GroupNorm):
 
 
 class MotionModule(AnimateDiffTransformer3D):
-    """diffusers' motion module with a switch: stage 1 and single pictures run without it."""
+    """diffusers' motion module that normalises each frame by itself and can be switched off (stage 1, single images).
 
-    enabled: bool = True
+    stock: the module whose layers it takes over. checkpointed: outside of the middle block diffusers' blocks
+    checkpoint all but their motion modules.
+    """
+
+    def __init__(self, stock: AnimateDiffTransformer3D, norm_num_groups: int, checkpointed: bool):
+        nn.Module.__init__(self)
+        for name, layer in stock.named_children():
+            setattr(self, name, layer)
+        self.in_channels, self.enabled = stock.in_channels, True
+        if checkpointed:
+            self.gradient_checkpointing = False  # diffusers sets it where it is
+        self.norm = PerFrameGroupNorm(norm_num_groups, stock.in_channels, stock.norm.eps)
+        nn.init.zeros_(self.proj_out.weight)  # untrained, it changes nothing (AnimateDiff)
+        nn.init.zeros_(self.proj_out.bias)
 
     def forward(self, hidden_states: Tensor, *args, **kwargs) -> Tensor:
-        return super().forward(hidden_states, *args, **kwargs) if self.enabled else hidden_states
-
-
-class CheckpointedMotionModule(MotionModule):
-    """Outside of the middle block diffusers' blocks checkpoint all but their motion modules."""
-
-    gradient_checkpointing = False
-
-    def forward(self, hidden_states: Tensor, *args, **kwargs) -> Tensor:
-        if self.enabled and self.gradient_checkpointing and torch.is_grad_enabled():
-            inner = super().forward
+        if not self.enabled:
+            return hidden_states
+        forward = super().forward
+        if getattr(self, "gradient_checkpointing", False) and torch.is_grad_enabled():
             return torch.utils.checkpoint.checkpoint(
-                inner, hidden_states, *args, use_reentrant=False, **kwargs
+                forward, hidden_states, *args, use_reentrant=False, **kwargs
             )
-        return super().forward(hidden_states, *args, **kwargs)
+        return forward(hidden_states, *args, **kwargs)

@@ -21,27 +21,13 @@ from torch import Tensor, nn
 from faceanim.models.motion_module import is_motion
 
 
-@dataclass(frozen=True)
-class SpeedUps:
-    """Exact short cuts: same maths, less work. Each can be switched off, to see that it changes nothing.
-
-    single_token: attention to one image token is that token's value, whatever the queries are: no q, no k.
-    project_once: the reference's keys and values are projected once per sample, not for each of its frames.
-    skip_dropped: a sample whose reference is dropped attends to its own frame alone, instead of under a mask.
-    """
-
-    single_token: bool = True
-    project_once: bool = True
-    skip_dropped: bool = True
-
-
 @dataclass
 class ReferenceFeatures:
     """What the ReferenceNet saw, per self-attention layer.
 
     states: layer name -> normed hidden states (K, L, D).
-    keep: which of the batch's B samples keep their reference. The states belong to these K samples, in order; with
-        ``SpeedUps.skip_dropped`` off they belong to all B and the dropped ones are masked. None: all keep theirs.
+    keep: which of the batch's B samples keep their reference. The states belong to these K samples, in order. None:
+        all keep theirs.
     projected: layer name -> the reading layer's keys and values of the states, see ``DenoisingNet.project``.
     """
 
@@ -66,8 +52,8 @@ class ReferenceFeatures:
 class ImageTokens:
     """The image embedding with what every cross-attention makes of it, see ``DenoisingNet.project_image``.
 
-    tokens_BLD: the embedding. projected: layer name -> its keys and values (B, L, D); of a single token, with
-    ``SpeedUps.single_token``, the layer's output (B, 1, D) instead.
+    tokens_BLD: the embedding. projected: layer name -> its keys and values (B, L, D); of a single token, the layer's
+    output (B, 1, D) instead.
     """
 
     tokens_BLD: Tensor
@@ -77,7 +63,7 @@ class ImageTokens:
 class RecordReference:
     """Self-attention of the ReferenceNet: stores its input, then attends as always."""
 
-    def __init__(self, layer: str, speed_ups: SpeedUps):
+    def __init__(self, layer: str):
         self.layer = layer
 
     def __call__(
@@ -99,8 +85,8 @@ class RecordReference:
 class ReadReference:
     """Self-attention of the denoising UNet over [its own tokens; the reference's tokens]."""
 
-    def __init__(self, layer: str, speed_ups: SpeedUps):
-        self.layer, self.speed_ups = layer, speed_ups
+    def __init__(self, layer: str):
+        self.layer = layer
 
     def __call__(
         self,
@@ -118,10 +104,10 @@ class ReadReference:
         states_KLD = reference.of(self.layer)
         keep = reference.keep or [True] * len(states_KLD)
         T = len(hidden_states) // len(keep)
-        rk, rv = self._project(attn, states_KLD, reference, T)
-        if all(keep) or not self.speed_ups.skip_dropped:
-            mask = None if all(keep) else _mask(keep, T, k, rk)
-            return _out(attn, _attend(attn, q, torch.cat([k, rk], dim=1), torch.cat([v, rv], dim=1), mask))
+        projected = reference.projected.get(self.layer) or (attn.to_k(states_KLD), attn.to_v(states_KLD))
+        rk, rv = (x_KLD.repeat_interleave(T, dim=0) for x_KLD in projected)
+        if all(keep):
+            return _out(attn, _attend(attn, q, torch.cat([k, rk], dim=1), torch.cat([v, rv], dim=1)))
         # Empty rows go through as well: what a rank computes must not depend on what it dropped.
         order = sorted(range(len(keep)), key=lambda b: not keep[b])  # those that see the reference first
         q, k, v = (_samples(x, order) for x in (q, k, v))
@@ -131,26 +117,16 @@ class ReadReference:
         back = sorted(range(len(order)), key=order.__getitem__)
         return _out(attn, _samples(torch.cat([seeing, alone]), back))
 
-    def _project(
-        self, attn: Attention, states_KLD: Tensor, reference: ReferenceFeatures, T: int
-    ) -> tuple[Tensor, Tensor]:
-        """The reference's keys and values for each frame, (K * T, L, D)."""
-        if not self.speed_ups.project_once:
-            states = states_KLD.repeat_interleave(T, dim=0)
-            return attn.to_k(states), attn.to_v(states)
-        k_KLD, v_KLD = reference.projected.get(self.layer) or (attn.to_k(states_KLD), attn.to_v(states_KLD))
-        return k_KLD.repeat_interleave(T, dim=0), v_KLD.repeat_interleave(T, dim=0)
-
 
 class CrossAttendImage:
     """Cross-attention to the image tokens. A softmax over a single token is 1, so that q and k drop out."""
 
-    def __init__(self, layer: str, speed_ups: SpeedUps):
-        self.layer, self.speed_ups = layer, speed_ups
+    def __init__(self, layer: str):
+        self.layer = layer
 
     def project(self, attn: Attention, tokens_BLD: Tensor) -> tuple[Tensor, ...]:
         """What does not depend on the queries: see ``ImageTokens.projected``."""
-        if tokens_BLD.shape[1] == 1 and self.speed_ups.single_token:
+        if tokens_BLD.shape[1] == 1:
             return (_out(attn, attn.to_v(tokens_BLD)),)
         return attn.to_k(tokens_BLD), attn.to_v(tokens_BLD)
 
@@ -182,24 +158,16 @@ def _samples(x_NLD: Tensor, order: list[int]) -> Tensor:
     return torch.stack([samples[b] for b in order]).flatten(0, 1)
 
 
-def _attend(attn: Attention, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
+def _attend(attn: Attention, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     def heads(x: Tensor) -> Tensor:
         return x.unflatten(-1, (attn.heads, -1)).transpose(1, 2)
 
-    out = F.scaled_dot_product_attention(heads(q), heads(k), heads(v), attn_mask=mask, scale=attn.scale)
+    out = F.scaled_dot_product_attention(heads(q), heads(k), heads(v), scale=attn.scale)
     return out.transpose(1, 2).flatten(2)
 
 
 def _out(attn: Attention, x: Tensor) -> Tensor:
     return attn.to_out[1](attn.to_out[0](x))
-
-
-def _mask(keep: list[bool], T: int, own_NLD: Tensor, reference_NLD: Tensor) -> Tensor:
-    """True where a query may look, (N, 1, 1, L + L): everywhere but at the reference of a dropped sample."""
-    keep_N = torch.tensor(keep, device=own_NLD.device).repeat_interleave(T)
-    mask = keep_N.new_ones(len(own_NLD), 1, 1, own_NLD.shape[1] + reference_NLD.shape[1])
-    mask[..., own_NLD.shape[1] :] = keep_N[:, None, None, None]
-    return mask
 
 
 def spatial_transformer_blocks(unet: nn.Module) -> dict[str, BasicTransformerBlock]:
@@ -213,10 +181,8 @@ def spatial_transformer_blocks(unet: nn.Module) -> dict[str, BasicTransformerBlo
     return dict(sorted(blocks.items(), key=lambda item: order.index(item[0].split(".")[0])))
 
 
-def install(
-    unet: nn.Module, self_attention: type[RecordReference] | type[ReadReference], speed_ups: SpeedUps
-) -> None:
-    """Gives every spatial transformer block of a stock UNet the processors above."""
+def install(unet: nn.Module, self_attention: type[RecordReference] | type[ReadReference]) -> None:
+    """Give every spatial transformer block of a stock UNet the processors above."""
     for name, block in spatial_transformer_blocks(unet).items():
-        block.attn1.set_processor(self_attention(name, speed_ups))
-        block.attn2.set_processor(CrossAttendImage(name, speed_ups))
+        block.attn1.set_processor(self_attention(name))
+        block.attn2.set_processor(CrossAttendImage(name))

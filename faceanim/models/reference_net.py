@@ -9,11 +9,11 @@ import torch
 from diffusers import ConfigMixin, ModelMixin, UNet2DConditionModel
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from faceanim.models import reference_attention
 from faceanim.models.motion_frames import input_channels
-from faceanim.models.motion_module import is_motion
-from faceanim.models.reference_attention import RecordReference, ReferenceFeatures, SpeedUps
+from faceanim.models.reference_attention import RecordReference, ReferenceFeatures
 
 
 class ReferenceNet(ModelMixin, ConfigMixin):
@@ -56,10 +56,7 @@ class ReferenceNet(ModelMixin, ConfigMixin):
         self.unet.conv_norm_out, self.unet.conv_act, self.unet.conv_out = None, None, nn.Identity()
         with torch.no_grad():  # n > 0 starts equal to n = 0
             self.unet.conv_in.weight[:, latent_channels:] = 0
-        self.use(SpeedUps())
-
-    def use(self, speed_ups: SpeedUps) -> None:
-        reference_attention.install(self.unet, RecordReference, speed_ups)
+        reference_attention.install(self.unet, RecordReference)
 
     @property
     def conv_in(self) -> nn.Module:
@@ -71,32 +68,12 @@ class ReferenceNet(ModelMixin, ConfigMixin):
         self.unet.compile(**options)
 
     def unused_parameters(self) -> set[str]:
-        """Names of parameters that no output depends on: they get no gradient and must stay frozen.
-
-        They are those of the layers behind the last self-attention's input, in order of the forward pass.
-        """
-        last, block = list(reference_attention.spatial_transformer_blocks(self.unet).items())[-1]
-        kind, *place = last.split(".transformer_blocks")[0].split(".attentions.")[0].split(".")
-        layer = int(last.split(".attentions.")[1].split(".")[0])
-        number = int(place[0]) if place else -1  # the middle block has none
-        read = {f"{last}.norm1.{name}" for name, _ in block.norm1.named_parameters()}
-
-        def behind(name: str) -> bool:
-            first, *rest = name.split(".")
-            if first == "up_blocks" and (kind != "up_blocks" or int(rest[0]) > number):
-                return True
-            if not name.startswith(".".join([kind, *place]) + "."):
-                return False
-            part, index, *inner = rest[len(place) :]
-            if part == "upsamplers":
-                return True
-            if part == "attentions" and int(index) == layer:
-                return inner[0] == "proj_out" or (name.startswith(f"{last}.") and name not in read)
-            # a block of the way up begins with a resnet, the middle one has one in front of each attention
-            return int(index) > layer
-
-        tail = {f"unet.{name}" for name, _ in self.unet.named_parameters() if behind(name)}
-        return tail | idle_cross_attention(self)
+        """Names of the parameters that no output depends on: those behind the last self-attention's input, and the
+        queries and keys of attention to a single image token. They get no gradient."""
+        latents = torch.empty(1, self.unet.config.in_channels, SIDE, SIDE, device="meta")
+        return without_gradient(
+            self, latents, torch.empty(1, 1, self.config.cross_attention_dim, device="meta")
+        )
 
     def forward(self, latents_BChw: Tensor, image_tokens_BLD: Tensor) -> ReferenceFeatures:
         """latents_BChw: from ``motion_frames.beside_reference``. Returns the features of every layer."""
@@ -107,11 +84,22 @@ class ReferenceNet(ModelMixin, ConfigMixin):
         return features
 
 
-def idle_cross_attention(net: nn.Module) -> set[str]:
-    """q, k and norm2 of every cross-attention: without effect under a single image token."""
-    idle = ("attn2.to_q.", "attn2.to_k.", "norm2.")
-    return {
-        name
-        for name, _ in net.named_parameters()
-        if not is_motion(name) and ".transformer_blocks." in name and any(part in name for part in idle)
-    }
+SIDE = 64  # of latents that any number of levels can halve
+
+
+def without_gradient(network: ModelMixin, *inputs: Tensor) -> set[str]:
+    """Names of the parameters that a network's output does not depend on. inputs: on the meta device, where nothing is
+    computed."""
+    checkpointed = network.is_gradient_checkpointing
+    network.disable_gradient_checkpointing()  # it would run the network again with its own tensors
+    meta = {name: torch.empty_like(p, device="meta") for name, p in network.named_parameters()}
+    buffers = {name: torch.empty_like(b, device="meta") for name, b in network.named_buffers()}
+    with torch.enable_grad():
+        meta = {name: p.requires_grad_() for name, p in meta.items()}
+        outputs = functional_call(network, meta | buffers, inputs)
+        outputs = list(outputs.states.values()) if isinstance(outputs, ReferenceFeatures) else [outputs]
+        total = sum((x.sum() for x in outputs), inputs[0].new_zeros((), requires_grad=True))
+    if checkpointed:
+        network.enable_gradient_checkpointing()
+    grads = torch.autograd.grad(total, list(meta.values()), allow_unused=True)
+    return {name for name, grad in zip(meta, grads, strict=True) if grad is None}

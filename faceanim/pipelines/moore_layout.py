@@ -20,7 +20,7 @@ def check_fits(pipe: AnimationPipeline) -> None:
     lacking = []
     if pipe.reference_net.config.motion_frames:
         lacking.append(f"motion_frames={pipe.reference_net.config.motion_frames} (0)")
-    if pipe.face_locator.config.enabled and pipe.face_locator.config.inputs != "off":
+    if pipe.face_locator.encoder is not None:
         lacking.append("a Face Locator (model.face_locator.enabled=false)")
     if not isinstance(pipe.pose_guider, PoseGuider):
         lacking.append(f"{type(pipe.pose_guider).__name__} (PoseGuider)")

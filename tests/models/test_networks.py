@@ -1,13 +1,12 @@
 """The networks together, at tiny size: what must hold whatever the weights are."""
 
-from dataclasses import fields, replace
-
 import pytest
 import torch
 
+from benchmarks.plain_attention import use_plain_attention
 from faceanim.models.animation_model import AnimationModel, Face
 from faceanim.models.motion_frames import MotionFrames
-from faceanim.models.reference_attention import ReferenceFeatures, SpeedUps, spatial_transformer_blocks
+from faceanim.models.reference_attention import ReferenceFeatures, spatial_transformer_blocks
 from faceanim.models.reference_net import ReferenceNet
 from tests.helpers.tiny_model import TINY, B, T, freeze_unused, inputs, tiny_model, wake
 
@@ -173,15 +172,23 @@ def test_both_networks_read_and_record_the_same_layers(awake):
 KEEPS = {"all": [True, True], "one": [False, True], "none": [False, False]}
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(SpeedUps)])
+@pytest.mark.parametrize("L", [1, 3])
 @pytest.mark.parametrize("keep", KEEPS.values(), ids=KEEPS.keys())
-def test_every_short_cut_leaves_output_and_gradients_as_they_are(name, keep):
+def test_every_short_cut_leaves_output_and_gradients_as_they_are(keep, L):
     results = []
-    for speed_ups in (SpeedUps(), replace(SpeedUps(), **{name: False})):
+    for plain in (False, True):
         model = tiny_model().double().train()
         wake(model)
-        model.use(speed_ups)
-        out = model(**doubled(inputs()), keep_reference_B=torch.tensor(keep))
+        x = doubled(inputs())
+        x["image_tokens_BLD"] = x["image_tokens_BLD"] + torch.arange(L)[:, None] / 10
+        if plain:
+            use_plain_attention(model)
+            reference = model.read_reference(x["reference_BChw"], x["motion"], x["image_tokens_BLD"])
+            reference.keep = keep
+            features = model.guide(x["pose_BT3HW"], x["face"])
+            out = model.denoising_net(x["noisy_BTChw"], x["t"], x["image_tokens_BLD"], reference, features)
+        else:
+            out = model(**x, keep_reference_B=torch.tensor(keep))
         out.square().mean().backward()
         gradients = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
         results.append((out.detach(), gradients))
@@ -206,9 +213,7 @@ def test_keys_and_values_projected_beforehand_give_the_same_output(awake):
 
 @torch.no_grad()
 @pytest.mark.parametrize("L", [1, 3])
-@pytest.mark.parametrize("single_token", [True, False])
-def test_image_tokens_projected_beforehand_give_the_same_output(awake, L, single_token):
-    awake.use(SpeedUps(single_token=single_token))
+def test_image_tokens_projected_beforehand_give_the_same_output(awake, L):
     x, tokens_BLD = inputs(), torch.randn(B, L, 12)
     projected = awake.denoising_net.project_image(tokens_BLD)
     plain = awake.denoising_net(x["noisy_BTChw"], x["t"], tokens_BLD)

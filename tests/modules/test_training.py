@@ -158,7 +158,6 @@ def test_weights_of_another_model_are_refused(demo_data, appearance, tmp_path):
         "model.motion_frames=0",
         "model.face_locator.enabled=false",
         "model.scheduler.prediction_type=v_prediction",
-        "model.face_locator.inputs=off",
         "model.face_locator.inputs=mask",
         "model.face_locator.inputs=face",
         "pose.mask.shape=box",

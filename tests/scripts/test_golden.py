@@ -9,7 +9,6 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from faceanim.models.motion_module import PerFrameGroupNorm
-from faceanim.models.reference_attention import SpeedUps
 from scripts.golden.folder import GoldenFolder
 from tests.helpers.commands import ROOT
 
@@ -35,12 +34,6 @@ def first_case(golden: GoldenFolder, case: str) -> float:
 def test_unused_motion_frames_change_nothing():
     errors = [first_case(GoldenFolder(MICRO, motion_frames=n), "b1.c") for n in (0, 4)]
     assert errors[0] == errors[1] < 2e-5
-
-
-def test_the_speed_ups_change_nothing():
-    golden = GoldenFolder(MICRO)
-    golden.model.use(SpeedUps(False, False, False))
-    assert first_case(golden, "b1.c") < 2e-5
 
 
 def across_frames(module):
