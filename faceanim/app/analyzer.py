@@ -25,8 +25,7 @@ from faceanim.app.messages import Kind, UserError
 from faceanim.app.sandbox import Sandbox
 from faceanim.app.settings import Limits
 from faceanim.app.upload_errors import FileTooLargeError
-from faceanim.media.sound import CHANNELS, RATE, Soundtrack
-from faceanim.media.speech import RATE as SPEECH_RATE
+from faceanim.media.sound import CHANNELS, RATE, SPEECH_RATE, Soundtrack
 from faceanim.pipelines.motion_sources import DrivingVideo
 from faceanim.pose.sequence import PoseSequence
 from faceanim.pose.templates import load_template, template_names

@@ -18,9 +18,9 @@ import numpy as np
 from PIL import Image
 
 from faceanim.app.upload_errors import ChosenFaceNotFoundError, OutOfMemoryError, to_json
-from faceanim.media import sound, speech
 from faceanim.media.errors import MediaTooLongError
 from faceanim.media.image import read_image, write_image
+from faceanim.media.sound import BLOCK, RATE, SPEECH_RATE, Soundtrack, read_speech
 from faceanim.media.video import video_info
 from faceanim.pipelines.motion_sources import DrivingVideo
 from faceanim.pipelines.reference import find_reference
@@ -102,14 +102,14 @@ def analyze_video(
 
 def analyze_speech(path: Path, out: Path, finder: FaceLandmarker, seconds: float) -> dict[str, Any]:
     """Write speech.npz, mono at 16 kHz for the network; and sound.npz, what people hear."""
-    samples_N = speech.read_speech(path, seconds)
+    samples_N = read_speech(path, seconds)
     np.savez(out / "speech.npz", samples=samples_N[:, None])
-    _save_soundtrack(sound.Soundtrack(path), out, len(samples_N) / speech.RATE)
+    _save_soundtrack(Soundtrack(path), out, len(samples_N) / SPEECH_RATE)
     return {}
 
 
-def _save_soundtrack(track: sound.Soundtrack, out: Path, seconds: float) -> None:
-    n_blocks = max(1, int(np.ceil(seconds * sound.RATE / sound.BLOCK)))
+def _save_soundtrack(track: Soundtrack, out: Path, seconds: float) -> None:
+    n_blocks = max(1, int(np.ceil(seconds * RATE / BLOCK)))
     np.savez(out / "sound.npz", samples=np.concatenate(list(islice(track.blocks(), n_blocks))))
 
 

@@ -11,10 +11,10 @@ from typing import Protocol as Interface
 import numpy as np
 import torch
 
-from faceanim.media.audio import read_soundtrack
 from faceanim.media.colour import UntaggedColour, check_untagged
 from faceanim.media.errors import MediaError
 from faceanim.media.files import file_hash
+from faceanim.media.sound import read_soundtrack
 from faceanim.media.video import read_video, video_info
 from faceanim.media.video_files import VIDEO_SUFFIXES, utf8_name, videos_of
 from faceanim.metrics.clip_ids import clip_ids

@@ -9,8 +9,8 @@ import numpy as np
 
 from faceanim.data.manifest import ManifestRow, read_manifest
 from faceanim.data.prepared_folder import earliest_of_source, load_clip, read_reference
-from faceanim.media.audio import read_soundtrack
 from faceanim.media.files import files_hash
+from faceanim.media.sound import read_soundtrack
 from faceanim.metrics.protocol import Protocol
 from faceanim.pose.repair import fill_gaps
 from faceanim.pose.sequence import PoseSequence

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from faceanim.media.speech import MAX_SECONDS, RATE, read_speech
+from faceanim.media.sound import MAX_SECONDS, SPEECH_RATE, read_speech
 from faceanim.models.aniportrait_audio import MANNERS, AudioToHead, AudioToMesh
 from faceanim.pose.expressions import close_eyes
 from faceanim.pose.head_model import angles, axis_rotation
@@ -86,7 +86,7 @@ def _faded(
     total, begin = None, 0
     while begin == 0 or begin + overlap < n_frames:
         end = min(begin + step + overlap, n_frames)
-        part = sound_1N[:, round(begin / fps * RATE) : round(end / fps * RATE)]
+        part = sound_1N[:, round(begin / fps * SPEECH_RATE) : round(end / fps * SPEECH_RATE)]
         made = network(part, end - begin).double().cpu().numpy()
         total = np.zeros((n_frames, *made.shape[1:])) if total is None else total
         weight = np.ones(end - begin)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from faceanim.media.errors import MediaTooShortError
-from faceanim.media.speech import MAX_SECONDS, RATE, iter_speech
+from faceanim.media.sound import MAX_SECONDS, SPEECH_RATE, iter_speech
 from faceanim.models.audio_to_pose import AudioToPose
 from faceanim.models.log_mel import HOP, SILENT, normalised, recording_profile
 from faceanim.pose.expressions import close_eyes
@@ -54,15 +54,15 @@ def motion_from_speech(
 
 def frames_of_speech(path: str | Path, n_samples: int, fps: float) -> int:
     """round(duration * fps), at least one; ValueError for what is too short to be speech."""
-    if n_samples < _SHORTEST * RATE:
+    if n_samples < _SHORTEST * SPEECH_RATE:
         raise MediaTooShortError(
-            f"speech {path}: expected at least {_SHORTEST:g} s of sound, got {n_samples / RATE:.3f} s"
+            f"speech {path}: expected at least {_SHORTEST:g} s of sound, got {n_samples / SPEECH_RATE:.3f} s"
         )
-    return max(1, round(n_samples / RATE * fps))
+    return max(1, round(n_samples / SPEECH_RATE * fps))
 
 
 def expression_of(sound_N: np.ndarray, model: AudioToPose, n_frames: int, fps: float) -> np.ndarray:
-    """(T, 68, 2) what a face does during the first `n_frames` frames of this sound (RATE samples a second)."""
+    """(T, 68, 2) what a face does during the first `n_frames` frames of this sound (SPEECH_RATE samples a second)."""
     return _expression(sound_features([sound_N], model), model, n_frames, fps)
 
 
@@ -103,7 +103,7 @@ def _log_mel(model: AudioToPose, sound_N: np.ndarray) -> torch.Tensor:
 def _hidden_states(sound_N: np.ndarray, profile_C: torch.Tensor, model: AudioToPose) -> torch.Tensor:
     """wav2vec2's (C, L), in pieces that each see some seconds more to either side."""
     rate = model.feature_rate
-    hop, n_features = round(RATE / rate), len(sound_N) * rate / RATE
+    hop, n_features = round(SPEECH_RATE / rate), len(sound_N) * rate / SPEECH_RATE
     step, around = round(_PIECE_SECONDS * rate), round(_WAV2VEC2_CONTEXT * rate)
     pieces = []
     for begin in range(0, max(1, int(n_features)), step):
@@ -129,6 +129,6 @@ def _expression(sound: Sound, model: AudioToPose, n_frames: int, fps: float) -> 
         first = max(0, int(place_T[0]) - around)
         last = int(place_T[-1]) + 1 + around
         made.append(model(features_CL[None, :, first : last + 1], (place_T - first)[None])[0])
-    place_T = np.arange(n_frames) / fps * RATE / HOP
+    place_T = np.arange(n_frames) / fps * SPEECH_RATE / HOP
     heard_T = np.interp(place_T, np.arange(len(sound.heard_L)), sound.heard_L.cpu().double().numpy())
     return heard_T[:, None, None] * torch.cat(made).cpu().double().numpy()

@@ -7,9 +7,9 @@ from faceanim import __version__
 from faceanim.data.cropping import apply_crop
 from faceanim.data.manifest import ManifestRow
 from faceanim.data.quality import sound_scores
-from faceanim.media.audio import read_soundtrack, write_wav
 from faceanim.media.errors import MediaError
 from faceanim.media.files import file_hash
+from faceanim.media.sound import read_soundtrack, write_wav
 from faceanim.media.video import VideoWriter
 from faceanim.pose.sequence import PoseSequence
 from scripts.prepare_celebvhq_hdtf.filtering import Part

@@ -16,8 +16,8 @@ import torch
 
 from faceanim.app.file_store import FileStore
 from faceanim.data.demo_clip import demo_clip_path
-from faceanim.media.audio import write_wav
 from faceanim.media.image import write_image
+from faceanim.media.sound import write_wav
 from faceanim.media.video import read_video
 from faceanim.media.video_writer import write_video
 from faceanim.models.audio_to_pose import AudioToPose

@@ -11,8 +11,7 @@ import pytest
 from faceanim.app.analyzer import Analyzer, read_arrays
 from faceanim.app.messages import UserError
 from faceanim.media.image import read_image, write_image
-from faceanim.media.sound import Soundtrack
-from faceanim.media.speech import read_speech
+from faceanim.media.sound import Soundtrack, read_speech
 from faceanim.media.video import read_video, write_video
 from faceanim.pipelines.motion_sources import DrivingVideo
 from tests.helpers.platform import settings_of

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from gradio_client.exceptions import AppError
 
-from faceanim.media.audio import write_wav
 from faceanim.media.image import write_image
+from faceanim.media.sound import write_wav
 from faceanim.media.video import write_video
 from tests.helpers.images import png_header
 

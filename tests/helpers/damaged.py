@@ -20,13 +20,11 @@ import av
 import numpy as np
 from PIL import Image
 
-from faceanim.media.audio import read_soundtrack
 from faceanim.media.clip_reader import ClipReader
 from faceanim.media.errors import MediaError
 from faceanim.media.frame_rate import constant_rate
 from faceanim.media.image import read_image
-from faceanim.media.sound import Soundtrack, has_sound
-from faceanim.media.speech import iter_speech
+from faceanim.media.sound import Soundtrack, has_sound, iter_speech, read_soundtrack
 from faceanim.media.video import iter_video, read_video, video_info, write_video
 from tests.helpers.commands import ROOT
 

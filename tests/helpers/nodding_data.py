@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from faceanim.data.manifest import INDEX_NAME, ManifestRow, write_manifest
-from faceanim.media.audio import write_wav
+from faceanim.media.sound import write_wav
 from faceanim.models.log_mel import RATE
 from faceanim.pose.expressions import open_mouth
 from faceanim.pose.motion import FaceMotion, recompose

@@ -8,9 +8,8 @@ import av
 import numpy as np
 import pytest
 
-from faceanim.media.audio import read_soundtrack
 from faceanim.media.frame_rate import constant_rate
-from faceanim.media.speech import RATE, read_speech
+from faceanim.media.sound import SPEECH_RATE, read_soundtrack, read_speech
 from faceanim.media.video import iter_video, video_info
 from tests.helpers.odd_videos import number_of, numbered
 from tests.helpers.sounds import clicks, heard_by_people, onsets, write_sound, write_video_with_tracks
@@ -72,7 +71,7 @@ def test_a_part_across_the_joint_is_read_by_itself(tmp_path):
         first = round(25 * start)
         assert [number_of(frame.image_HWC) for frame in part] == [(first + k) % N_FRAMES for k in range(50)]
         expected = (CLICKS + SECONDS * np.arange(5)[:, None]).ravel() - start
-        heard = onsets(read_soundtrack(path, RATE, start=start, seconds=2))
+        heard = onsets(read_soundtrack(path, SPEECH_RATE, start=start, seconds=2))
         np.testing.assert_allclose(heard, expected[(expected > 0) & (expected < 2)], atol=0.04)
 
 

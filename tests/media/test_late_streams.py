@@ -8,9 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from faceanim.media.audio import read_soundtrack
-from faceanim.media.sound import Soundtrack, has_sound
-from faceanim.media.speech import read_speech
+from faceanim.media.sound import Soundtrack, has_sound, read_soundtrack, read_speech
 from faceanim.media.video import iter_video, read_video, video_info
 from tests.helpers.odd_videos import number_of, numbered
 

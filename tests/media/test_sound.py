@@ -1,7 +1,8 @@
-"""Sound is read as a stream on the picture's clock, and written in step with the frames."""
+"""Sound is read as people and speech networks take it, and written in step with the frames."""
 
 import shutil
 import subprocess
+import wave
 from itertools import islice
 from pathlib import Path
 
@@ -10,13 +11,24 @@ import decord
 import numpy as np
 import pytest
 
-from faceanim.media.audio import read_soundtrack, write_wav
 from faceanim.media.errors import MediaError
-from faceanim.media.sound import BLOCK, CHANNELS, RATE, Soundtrack, has_sound
+from faceanim.media.sound import (
+    BLOCK,
+    CHANNELS,
+    RATE,
+    SPEECH_RATE,
+    Soundtrack,
+    has_sound,
+    iter_speech,
+    read_soundtrack,
+    read_speech,
+    write_wav,
+)
 from faceanim.media.video_writer import VideoWriter
 from tests.helpers.commands import ROOT
+from tests.helpers.sounds import GREY, tone, write_sound, write_with_sound
 
-SHARED = ROOT.parent / "shared" / "data"
+HOSTILE = ROOT.parent / "shared" / "data" / "hostile"
 CLICKS = (0.0, 0.25, 0.9)  # seconds
 
 
@@ -94,27 +106,84 @@ def test_sound_of_a_video_that_was_written_here_comes_back_in_place(tmp_path):
     np.testing.assert_allclose(heard(mono(Soundtrack(again), 1), RATE), CLICKS, atol=2e-3)
 
 
-def test_what_holds_no_sound_says_so(tmp_path):
-    silent = written(tmp_path / "v.mp4", None)
-    (tmp_path / "text.wav").write_text("no audio stream")
-    assert has_sound(clicks(tmp_path / "a.wav")) and not has_sound(silent)
-    for path, reason in (
-        (silent, "no audio stream"),
-        (tmp_path / "text.wav", "corrupt"),
-        (tmp_path / "x", "no such"),
+def test_what_holds_no_sound_says_so_in_one_line(tmp_path):
+    silent = written(tmp_path / "silent.mp4", None)
+    (tmp_path / "text.wav").write_text("RIFF no audio stream")
+    (tmp_path / "empty.wav").write_bytes(b"")
+    write_wav(tmp_path / "none.wav", np.zeros(0, np.float32))
+    assert has_sound(clicks(tmp_path / "a.wav")) and read_soundtrack(silent) is None
+    for name, words in (
+        ("silent.mp4", "no audio stream"),
+        ("text.wav", "corrupt, or not sound"),
+        ("empty.wav", "the file is empty"),
+        ("none.wav", "it holds no samples"),
+        ("absent.wav", "no such file"),
     ):
+        path = tmp_path / name
         assert not has_sound(path)
-        with pytest.raises(MediaError, match=reason):
-            next(Soundtrack(path).blocks())
+        readers = [read_speech, lambda path: next(Soundtrack(path).blocks())]
+        for read in readers if name == "silent.mp4" else [*readers, read_soundtrack]:
+            with pytest.raises(MediaError, match=words) as caught:
+                read(path)
+            assert name in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared clips are not here")
-@pytest.mark.parametrize("name", ["hostile/desync_700ms.mp4", "clips/moore_3_speech.mp4"])
-def test_real_sound_is_where_the_other_reader_hears_it(name):
-    """Two readers, one of which resamples to mono at once and the other streams: envelopes agree."""
-    seconds = 2.0
-    expected = read_soundtrack(SHARED / name, RATE, seconds=seconds)
-    got = mono(Soundtrack(SHARED / name), seconds)
-    n = len(got) - len(got) % 480
-    a, b = (np.abs(samples[:n]).reshape(-1, 480).mean(axis=1) for samples in (expected, got))
-    assert np.corrcoef(a, b)[0, 1] > 0.999
+def test_what_the_file_leaves_open_is_silence(tmp_path):
+    write_with_sound(tmp_path / "a.mkv", [0.5], frames_THWC=GREY[:25])
+    samples_N = read_soundtrack(tmp_path / "a.mkv", SPEECH_RATE, seconds=2.5)
+    assert len(samples_N) == 2.5 * SPEECH_RATE and not samples_N[round(1.1 * SPEECH_RATE) :].any()
+
+
+def test_a_wav_file_holds_the_samples(tmp_path):
+    write_wav(tmp_path / "sub" / "a.wav", np.array([0, 0.5, -0.5, 2, -2], np.float32))
+    with wave.open(str(tmp_path / "sub" / "a.wav")) as file:
+        assert (file.getnchannels(), file.getframerate(), file.getsampwidth()) == (1, SPEECH_RATE, 2)
+        samples = np.frombuffer(file.readframes(5), "<i2")
+    np.testing.assert_array_equal(samples, [0, 16384, -16384, 32767, -32767])
+
+
+@pytest.mark.parametrize(
+    ("rate", "layout", "suffix"),
+    [(8000, "mono", ".wav"), (44_100, "stereo", ".wav"), (48_000, "5.1", ".wav"), (22_050, "mono", ".flac")],
+)
+def test_any_rate_and_any_channels_become_speech_of_16_khz_mono(rate, layout, suffix, tmp_path):
+    channels, codec = av.AudioLayout(layout).nb_channels, {".wav": "pcm_s16le", ".flac": "flac"}[suffix]
+    path = write_sound(tmp_path / f"a{suffix}", codec, [(0.8 * tone(1.5, rate, channels), 0.0)], rate, layout)
+    samples = read_speech(path)
+    assert samples.dtype == np.float32 and abs(len(samples) - 1.5 * SPEECH_RATE) <= 2
+    pitch = np.argmax(np.abs(np.fft.rfft(samples))) * SPEECH_RATE / len(samples)
+    assert abs(pitch - 440) < 1
+    assert 0.1 < np.abs(samples).max() <= 1.01
+
+
+def test_who_speaks_in_the_centre_of_surround_sound_is_heard(tmp_path):
+    samples_CN = tone(1.5, 48_000, 6)
+    centre = [channel.name for channel in av.AudioLayout("5.1").channels].index("FC")
+    samples_CN[np.arange(6) != centre] = 0
+    write_sound(tmp_path / "a.wav", "pcm_s16le", [(samples_CN, 0.0)], 48_000, "5.1")
+    assert np.abs(read_speech(tmp_path / "a.wav")).max() > 0.05
+
+
+def test_pieces_of_speech_make_the_whole_and_none_is_long(tmp_path):
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, 25 * SPEECH_RATE + 7).astype(np.float32)
+    write_wav(tmp_path / "a.wav", samples)
+    pieces = list(iter_speech(tmp_path / "a.wav"))
+    assert len(pieces) == 3 and max(map(len, pieces)) < 11 * SPEECH_RATE
+    np.testing.assert_allclose(np.concatenate(pieces), samples, atol=1e-4)
+    np.testing.assert_array_equal(read_speech(tmp_path / "a.wav"), np.concatenate(pieces))
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.wav", "pcm_s16le"), ("a.ac3", "ac3")])
+def test_speech_that_is_too_long_is_read_no_farther_whatever_the_file_declares(name, codec, tmp_path):
+    path = write_sound(tmp_path / name, codec, [(tone(6, 48_000), 0.0)])
+    with pytest.raises(MediaError, match="too long: expected at most 2 s, got more"):
+        list(iter_speech(path, max_seconds=2))
+
+
+@pytest.mark.skipif(not HOSTILE.is_dir(), reason="no hostile files here")
+def test_hostile_files():
+    with pytest.raises(MediaError, match="cannot read sound"):
+        read_speech(HOSTILE / "broken.wav")
+    assert len(read_speech(HOSTILE / "silence.wav")) == 3 * SPEECH_RATE
+    assert abs(len(read_speech(HOSTILE / "tone.wav")) - 3 * SPEECH_RATE) <= 2
+    assert len(read_speech(HOSTILE / "desync_700ms.mp4")) > 2 * SPEECH_RATE

@@ -10,11 +10,9 @@ import av
 import numpy as np
 import pytest
 
-from faceanim.media.audio import read_soundtrack
 from faceanim.media.errors import MediaError
 from faceanim.media.sound import RATE as WRITTEN
-from faceanim.media.sound import has_sound
-from faceanim.media.speech import RATE, read_speech
+from faceanim.media.sound import SPEECH_RATE, has_sound, read_soundtrack, read_speech
 from faceanim.media.video import read_video
 from tests.helpers.commands import ROOT
 from tests.helpers.sounds import (
@@ -40,7 +38,7 @@ needs_cases = pytest.mark.skipif(not CASES.is_dir(), reason="the shared cases ar
 def check_heard(path: Path, expected: list[bool], length: float = 0.5) -> None:
     """Lips and people hear something in just these parts; between joined files a packet or two are silent."""
     for samples_N, rate in (
-        (read_speech(path), RATE),
+        (read_speech(path), SPEECH_RATE),
         (heard_by_people(path, len(expected) * length), WRITTEN),
     ):
         middles = [
@@ -62,7 +60,11 @@ def test_lips_and_written_sound_count_from_the_first_picture(video_start, sound_
     write_with_sound(path, expected, video_start, sound_start)
     np.testing.assert_allclose(onsets(read_speech(path)), expected, atol=0.002)
     np.testing.assert_allclose(onsets(heard_by_people(path, 3)[::3]), expected, atol=0.002)
-    np.testing.assert_allclose(onsets(read_soundtrack(path, RATE, seconds=3)), expected, atol=0.002)
+    whole = read_soundtrack(path, SPEECH_RATE, seconds=3)
+    assert whole.shape == (3 * SPEECH_RATE,) and whole.dtype == np.float32
+    np.testing.assert_allclose(onsets(whole), expected, atol=0.002)
+    part = read_soundtrack(path, SPEECH_RATE, start=1.25, seconds=1)
+    np.testing.assert_allclose(onsets(part), [0.25], atol=0.002)
 
 
 @pytest.mark.skipif(not CLIPS.is_dir(), reason="the shared clips are not here")
@@ -75,11 +77,16 @@ def test_lips_of_a_real_clip_move_when_its_written_sound_is_heard():
 
 
 def test_gaps_are_silence_for_all_and_a_drifting_clock_is_followed(tmp_path):
-    path = write_sound(tmp_path / "a.mka", "pcm_f32le", [(tone(1, RATE), 0.0), (tone(1, RATE), 2.0)], RATE)
+    path = write_sound(
+        tmp_path / "a.mka",
+        "pcm_f32le",
+        [(tone(1, SPEECH_RATE), 0.0), (tone(1, SPEECH_RATE), 2.0)],
+        SPEECH_RATE,
+    )
     check_heard(path, [True, True, False, False, True, True])
-    slow = [(tone(0.1, RATE), 0.102 * k) for k in range(30)]  # loses 2 ms in each 100
-    assert len(read_speech(write_sound(tmp_path / "b.mka", "pcm_f32le", slow, RATE))) == pytest.approx(
-        3.06 * RATE, abs=700
+    slow = [(tone(0.1, SPEECH_RATE), 0.102 * k) for k in range(30)]  # loses 2 ms in each 100
+    assert len(read_speech(write_sound(tmp_path / "b.mka", "pcm_f32le", slow, SPEECH_RATE))) == pytest.approx(
+        3.06 * SPEECH_RATE, abs=700
     )
 
 
@@ -133,7 +140,9 @@ def test_packets_that_cannot_be_decoded_are_silence_and_the_rest_stays_in_place(
     assert len(damaged) == pytest.approx(len(whole), abs=16) and len(onsets(whole)) == 4
     np.testing.assert_allclose(onsets(damaged), onsets(whole), atol=off)
     np.testing.assert_allclose(onsets(heard_by_people(path, 3)[::3]), onsets(damaged), atol=0.002)
-    np.testing.assert_allclose(onsets(read_soundtrack(path, RATE, seconds=3)), onsets(damaged), atol=0.002)
+    np.testing.assert_allclose(
+        onsets(read_soundtrack(path, SPEECH_RATE, seconds=3)), onsets(damaged), atol=0.002
+    )
     if codec != "libopus":
         assert caplog.messages == [f"sound {path} is damaged: silence for what cannot be decoded"]
 
@@ -150,7 +159,7 @@ def test_bit_errors_in_the_sound_move_nothing(suffix, codec, tmp_path):
             content[place + int(rng.integers(30, max(31, size)))] ^= 1 << int(rng.integers(8))
     path.write_bytes(content)
     damaged = read_speech(path)
-    assert len(damaged) == pytest.approx(len(whole), abs=0.1 * RATE)
+    assert len(damaged) == pytest.approx(len(whole), abs=0.1 * SPEECH_RATE)
     found = onsets(damaged)
     near = np.abs(found[:, None] - onsets(whole)) < 0.041  # errors may sound like clicks, too
     assert near.any(axis=0).sum() >= 2 and near[:, -1].any()
@@ -167,7 +176,7 @@ def test_a_truncated_file_is_heard_as_far_as_it_goes(suffix, tmp_path):
         with pytest.raises(MediaError, match="cannot read sound"):
             read_speech(path)
         return
-    n = len(read_speech(path)) / RATE
+    n = len(read_speech(path)) / SPEECH_RATE
     assert 1.5 < n < 3.5
     check_heard(path, [True] * int(2 * n))
 
@@ -179,14 +188,14 @@ def test_a_wav_file_that_is_wrong_about_its_length_is_read(declared, tmp_path):
     place = content.index(b"data") + 4
     content[place : place + 4] = struct.pack("<I", declared)
     path.write_bytes(content)
-    assert len(read_speech(path)) / RATE == pytest.approx(1.0 if declared == 44_100 else 2.0, abs=0.01)
+    assert len(read_speech(path)) / SPEECH_RATE == pytest.approx(1.0 if declared == 44_100 else 2.0, abs=0.01)
 
 
 def test_what_is_too_long_is_told_from_what_only_says_so(tmp_path):
     fast = write_sound(tmp_path / "fast.mp3", "libmp3lame", [(tone(1, 48_000), 0.0)]).read_bytes()
     path = tmp_path / "a.mp3"
     path.write_bytes(fast + bytes(40 * len(fast)))
-    assert len(read_speech(path, max_seconds=2)) < 1.2 * RATE
+    assert len(read_speech(path, max_seconds=2)) < 1.2 * SPEECH_RATE
 
 
 def test_a_clock_that_begins_anew_or_shows_a_wrong_time_loses_nothing(tmp_path):
@@ -209,7 +218,7 @@ def test_the_first_track_with_sound_is_taken_and_that_is_said(suffix, tmp_path, 
     path = write_video_with_tracks(tmp_path / f"a{suffix}", [silent, spoken])
     with caplog.at_level(logging.WARNING):
         check_heard(path, [True] * 6)
-        assert loud(read_soundtrack(path, RATE, start=1.0, seconds=1.5), RATE).all()
+        assert loud(read_soundtrack(path, SPEECH_RATE, start=1.0, seconds=1.5), SPEECH_RATE).all()
     (line,) = caplog.messages
     assert str(path) in line and "first track is silent, number 2 of 2 is taken" in line
     caplog.clear()
@@ -223,7 +232,7 @@ def test_the_first_track_with_sound_is_taken_and_that_is_said(suffix, tmp_path, 
 def test_a_cover_is_no_picture(suffix, codec, tmp_path):
     path = with_cover(tmp_path / f"a{suffix}", codec)
     check_heard(path, [True] * 4)
-    assert loud(read_soundtrack(path, RATE, seconds=2), RATE)[2:].all() and has_sound(path)
+    assert loud(read_soundtrack(path, SPEECH_RATE, seconds=2), SPEECH_RATE)[2:].all() and has_sound(path)
     reason = "it has no video stream, only a cover picture" if suffix == ".m4a" else "not a video"
     with pytest.raises(MediaError, match=f"cannot read video .*: .*{reason}"):
         read_video(path)
@@ -256,7 +265,7 @@ def test_sound_that_cannot_be_read_is_none_with_a_warning_and_the_pictures_stay(
 )
 def test_shared_cases_are_heard_by_lips_and_people_alike(name, seconds):
     lips, written = read_speech(CASES / name), heard_by_people(CASES / name, seconds)[::3]
-    assert len(lips) / RATE == pytest.approx(seconds, abs=0.02)
+    assert len(lips) / SPEECH_RATE == pytest.approx(seconds, abs=0.02)
     n = min(len(lips), len(written)) // 160 * 160
     a, b = (np.abs(samples[:n]).reshape(-1, 160).mean(axis=1) for samples in (lips, written))
     assert a.max() > 0.05 and np.corrcoef(a, b)[0, 1] > 0.98
@@ -272,7 +281,7 @@ def test_the_first_of_several_tracks_may_have_eight_channels(tmp_path):
             frame.sample_rate, frame.pts = 48_000, 0
             container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
-    code = f"from faceanim.media.speech import read_speech; print(abs(read_speech({tracks!r})).max())"
+    code = f"from faceanim.media.sound import read_speech; print(abs(read_speech({tracks!r})).max())"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) > 0.1

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from faceanim.data.manifest import ManifestRow, write_manifest
-from faceanim.media.audio import write_wav
+from faceanim.media.sound import write_wav
 from faceanim.media.video import write_video
 from faceanim.metrics.prepared_clips import PreparedClips, paired
 from faceanim.metrics.protocol import Protocol

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from faceanim.media.audio import write_wav
+from faceanim.media.sound import write_wav
 from faceanim.models.seeding import generator, mixed_seed, seed_of_32_bits
 from faceanim.modules.objective import Objective
 from faceanim.modules.speech_objective import SpeechObjective

@@ -73,7 +73,7 @@ def test_a_run_its_checkpoint_and_a_folder_are_one_model(trained, tmp_path):
 
 
 def test_silence_is_a_closed_still_mouth_and_speech_is_not(trained, speech_data, tmp_path):
-    from faceanim.media.audio import write_wav
+    from faceanim.media.sound import write_wav
     from faceanim.metrics.speech_motion import opening
 
     model = AudioToPose.load(trained)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from faceanim.data.speech_clips import SpeechClips
-from faceanim.media.audio import write_wav
+from faceanim.media.sound import write_wav
 from faceanim.models.audio_to_pose import AudioToPose
 from faceanim.models.head_from_speech import LEAST_NLL, MIRRORED, Step, nll
 from faceanim.modules.speech_objective import SpeechObjective

@@ -12,10 +12,8 @@ from hydra import compose, initialize_config_dir
 
 from faceanim.cli import CONF_FOLDER
 from faceanim.data.demo_clip import demo_clip_path
-from faceanim.media.audio import write_wav
 from faceanim.media.image import read_image, write_image
-from faceanim.media.sound import Soundtrack, has_sound
-from faceanim.media.speech import read_speech
+from faceanim.media.sound import Soundtrack, has_sound, read_speech, write_wav
 from faceanim.media.video import read_video
 from faceanim.media.video_writer import VideoWriter, write_video
 from faceanim.models.audio_to_pose import AudioToPose

@@ -11,8 +11,8 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from faceanim.data.demo_clip import demo_clip_path
-from faceanim.media.audio import write_wav
 from faceanim.media.image import write_image
+from faceanim.media.sound import write_wav
 from faceanim.media.video import read_video, write_video
 from faceanim.pipelines.motion_sources import DrivingVideo, Speech, Template, on_reference
 from faceanim.pipelines.reference import find_reference

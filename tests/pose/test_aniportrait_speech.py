@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from faceanim.media.audio import write_wav
+from faceanim.media.sound import write_wav
 from faceanim.pose.aniportrait_speech import head_motion, motion_from_mesh_model
 from faceanim.pose.motion import recompose
 from tests.helpers.heads import somebody

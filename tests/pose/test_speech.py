@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from faceanim.media.audio import write_wav
 from faceanim.media.errors import MediaError
+from faceanim.media.sound import write_wav
 from faceanim.metrics.speech_motion import opening
 from faceanim.models.audio_to_pose import AudioToPose
 from faceanim.models.log_mel import HOP, RATE

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.interpolate import BSpline
 
-from faceanim.media.audio import write_wav
+from faceanim.media.sound import write_wav
 from faceanim.pipelines.motion_sources import Speech
 from faceanim.pose.speech import motion_from_speech
 from faceanim.pose.speech_head import between_steps
