@@ -40,13 +40,13 @@ def frame_writer(
 ) -> FrameWriter:
     """The writer for this name: .mp4, .gif, or without a suffix a folder of .png files; these two without sound.
 
-    comment: goes into the metadata. Raises ValueError for any other suffix.
+    comment: goes into the metadata, which a .gif has none of. Raises ValueError for any other suffix.
     """
     check_name(path)
     suffix = Path(path).suffix.lower()
     if suffix == ".mp4":
         return VideoWriter(path, fps, width, height, comment=comment, sound=sound)
-    return GifWriter(path, fps, width, height, comment) if suffix else PngWriter(path, width, height, comment)
+    return GifWriter(path, fps, width, height) if suffix else PngWriter(path, width, height, comment)
 
 
 def check_name(path: str | Path) -> None:
@@ -110,17 +110,15 @@ class PngWriter:
 class GifWriter:
     """An endless .gif, each frame with 256 colours of its own. A GIF's clock ticks in hundredths of a second."""
 
-    def __init__(self, path: str | Path, fps: float, width: int, height: int, comment: str = "") -> None:
+    def __init__(self, path: str | Path, fps: float, width: int, height: int) -> None:
         if not 0 < fps <= 50:
             raise ValueError(f"cannot write {path}: a GIF shows at most 50 frames a second, got fps={fps:g}")
         self.path, self.rate, self.size = Path(path), Fraction(fps).limit_denominator(1001), (width, height)
-        self.comment, self.n_frames = comment, 0
+        self.n_frames = 0
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         temporary = self._stack.enter_context(atomic_path(self.path))
-        self._finished = False
-        self._stack.callback(lambda: self._finished and _comment(temporary, self.comment))
         self._container = self._stack.enter_context(av.open(str(temporary.resolve()), "w", format="gif"))
         self._stream = self._container.add_stream("gif", rate=self.rate)
         context = self._stream.codec_context
@@ -146,16 +144,6 @@ class GifWriter:
                 raise ValueError(f"cannot write {self.path}: no frames were given")
             for packet in self._stream.encode(None):
                 self._container.mux(packet)
-            self._finished = True
-
-
-def _comment(path: Path, text: str) -> None:
-    """Puts a comment extension (GIF89a, section 24) behind the header, which libavformat does not."""
-    content, words = path.read_bytes(), text.encode("ascii", "replace")[:255]
-    head = 13 + (3 << (content[10] & 7) + 1 if content[10] & 0x80 else 0)
-    if words:
-        block = b"\x21\xfe" + bytes([len(words)]) + words + b"\0"
-        path.write_bytes(content[:head] + block + content[head:])
 
 
 def _palettes(width: int, height: int) -> tuple[av.filter.Graph, av.filter.context.FilterContext]:

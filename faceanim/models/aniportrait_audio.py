@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
 from faceanim.models.wav2vec2_features import current_names, wav2vec2_features
-from faceanim.models.weights import LoadReport, load_into, read_json, read_tensors
+from faceanim.models.weights import load_into, read_json, read_tensors
 
 N_VERTICES = 468  # of MediaPipe's face mesh
 MANNERS = 100  # of moving the head that were learnt
@@ -106,11 +106,6 @@ class AudioToHead(nn.Module):
         value = F.linear(memory_B1D, speech.in_proj_weight[2 * D :], speech.in_proj_bias[2 * D :])
         x = layer.norm2(x + speech.out_proj(value))
         return layer.norm3(x + layer.linear2(F.relu(layer.linear1(x)))), (k, v)
-
-
-def load_released(network: AudioToMesh | AudioToHead, path: str | Path) -> LoadReport:
-    """Fill a network from a released file (audio2mesh.pt, audio2pose.pt): every tensor, or ValueError."""
-    return load_into(network, current_names(read_tensors(path)), path, part=type(network).__name__)
 
 
 def holds_released(folder: str | Path) -> bool:
