@@ -84,3 +84,23 @@ def inputs(seed: int = 0) -> dict:
         "motion": MotionFrames(rand(B, n, 8, 8, 8), torch.ones(B, n, dtype=torch.bool)),
         "image_tokens_BLD": rand(B, 1, 12),
     }
+
+
+def part(value, i: int):
+    """Sample i of an input, as a batch of one."""
+    if isinstance(value, Face):
+        return Face(value.image_B3HW[i : i + 1], value.mask_B1HW[i : i + 1])
+    if isinstance(value, MotionFrames):
+        return MotionFrames(value.latents_BnChw[i : i + 1], value.valid_Bn[i : i + 1])
+    return value[i : i + 1]
+
+
+def doubled(x: dict) -> dict:
+    """The inputs in float64."""
+    floats = {n: v.double() for n, v in x.items() if torch.is_tensor(v) and v.is_floating_point()}
+    face = Face(x["face"].image_B3HW.double(), x["face"].mask_B1HW.double())
+    return (
+        x
+        | floats
+        | {"face": face, "motion": MotionFrames(x["motion"].latents_BnChw.double(), x["motion"].valid_Bn)}
+    )
