@@ -9,11 +9,10 @@ import lightning as L
 from torch.utils.data import DataLoader, Dataset
 
 from faceanim.data.augmentation import Jitter
+from faceanim.data.batches import ResumableBatchSampler, train_loader
 from faceanim.data.dataset import FaceClipDataset
 from faceanim.data.frame_selection import SamplingRules
 from faceanim.data.sample import ClipSample, PackedSample
-from faceanim.data.sampler import ResumableBatchSampler
-from faceanim.data.train_loader import train_loader
 from faceanim.data.validation_set import validation_set
 from faceanim.pose.draw import Drawing
 

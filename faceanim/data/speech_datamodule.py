@@ -5,9 +5,8 @@ from pathlib import Path
 import lightning as L
 from torch.utils.data import DataLoader, default_collate
 
-from faceanim.data.sampler import ResumableBatchSampler
+from faceanim.data.batches import ResumableBatchSampler, train_loader
 from faceanim.data.speech_clips import SpeechClips, SpeechSample
-from faceanim.data.train_loader import train_loader
 from faceanim.data.validation_set import validation_set
 
 

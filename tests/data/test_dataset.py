@@ -7,12 +7,12 @@ from hydra.utils import instantiate
 from torch.utils.data import DataLoader
 
 from faceanim.data.augmentation import Jitter
+from faceanim.data.batches import ResumableBatchSampler
 from faceanim.data.dataset import FaceClipDataset
 from faceanim.data.frame_selection import SamplingRules
 from faceanim.data.manifest import read_manifest, write_manifest
 from faceanim.data.prepared_folder import load_clip
 from faceanim.data.sample import PackedSample
-from faceanim.data.sampler import ResumableBatchSampler
 from faceanim.data.shuffling import ClipOrder
 from faceanim.media.clip_reader import ClipReader
 from faceanim.models.animation_model import AnimationModel
