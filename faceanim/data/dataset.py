@@ -93,13 +93,13 @@ class FaceClipDataset(Dataset):
         T, N = self.rules.frames, 1 + self.rules.frames + self.rules.motion_frames
         clip_points = read_poses(self.folder, row).points
         with local_copy(join(self.folder, row.path)) as path:
-            frames = torch.from_numpy(self._open(path).read(order[:1] if self.latents else order))
+            frames = self._open(path).read(order[:1] if self.latents else order)
         H, W = frames.shape[1:3]
         matrix = self.jitter.draw(H, W, rng)
         if matrix is not None:
-            frames = torch.from_numpy(warp_frames(frames.numpy(), matrix))
+            frames = warp_frames(frames, matrix)
             clip_points = warp_points(clip_points, matrix)
-        points = clip_points[order]
+        points, frames = clip_points[order], torch.from_numpy(frames)
         poses_THW3 = torch.from_numpy(draw_pose(points[: 1 + T], H, W, drawing=self.drawing))
         latents, image_tokens = self.latents.read(row, order) if self.latents else (None, None)
         small = rescale_points(points[1 : 1 + T], (H, W), (H // _QUARTER, W // _QUARTER))

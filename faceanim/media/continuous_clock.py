@@ -1,7 +1,7 @@
 """One clock for transport streams whose own jumps, such as recordings that were joined byte by byte.
 
-n: packets of a stream, a row each: position in the file in bytes, then the time of decoding, the begin and the end on
-display in seconds of the file's clock.
+n: packets of a stream, a row each: position in the file in bytes, then the times of decoding and of display in seconds
+of the file's clock.
 """
 
 import logging
@@ -105,16 +105,15 @@ def _jumps_in(container: av.container.InputContainer, *streams: av.stream.Stream
     numbers = {stream.index: array("d") for stream in streams}
     for packet in packets(container, *streams):
         if None not in (packet.dts, packet.pos):
-            begin = packet.dts if packet.pts is None else packet.pts
-            ticks = packet.dts, begin, begin + (packet.duration or 0)
+            ticks = packet.dts, packet.dts if packet.pts is None else packet.pts
             numbers[packet.stream_index].extend((packet.pos, *(float(t * packet.time_base) for t in ticks)))
-    tracks = [np.array(each).reshape(-1, 4) for each in numbers.values() if each]
-    own = [_jumps_of(rows_n4) for rows_n4 in tracks]
+    tracks = [np.array(each).reshape(-1, 3) for each in numbers.values() if each]
+    own = [_jumps_of(rows_n3) for rows_n3 in tracks]
     jumps: list[Jump] = []
     for jump in chain.from_iterable(own):
         if any(
-            rows_n4[0, 0] < jump.before and rows_n4[-1, 0] > jump.after and not any(map(jump.overlaps, each))
-            for rows_n4, each in zip(tracks, own, strict=True)
+            rows_n3[0, 0] < jump.before and rows_n3[-1, 0] > jump.after and not any(map(jump.overlaps, each))
+            for rows_n3, each in zip(tracks, own, strict=True)
         ):
             continue  # the times of another stream do not jump there
         same = next((k for k, other in enumerate(jumps) if jump.overlaps(other)), None)
@@ -126,17 +125,17 @@ def _jumps_in(container: av.container.InputContainer, *streams: av.stream.Stream
     return sorted(jumps)
 
 
-def _jumps_of(rows_n4: np.ndarray) -> list[Jump]:
+def _jumps_of(rows_n3: np.ndarray) -> list[Jump]:
     """The jumps of one stream's times; those of a single packet between others that agree are damage."""
-    rows_n4 = np.concatenate([rows_n4, rows_n4[-1:]])  # so that the last packet has one that agrees
-    away_n, on_n = np.diff(rows_n4[:-1, 1]), rows_n4[2:, 1] - rows_n4[:-2, 1]
+    rows_n3 = np.concatenate([rows_n3, rows_n3[-1:]])  # so that the last packet has one that agrees
+    away_n, on_n = np.diff(rows_n3[:-1, 1]), rows_n3[2:, 1] - rows_n3[:-2, 1]
     alone_n = (np.abs(away_n) > _BACK_SECONDS) & (np.abs(on_n) < _BACK_SECONDS)
-    rows_n4 = np.delete(rows_n4, 1 + np.flatnonzero(alone_n), axis=0)
-    step_n = np.diff(rows_n4[:, 1])
+    rows_n3 = np.delete(rows_n3, 1 + np.flatnonzero(alone_n), axis=0)
+    step_n = np.diff(rows_n3[:, 1])
     jumps, first = [], 0
     for k in np.flatnonzero((step_n < -_BACK_SECONDS) | (step_n > _AHEAD_SECONDS)).tolist():
-        (before, old, _, _), (after, new, begin, _) = rows_n4[k], rows_n4[k + 1]
-        end = rows_n4[first : k + 1, 3].max()
+        (before, old, _), (after, new, begin) = rows_n3[k], rows_n3[k + 1]
+        end = rows_n3[first : k + 1, 2].max() + np.median(step_n[first:k] if k > first else step_n)
         jumps.append(Jump(int(before), int(after), float(old), float(new), float(end - begin)))
         first = k + 1
     return jumps

@@ -43,18 +43,7 @@ def make(folder: Path, kind: str) -> Path:
     if kind == "edit_list":
         return _cut(make(folder, "b_frames"), folder / "edit_list.mp4", seconds=0.8)
     suffix, codec, pixels, options, times = KINDS[kind]
-    path = folder / f"{kind}{suffix}"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=25, options=options)
-        context = stream.codec_context
-        context.height, context.width, context.pix_fmt = 48, 64, pixels
-        context.time_base, context.thread_count = Fraction(1, 1000), 1
-        for image_HWC, time in zip(numbered(N_FRAMES), times, strict=True):
-            frame = av.VideoFrame.from_ndarray(image_HWC, format="rgb24")
-            frame.pts, frame.time_base = time, Fraction(1, 1000)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return path
+    return write_at(folder / f"{kind}{suffix}", numbered(N_FRAMES), times, 1, codec, pixels, options)
 
 
 def _cut(source: Path, path: Path, seconds: float) -> Path:
@@ -77,15 +66,38 @@ def shared_number_of(image_HWC: np.ndarray) -> int:
     return sum(bit << b for b, bit in enumerate(blocks))
 
 
-def write_at(path: Path, frames_THWC: np.ndarray, times_ms: list[int], shape: Fraction = Fraction(1)) -> None:
+def write_at(
+    path: Path,
+    frames_THWC: np.ndarray,
+    times_ms: list[int],
+    shape: Fraction | int = 1,
+    codec: str = "libx264",
+    pixels: str = "yuv420p",
+    options: dict[str, str] | None = None,
+) -> Path:
     """A video of any timestamps and pixel shape, with B-frames."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=30, options={"crf": "10"})
+        stream = container.add_stream(codec, rate=25, options={"crf": "10"} if options is None else options)
         context = stream.codec_context
-        context.height, context.width = frames_THWC.shape[1:3]
-        context.pix_fmt, context.time_base, context.sample_aspect_ratio = "yuv420p", Fraction(1, 1000), shape
+        (context.height, context.width), context.pix_fmt = frames_THWC.shape[1:3], pixels
+        context.time_base, context.sample_aspect_ratio, context.thread_count = Fraction(1, 1000), shape, 1
         for image_HWC, time in zip(frames_THWC, times_ms, strict=True):
             frame = av.VideoFrame.from_ndarray(image_HWC, format="rgb24")
             frame.pts, frame.time_base = time, Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def write_untagged(path: Path, frames_THWC: np.ndarray, fps: int) -> None:
+    """A video, nearly without loss, that does not say how its colours are coded."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=fps, options={"qp": "0"})
+        context = stream.codec_context
+        context.height, context.width, context.pix_fmt = *frames_THWC.shape[1:3], "yuv420p"
+        for number, image_HWC in enumerate(frames_THWC):
+            frame = av.VideoFrame.from_ndarray(image_HWC, format="rgb24").reformat(format="yuv420p")
+            frame.colorspace, frame.color_range, frame.pts = 2, 0, number
+            frame.time_base = Fraction(1, fps)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))

@@ -1,7 +1,6 @@
 """Joined recordings are read as a player shows them: the second part follows the first, image and sound together."""
 
 import logging
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -11,26 +10,12 @@ import pytest
 from faceanim.media.frame_rate import constant_rate
 from faceanim.media.sound import SPEECH_RATE, read_soundtrack, read_speech
 from faceanim.media.video import iter_video, video_info
-from tests.helpers.odd_videos import number_of, numbered
+from tests.helpers.odd_videos import number_of, numbered, write_at
 from tests.helpers.sounds import clicks, heard_by_people, onsets, write_sound, write_video_with_tracks
 
 N_FRAMES, SECONDS = 75, 3.0
 CLICKS = np.array([0.5, 1.1, 1.7, 2.6])
 WRAP = 2**33 / 90_000  # seconds after which the clock of such files begins again
-
-
-def write_at(path: Path, times: list[float]) -> Path:
-    """Numbered frames, a key frame a second."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=25, options={"g": "25", "bf": "0"})
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        stream.codec_context.time_base = Fraction(1, 25)
-        for seconds, image_HWC in zip(times, numbered(len(times)), strict=True):
-            frame = av.VideoFrame.from_ndarray(image_HWC, format="rgb24")
-            frame.pts, frame.time_base = round(25 * seconds), Fraction(1, 25)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return path
 
 
 def joined(folder: Path, starts: list[float], codec: str = "aac") -> Path:
@@ -89,7 +74,8 @@ def test_sound_alone_and_pictures_that_only_a_later_part_has(tmp_path):
 
 
 def test_a_part_that_begins_between_key_frames_shows_nothing_before_the_first(tmp_path):
-    part = write_at(tmp_path / "part.ts", [k / 25 for k in range(N_FRAMES)])
+    times = [40 * k for k in range(N_FRAMES)]
+    part = write_at(tmp_path / "part.ts", numbered(N_FRAMES), times, options={"g": "25", "bf": "0"})
     with av.open(str(part)) as container:
         cut = [packet.pos for packet in container.demux(video=0) if packet.size][10]
     path = tmp_path / "cut.ts"
@@ -100,6 +86,6 @@ def test_a_part_that_begins_between_key_frames_shows_nothing_before_the_first(tm
 
 
 def test_the_pause_of_a_recording_of_the_screen_stays(tmp_path):
-    times = [k / 25 + (20 if k > 9 else 0) for k in range(N_FRAMES)]
-    frames = list(iter_video(write_at(tmp_path / "paused.mp4", times)))
-    assert [frame.seconds for frame in frames] == pytest.approx(times)
+    times = [40 * k + (20_000 if k > 9 else 0) for k in range(N_FRAMES)]
+    frames = list(iter_video(write_at(tmp_path / "paused.mp4", numbered(N_FRAMES), times)))
+    assert [1000 * frame.seconds for frame in frames] == pytest.approx(times)

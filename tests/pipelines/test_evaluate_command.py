@@ -5,10 +5,8 @@ import dataclasses
 import json
 import os
 import shutil
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 
@@ -23,6 +21,7 @@ from faceanim.metrics.predictions import AnimatedClips, PredictedVideos, open_pr
 from faceanim.metrics.prepared_clips import PreparedClips
 from faceanim.metrics.protocol import Protocol
 from faceanim.pose.retarget import retarget
+from tests.helpers.odd_videos import write_untagged
 
 QUICK = ("protocol.steps=2", "protocol.max_frames=5", "device=cpu")
 
@@ -357,16 +356,7 @@ def test_videos_without_colour_tags_are_named_and_read_as_the_option_says(comman
     read = {}
     untagged = references / "copy.mp4"
     frames_THWC = read_video(untagged).frames_THWC
-    with av.open(str(untagged), "w") as container:
-        stream = container.add_stream("libx264", rate=5, options={"qp": "0"})
-        context = stream.codec_context
-        context.height, context.width, context.pix_fmt = *frames_THWC.shape[1:3], "yuv420p"
-        for number, image_HWC in enumerate(frames_THWC):
-            frame = av.VideoFrame.from_ndarray(image_HWC, format="rgb24").reformat(format="yuv420p")
-            frame.colorspace, frame.color_range, frame.pts = 2, 0, number
-            frame.time_base = Fraction(1, 5)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+    write_untagged(untagged, frames_THWC, 5)
     for colour, how in (("auto", "BT.709 from 720 lines on, BT.601 below"), ("bt709", "BT.709")):
         run_dir = tmp_path / "run"  # of both: what was read in another way is measured again
         code, out, err = command(

@@ -1,9 +1,7 @@
 """What the user hands over becomes one person's motion."""
 
 import json
-from fractions import Fraction
 
-import av
 import numpy as np
 import pytest
 import torch
@@ -21,6 +19,7 @@ from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.openness import lip_aperture
 from faceanim.pose.sequence import PoseSequence
 from tests.helpers.heads import somebody
+from tests.helpers.odd_videos import write_untagged
 from tests.helpers.speech_models import WAV2VEC2, babble, networks, talker
 
 SIZE = (512, 512)
@@ -155,16 +154,7 @@ def test_smoothing_takes_the_head_s_jitter_and_leaves_the_lips(tmp_path):
 
 def test_the_colour_option_decides_for_a_driving_video_without_tags(tmp_path):
     frames = read_video(demo_clip_path()).frames_THWC[:4, :, :192]
-    with av.open(str(tmp_path / "untagged.mp4"), "w") as container:
-        stream = container.add_stream("libx264", rate=12, options={"qp": "0"})
-        context = stream.codec_context
-        context.height, context.width, context.pix_fmt = *frames.shape[1:3], "yuv420p"
-        for number, image_HWC in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(image_HWC, format="rgb24").reformat(format="yuv420p")
-            frame.colorspace, frame.color_range, frame.pts = 2, 0, number
-            frame.time_base = Fraction(1, 12)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+    write_untagged(tmp_path / "untagged.mp4", frames, 12)
     finder, real = landmarker("dlib"), {}
     for colour in ("auto", "bt601", "bt709"):
         source = DrivingVideo(tmp_path / "untagged.mp4", smoothing=0, colour=colour)

@@ -7,10 +7,8 @@ import os
 import re
 import wave
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 
@@ -27,6 +25,7 @@ from scripts.prepare_celebvhq_hdtf import process_clip
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
 from scripts.prepare_celebvhq_hdtf.run import prepare
 from scripts.prepare_celebvhq_hdtf.sources import read_folder, split_of
+from tests.helpers.odd_videos import write_untagged
 from tests.helpers.sounds import tone, with_damaged_packets, write_video_with_tracks, write_with_sound
 
 OPTIONS = PrepareOptions(
@@ -481,16 +480,7 @@ def test_a_raw_folder_that_is_missing_or_empty_is_refused(tmp_path: Path) -> Non
 def test_clips_of_videos_without_colour_tags_have_the_colours_that_the_option_says(tmp_path: Path) -> None:
     frames = demo_frames()[:15]
     (tmp_path / "raw").mkdir()
-    with av.open(str(tmp_path / "raw" / "a.mp4"), "w") as container:
-        stream = container.add_stream("libx264", rate=24, options={"qp": "0"})
-        context = stream.codec_context
-        context.height, context.width, context.pix_fmt = *frames.shape[1:3], "yuv420p"
-        for number, image_HWC in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(image_HWC, format="rgb24").reformat(format="yuv420p")
-            frame.colorspace, frame.color_range, frame.pts = 2, 0, number
-            frame.time_base = Fraction(1, 24)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+    write_untagged(tmp_path / "raw" / "a.mp4", frames, 24)
     read = {}
     for colour in ("auto", "bt601", "bt709"):
         output = tmp_path / colour
