@@ -76,7 +76,7 @@ def predicted(cfg: DictConfig) -> str:
     size = cfg.model.image_size
     with fake_tensors():
         parts = hydra.utils.instantiate(cfg.model, _convert_="all")
-        model = AnimationModel(**{name: parts[name] for name in AnimationModel.components}).eval()
+        model = AnimationModel.from_parts(parts).eval()
         codec = parts["codec"].eval()
         h = size // codec.downscale
         tokens = torch.zeros(1, 1, model.denoising_net.config.cross_attention_dim)

@@ -86,7 +86,7 @@ def main(cfg: DictConfig) -> None:
 
 def build_stage(cfg: DictConfig) -> L.LightningModule:
     parts = build(cfg.model)
-    model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
+    model = AnimationModel.from_parts(parts)
     stage = build(cfg.stage.module)(model=model, codec=parts["codec"], scheduler=parts["scheduler"])
     stage.choose_trained()
     return stage

@@ -29,7 +29,7 @@ def main(cfg: DictConfig) -> None:
     cfg = take_from_source(cfg)
     torch.manual_seed(seed_of_32_bits(cfg.seed))
     parts = hydra.utils.instantiate(cfg.model, _convert_="all")
-    model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
+    model = AnimationModel.from_parts(parts)
     weights = hydra.utils.instantiate(cfg.weights, _convert_="all")
     wanted = {"codec", "image_encoder"} if cfg.image_tokens else {"codec"}
     weights["parts"] = {part: source for part, source in weights["parts"].items() if part in wanted}

@@ -38,7 +38,7 @@ def main(cfg: DictConfig) -> None:
     with fake_tensors():
         batch = random_batch(B, T, cfg.model.motion_frames, size)
         parts = build(cfg.model)
-        model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
+        model = AnimationModel.from_parts(parts)
         stage = build(cfg.stage.module)(model=model, codec=parts["codec"], scheduler=parts["scheduler"])
         stage.choose_trained()
         model.compute(gradient_checkpointing=cfg.checkpointing)

@@ -69,7 +69,7 @@ def test_every_model_can_be_built_and_fits_its_codec(name):
     del cfg.model.scheduler
     with torch.device("meta"):  # sizes without memory
         parts = instantiate(cfg.model, _convert_="all")
-    model = AnimationModel(**{part: parts[part] for part in AnimationModel.components})
+    model = AnimationModel.from_parts(parts)
     assert model.configs()["reference_net"]["motion_frames"] == cfg.model.motion_frames
     assert parts["codec"].latent_channels == cfg.model.reference_net.latent_channels
 

@@ -18,7 +18,7 @@ def test_it_is_small_has_a_card_and_fits_the_demos_model():
     assert path.stat().st_size <= 8_000_000
     assert "train.py" in path.with_suffix(".md").read_text()
     parts = instantiate(cfg.model, _convert_="all")
-    model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
+    model = AnimationModel.from_parts(parts)
     weights = instantiate(cfg.weights, _convert_="all")
     report = initialise(model, parts["codec"], weights, str(path), APPEARANCE).report
     missing = [name for name in model.state_dict() if "motion_modules" in name]
@@ -31,7 +31,7 @@ def test_it_can_be_declined():
     assert cfg.init_from is None
     none = instantiate(cfg.weights, _convert_="all")
     parts = instantiate(cfg.model, _convert_="all")
-    model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
+    model = AnimationModel.from_parts(parts)
     report = initialise(model, parts["codec"], none, None, APPEARANCE_AND_ENCODER).report
     assert report.splitlines() == [f"{name}: random, as built" for name in AnimationModel.components]
     with pytest.raises(ValueError, match="needs appearance weights"):

@@ -4,6 +4,7 @@ Shape letters: B batch, T frames, C latent channels, n motion frames, H W pixels
 K channels of the denoising UNet's first block, L image tokens, D their width.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -89,9 +90,18 @@ class AnimationModel(nn.Module):
         if channels_last:
             self.to(memory_format=torch.channels_last)
 
+    @classmethod
+    def from_parts(cls, parts: Mapping[str, nn.Module]) -> "AnimationModel":
+        """The model of these networks, by component; other entries are left out."""
+        return cls(**{name: parts[name] for name in cls.components})
+
+    def parts(self) -> dict[str, nn.Module]:
+        """The networks by component."""
+        return {name: getattr(self, name) for name in self.components}
+
     def configs(self) -> dict[str, dict]:
         """Per component its class's name and the constructor's arguments, plain values."""
-        networks = {name: getattr(self, name) for name in self.components}
+        networks = self.parts()
         return {
             name: {"class": kind.__name__, **plain_config(networks[name])}
             for name, kinds in self.components.items()

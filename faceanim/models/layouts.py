@@ -41,7 +41,7 @@ class Fitted:
 
 def module_of(part: str, model: AnimationModel, codec: Codec) -> torch.nn.Module:
     """The network that a part belongs to. Raises ValueError for an unknown part."""
-    modules = {name: getattr(model, name) for name in model.components}
+    modules = model.parts()
     modules |= {MOTION: model.denoising_net, "codec": codec}
     if part not in modules:
         raise ValueError(f"weights: expected parts out of {', '.join(modules)}, got {part!r}")

@@ -20,7 +20,7 @@ def assemble(
 
     module: the stage's class with all arguments but its networks. parts: what conf/model builds. The rest: see
     ``Stage.start_from`` and ``Stage.compute``."""
-    model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
+    model = AnimationModel.from_parts(parts)
     check_codec(model, parts["codec"])
     stage = module(model=model, codec=parts["codec"], scheduler=parts["scheduler"])
     stage.start_from(weights, init_from)

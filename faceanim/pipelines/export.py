@@ -7,7 +7,6 @@ from typing import Literal, get_args
 
 import torch
 
-from faceanim.models.animation_model import AnimationModel
 from faceanim.models.audio_to_pose import AudioToPose
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.checkpoint_folder import newest_checkpoint
@@ -93,7 +92,7 @@ def cast_weights(pipe: AnimationPipeline, dtype: torch.dtype) -> AnimationPipeli
 
 
 def pipeline_of(checkpoint: Checkpoint) -> AnimationPipeline:
-    components = {name: getattr(checkpoint.model, name) for name in AnimationModel.components}
+    components = checkpoint.model.parts()
     card = checkpoint.card
     try:
         return AnimationPipeline(

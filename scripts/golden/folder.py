@@ -165,7 +165,7 @@ class GoldenFolder:
     def _sample(self, conditions: Conditioning, noise_BTChw: Tensor) -> Tensor:
         """Run the pipeline's own loop, over the windows that the public one takes."""
         settings = self.config["e"]
-        networks = {name: getattr(self.model, name) for name in AnimationModel.components}
+        networks = self.model.parts()
         pipe = AnimationPipeline(
             **networks, codec=self.codec, scheduler=self.scheduler, chunk_frames=settings["context_frames"]
         )

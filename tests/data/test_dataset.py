@@ -15,7 +15,6 @@ from faceanim.data.prepared_folder import load_clip
 from faceanim.data.sample import PackedSample
 from faceanim.data.shuffling import ClipOrder
 from faceanim.media.clip_reader import ClipReader
-from faceanim.models.animation_model import AnimationModel
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from tests.helpers.tiny_model import tiny_codec, tiny_model, tiny_scheduler
 from tests.helpers.training import configuration
@@ -166,7 +165,7 @@ def test_bytes_become_the_same_floats_in_a_batch_and_alone(dataset):
 def test_training_sees_the_pose_images_that_inference_draws(dataset, demo_data):
     """Of the same landmarks, pixel for pixel."""
     pipeline = AnimationPipeline(
-        **{name: getattr(tiny_model(), name) for name in AnimationModel.components},
+        **tiny_model().parts(),
         codec=tiny_codec(),
         scheduler=tiny_scheduler(),
         chunk_frames=8,

@@ -12,7 +12,7 @@ def pipeline(motion_frames: int = 2, codec=None, **settings) -> AnimationPipelin
     """Random weights throughout, those included that training starts from zero."""
     model = tiny_model(motion_frames)
     wake(model)
-    parts = {name: getattr(model, name) for name in model.components}
+    parts = model.parts()
     return AnimationPipeline(
         **parts,
         codec=codec or tiny_codec(),

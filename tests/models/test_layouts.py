@@ -145,7 +145,7 @@ def test_motion_modules_without_a_middle_block_need_a_network_without_one(tmp_pa
     with pytest.raises(ValueError, match=r"missing: \d+, first unet.mid_block.motion_modules.0"):
         load(tiny_model(), motion_modules=tmp_path / "first.ckpt")
 
-    parts = {name: getattr(tiny_model(), name) for name in AnimationModel.components}
+    parts = tiny_model().parts()
     without = {"motion_num_attention_heads": 2, "motion_norm_num_groups": 4, "max_frames": 8}
     parts["denoising_net"] = DenoisingNet(motion_mid_block=False, **without, **TINY)
     (report,) = load(AnimationModel(**parts), motion_modules=tmp_path / "first.ckpt")

@@ -12,7 +12,7 @@ def guider(**options) -> MultiScalePoseGuider:
 
 
 def animated_by(pose_guider: MultiScalePoseGuider) -> AnimationModel:
-    networks = {name: getattr(tiny_model(), name) for name in AnimationModel.components}
+    networks = tiny_model().parts()
     return AnimationModel(**networks | {"pose_guider": pose_guider}).eval()
 
 

@@ -47,7 +47,7 @@ def test_taesd_takes_the_vaes_place(model):
     with torch.device("meta"):
         parts = instantiate(cfg.model, _convert_="all")
     assert isinstance(parts["codec"], TinyCodec)
-    check_codec(AnimationModel(**{part: parts[part] for part in AnimationModel.components}), parts["codec"])
+    check_codec(AnimationModel.from_parts(parts), parts["codec"])
 
 
 def test_a_stage_trains_on_taesds_latents(command, demo_data, tmp_path):

@@ -43,7 +43,7 @@ def pose_blind_loss(data: Path, run_dir: Path, clip: Clip) -> float:
     """What training would log with ``PoseBlind`` in the networks' place, over twenty batches."""
     cfg = configuration(data, run_dir, "appearance", *LEARN)
     parts, module = instantiate(cfg.model, _convert_="all"), instantiate(cfg.data.module, _convert_="all")
-    networks = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
+    networks = AnimationModel.from_parts(parts)
     stage = instantiate(cfg.stage.module, _convert_="all")(
         model=networks, codec=parts["codec"], scheduler=parts["scheduler"]
     )

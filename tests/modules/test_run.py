@@ -78,7 +78,7 @@ def source(kind: str, folder: Path, trained: str, codec: Codec) -> tuple[str, An
     """What ``init_from`` may name, after a stage: its path and the networks in it."""
     model = random_model(3)
     if kind == "pipeline":
-        components = {name: getattr(model, name) for name in AnimationModel.components}
+        components = model.parts()
         pipeline = AnimationPipeline(
             **components,
             codec=codec,

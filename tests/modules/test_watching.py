@@ -105,7 +105,7 @@ def test_each_start_says_which_code_and_data(runs, demo_data):
 def test_the_step_is_counted_as_the_footprint_foretells(runs, demo_data, tmp_path):
     cfg = configuration(demo_data, tmp_path, "appearance", *OPTIONS)
     parts = instantiate(cfg.model, _convert_="all")
-    model = AnimationModel(**{name: parts[name] for name in AnimationModel.components})
+    model = AnimationModel.from_parts(parts)
     stage = instantiate(cfg.stage.module)(model=model, codec=parts["codec"], scheduler=parts["scheduler"])
     stage.choose_trained()
     frames = cfg.schedule.appearance.frames

@@ -7,7 +7,6 @@ import pytest
 import torch
 import yaml
 
-from faceanim.models.animation_model import AnimationModel
 from faceanim.models.audio_to_pose import AudioToPose
 from faceanim.models.codec import VAECodec
 from faceanim.models.weights import load_parts, read_tensors
@@ -151,7 +150,7 @@ def test_what_cannot_be_exported_says_why_and_leaves_nothing(appearance_run, tmp
 def moore_pipeline() -> AnimationPipeline:
     model = tiny_model(0, enabled=False)
     wake(model)
-    parts = {name: getattr(model, name) for name in model.components}
+    parts = model.parts()
     codec = VAECodec((8, 8, 8), 8, 1, 4)
     return AnimationPipeline(**parts, codec=codec, scheduler=tiny_scheduler(), image_size=32, chunk_frames=4)
 
@@ -182,7 +181,7 @@ def test_moores_layout_comes_back_bit_for_bit(tmp_path):
 @pytest.mark.skipif(not GOLDEN.is_dir(), reason="no golden tensors here")
 def test_moores_layout_has_the_public_files_keys_and_values(tmp_path):
     golden = GoldenFolder(GOLDEN / "moore_micro")
-    parts = {name: getattr(golden.model, name) for name in AnimationModel.components}
+    parts = golden.model.parts()
     write_moore(
         AnimationPipeline(**parts, codec=golden.codec, scheduler=golden.scheduler), tmp_path / "moore"
     )

@@ -16,7 +16,6 @@ from faceanim.media.image import write_image
 from faceanim.media.video_writer import AI_GENERATED, write_video
 from faceanim.metrics.predictions import ClipFrames
 from faceanim.metrics.validation import ValidationMetrics
-from faceanim.models.animation_model import AnimationModel
 from faceanim.modules.stage import Stage
 from faceanim.modules.strategies import shards_weights
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
@@ -116,7 +115,7 @@ class ValidationSamples(L.Callback):
         clip = load_clip(data.folder, row, self.frames, at_end=True)
         poses = fill_gaps(clip.poses)
         pipeline = AnimationPipeline(
-            **{name: getattr(stage.model, name) for name in AnimationModel.components},
+            **stage.model.parts(),
             codec=stage.codec,
             scheduler=DDIMScheduler.from_config(stage.scheduler.config),  # it keeps its steps
             motion=stage.with_motion,
