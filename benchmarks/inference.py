@@ -1,4 +1,4 @@
-"""How fast a pipeline animates, part by part and end to end: python -m benchmarks.inference (--help explains).
+"""Speed of a pipeline, part by part and end to end: python -m benchmarks.inference (--help explains).
 
 Shape letters: T frames, t frames of one window, C latent channels, h w latent size.
 """
@@ -167,7 +167,7 @@ class Bench:
         return time.perf_counter() - start, first
 
     def against_plain(self) -> dict:
-        """Our way and the plain one in turns, with the same weights, steps and frames."""
+        """Time our way and the plain one in turns, with the same weights, steps and frames."""
         plain = self.cfg.plain
         options = {"steps": plain.steps, "guidance_scale": plain.guidance_scale}
         ways = {
@@ -229,7 +229,7 @@ class Bench:
                 unet._compiled_call_impl = call
 
     def _seconds(self, run: Callable[[], object]) -> float:
-        """On a CPU those of its cores, which other work does not lengthen."""
+        """Return the seconds of a run; on a CPU its processor time, which other work does not lengthen."""
         clock = time.perf_counter if self.device.type == "cuda" else time.process_time
         self._wait()
         start = clock()
