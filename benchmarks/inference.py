@@ -183,6 +183,7 @@ class Bench:
         medians = {name: float(np.median(values)) for name, values in seconds.items()}
         return medians | {"ratio": medians["plain"] / medians["ours"], "frames": plain.frames, **options}
 
+    @torch.compiler.set_stance("force_eager")
     @torch.no_grad()
     def _plain_way(self, T: int, steps: int) -> None:
         """As the public loop works: windows that overlap, closed to a loop; both halves of guidance in one batch, the
@@ -190,9 +191,6 @@ class Bench:
         frame by frame, when everything is denoised. Not compiled."""
         pipe, plain, net = self.pipe, self.cfg.plain, self.pipe.denoising_net
         use_plain_attention(pipe.model)
-        compiled = {unet: unet._compiled_call_impl for unet in (pipe.reference_net.unet, net.unet)}
-        for unet in compiled:
-            unet._compiled_call_impl = None
         try:
             conditions = self.conditions(T)
             tokens = torch.cat([torch.zeros_like(conditions.tokens_1LD), conditions.tokens_1LD])
@@ -225,8 +223,6 @@ class Bench:
         finally:
             reference_attention.install(pipe.reference_net.unet, RecordReference)
             reference_attention.install(net.unet, ReadReference)
-            for unet, call in compiled.items():
-                unet._compiled_call_impl = call
 
     def _seconds(self, run: Callable[[], object]) -> float:
         """Return the seconds of a run; on a CPU its processor time, which other work does not lengthen."""
