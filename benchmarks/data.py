@@ -1,4 +1,4 @@
-"""How fast training reads prepared clips, each figure beside the plain way (python -m benchmarks.data --help).
+"""How fast training reads prepared clips, each figure next to the plain way (python -m benchmarks.data --help).
 
 CPU seconds of one process with one thread. The two ways take turns on the same work; medians are printed.
 """

@@ -1,4 +1,4 @@
-"""Drift over minutes, of identity and colour: python -m benchmarks.drift pipeline=... reference=... poses=..."""
+"""Does the person stay the person over minutes? python -m benchmarks.drift pipeline=... reference=... poses=..."""
 
 from faceanim.cli import run_command
 
@@ -77,7 +77,7 @@ def main(cfg: DictConfig) -> None:
 def measure(
     frames_THW3: np.ndarray, reference: Reference, faces, embedder: FaceEmbedder, fps: float, per_second: int
 ) -> Curve:
-    """Measure each second; NaN for one in which no face was found."""
+    """NaN for a second in which no face was found."""
     curve, own = Curve(), mean_lab(reference.image_HWC)
     face_D = embedder.embed(reference.image_HWC[None], reference.points[None])[0]
     for second in range(int(len(frames_THW3) / fps)):

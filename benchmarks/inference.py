@@ -1,4 +1,4 @@
-"""Speed of a pipeline, part by part and end to end: python -m benchmarks.inference (--help explains).
+"""How fast a pipeline animates, part by part and end to end: python -m benchmarks.inference (--help explains).
 
 Shape letters: T frames, t frames of one window, C latent channels, h w latent size.
 """
@@ -167,7 +167,7 @@ class Bench:
         return time.perf_counter() - start, first
 
     def against_plain(self) -> dict:
-        """Time our way and the plain one in turns, with the same weights, steps and frames."""
+        """Our way and the plain one in turns, with the same weights, steps and frames."""
         plain = self.cfg.plain
         options = {"steps": plain.steps, "guidance_scale": plain.guidance_scale}
         ways = {
@@ -183,7 +183,6 @@ class Bench:
         medians = {name: float(np.median(values)) for name, values in seconds.items()}
         return medians | {"ratio": medians["plain"] / medians["ours"], "frames": plain.frames, **options}
 
-    @torch.compiler.set_stance("force_eager")
     @torch.no_grad()
     def _plain_way(self, T: int, steps: int) -> None:
         """As the public loop works: windows that overlap, closed to a loop; both halves of guidance in one batch, the
@@ -191,6 +190,9 @@ class Bench:
         frame by frame, when everything is denoised. Not compiled."""
         pipe, plain, net = self.pipe, self.cfg.plain, self.pipe.denoising_net
         use_plain_attention(pipe.model)
+        compiled = {unet: unet._compiled_call_impl for unet in (pipe.reference_net.unet, net.unet)}
+        for unet in compiled:
+            unet._compiled_call_impl = None
         try:
             conditions = self.conditions(T)
             tokens = torch.cat([torch.zeros_like(conditions.tokens_1LD), conditions.tokens_1LD])
@@ -223,9 +225,11 @@ class Bench:
         finally:
             reference_attention.install(pipe.reference_net.unet, RecordReference)
             reference_attention.install(net.unet, ReadReference)
+            for unet, call in compiled.items():
+                unet._compiled_call_impl = call
 
     def _seconds(self, run: Callable[[], object]) -> float:
-        """Return the seconds of a run; on a CPU its processor time, which other work does not lengthen."""
+        """On a CPU those of its cores, which other work does not lengthen."""
         clock = time.perf_counter if self.device.type == "cuda" else time.process_time
         self._wait()
         start = clock()

@@ -1,4 +1,4 @@
-"""Memory of inference, predicted without a GPU: python -m benchmarks.inference_memory (--help explains).
+"""Memory that inference will need, predicted without a GPU: python -m benchmarks.inference_memory (--help explains).
 
 Networks and steps run on tensors without memory or arithmetic; counted are the bytes of all that torch would allocate.
 With ``measure`` the pipeline itself also runs, on this CPU, and its tensors and the process are measured.

@@ -1,4 +1,4 @@
-"""How long each stage of the preparation takes, beside a bare decode (python -m benchmarks.prepare --help).
+"""How long each stage of the preparation takes, next to a bare decode (python -m benchmarks.prepare --help).
 
 One process, one thread. Seconds of processor time, so that a busy machine changes little.
 """
@@ -53,7 +53,7 @@ def main(cfg: DictConfig) -> None:
             with stage("decode"):
                 for _ in source_frames(clip, options):
                     pass
-            with stage("find cuts"):  # decodes too; the difference is told
+            with stage("find cuts"):  # decodes too; the difference is reported
                 for _ in split_at_cuts(source_frames(clip, options), 8):
                     pass
             with stage("faces and landmarks"):

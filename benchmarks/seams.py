@@ -1,4 +1,4 @@
-"""Visibility of the borders between chunks. T: frames; H, W: pixels."""
+"""How visible the borders between chunks are. T: frames; H, W: pixels."""
 
 from collections.abc import Iterable
 from itertools import pairwise
@@ -25,6 +25,6 @@ def seam_ratio(frames_THW3: np.ndarray, borders: Iterable[int]) -> float:
 
 
 def borders(plan: list[Segment]) -> list[int]:
-    """Return where segments, or in an overlapping plan windows, begin; but for the first."""
+    """Where a segment, or in an overlapping plan a window, begins; the first one is no border."""
     starts = {segment.frames.start + window[0] for segment in plan for window in segment.windows}
     return sorted(starts - {0})

@@ -1,5 +1,6 @@
 """Global batch size: samples of one optimiser step over all ranks."""
 
+import json
 import logging
 from dataclasses import dataclass
 from math import prod
@@ -8,8 +9,6 @@ from typing import Any
 
 import lightning as L
 import torch
-
-from faceanim.runs.provenance import read_starts
 
 log = logging.getLogger(__name__)
 
@@ -76,10 +75,10 @@ def size_of(settings: dict[str, Any], run_dir: str | Path) -> int | None:
     provenance.json says of the devices; None where neither does."""
     if settings.get("global_batch_size"):
         return settings["global_batch_size"]
-    trainer, starts = settings["trainer"], read_starts(run_dir)
+    trainer, starts = settings["trainer"], Path(run_dir) / "provenance.json"
     ranks = [trainer.get("devices", 1), trainer.get("num_nodes", 1)]
-    if starts:
-        ranks = [len(starts[-1]["devices"])]
+    if starts.is_file():
+        ranks = [len(json.loads(starts.read_text(encoding="utf-8"))["starts"][-1]["devices"])]
     if not all(isinstance(number, int) and number > 0 for number in ranks):
         log.warning("%s does not say on how many ranks it ran: taken to be as many as now", run_dir)
         return None

@@ -1,4 +1,4 @@
-"""What runs jobs: a process somewhere that takes one job after another."""
+"""A worker: a process, here or on another machine, that takes one job after another."""
 
 import math
 from abc import ABC, abstractmethod

@@ -1,4 +1,4 @@
-"""Runtime set-up of a pipeline: device, precision, memory format, compilation, offload."""
+"""How a pipeline computes: device, precision, memory format, compilation, what waits off the device."""
 
 import resource
 from pathlib import Path
@@ -42,8 +42,8 @@ def prepare(pipe: AnimationPipeline, device: torch.device, runtime: Runtime = Ru
 
 
 def read_decoder(path: str | Path, pipe: AnimationPipeline) -> Codec:
-    """Load a TAESD that decodes in the codec's place: a folder of ``TinyCodec.save_pretrained``, or TAESD's own weights
-    (a file or diffusers folder). Raises ValueError where its latents are not the codec's."""
+    """A TAESD that decodes in the codec's place: a folder of ``TinyCodec.save_pretrained``, or TAESD's own weights (a
+    file or diffusers folder). Raises ValueError where its latents are not the codec's."""
     folder = Path(path)
     if (folder / "config.json").is_file() and "TinyCodec" in (folder / "config.json").read_text():
         decoder = read_network(TinyCodec, folder)
@@ -58,7 +58,7 @@ def read_decoder(path: str | Path, pipe: AnimationPipeline) -> Codec:
 
 
 def device_name(device: torch.device) -> str:
-    """Return the GPU's model, or the CPU's number of threads, for reports."""
+    """For people: the GPU's model, or how many threads of a CPU."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"CPU, {torch.get_num_threads()} threads"
@@ -72,7 +72,7 @@ def peak_gigabytes(device: torch.device) -> float:
 
 
 def weights_bytes(pipe: AnimationPipeline) -> int:
-    """Return the bytes of all networks' weights."""
+    """Of all networks, as they are kept."""
     return sum(
         parameter.numel() * parameter.element_size()
         for network in (*(getattr(pipe, name) for name in AnimationModel.components), pipe.decoder)

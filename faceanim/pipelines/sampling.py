@@ -89,7 +89,7 @@ def sample_in_blocks(
 
 
 def block_frames(windows: Sequence[Sequence[int]]) -> list[range]:
-    """Return the blocks of windows of consecutive frames: cut wherever a window begins or ends."""
+    """The blocks of windows of consecutive frames: cut wherever a window begins or ends."""
     borders = sorted({border for window in windows for border in (window[0], window[-1] + 1)})
     return [range(a, b) for a, b in pairwise(borders)]
 

@@ -1,4 +1,4 @@
-"""Samplers, all on the noise schedule of the training."""
+"""Samplers: how the denoising steps are taken. All of them on the one noise schedule that was trained with."""
 
 import inspect
 
@@ -14,7 +14,7 @@ SAMPLERS: dict[str, type[SchedulerMixin]] = {
 
 
 def build_sampler(name: str | None, trained: SchedulerMixin) -> SchedulerMixin:
-    """Build a sampler of this name with the schedule of ``trained``; None: of its own class.
+    """A sampler of this name with the schedule of ``trained``; None: of its own class.
 
     Always a new object: a scheduler keeps the state of the video that it samples. Raises ValueError for an unknown
     name.

@@ -1,4 +1,4 @@
-"""Checks of the number of denoising steps, some of which diffusers' samplers take unevenly or not at all."""
+"""Numbers of denoising steps that diffusers' samplers take unevenly, or not at all."""
 
 import logging
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ def check_steps(name: str | None, trained: SchedulerMixin, steps: int) -> None:
 
 
 def uneven_steps(name: str | None, trained: SchedulerMixin, steps: int) -> UnevenSteps | None:
-    """Return the uneven steps of ``build_sampler``'s sampler: those that end at another timestep than the next begins.
+    """Whether ``build_sampler``'s sampler takes some of the steps to another timestep than the next one begins with.
 
     Raises ValueError for a number of steps that it cannot take.
     """
@@ -65,7 +65,7 @@ def uneven_steps(name: str | None, trained: SchedulerMixin, steps: int) -> Uneve
 
 
 def misplaced_steps(sampler: SchedulerMixin, steps: int) -> int:
-    """Count the steps that end at another noise level than the next one begins with (the last: than the end's).
+    """Number of steps that end at another noise level than the next one begins with (the last: than the end's).
 
     diffusers' DDIM steps from t to t - N // steps, of N trained timesteps, whatever the next timestep is: that is right
     where N / steps is whole or the spacing is "leading". Its other samplers step to the next timestep.
@@ -80,7 +80,7 @@ def misplaced_steps(sampler: SchedulerMixin, steps: int) -> int:
 
 
 def _nearest_even(sampler: SchedulerMixin, steps: int, direction: int) -> int | None:
-    """Return the nearest number of steps up (1) or down (-1), half to twice as many, none of which is misplaced."""
+    """The nearest number of steps up (1) or down (-1), half to twice as many, none of which is misplaced."""
     stop = steps // 2 if direction < 0 else min(2 * steps, sampler.config.num_train_timesteps) + 1
     for k in range(steps, stop, direction):
         if not misplaced_steps(sampler, k):

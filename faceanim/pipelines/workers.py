@@ -1,4 +1,4 @@
-"""Workers of a batch: this process, one process a device, or the actors of a Ray cluster."""
+"""Who animates: this process, one process a device, or the actors of a Ray cluster."""
 
 import traceback
 from collections.abc import Iterator
@@ -15,14 +15,14 @@ from faceanim.pipelines.request import AnimationRequest
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a job failed. callers_mistake: by a ValueError, whose line is enough."""
+    """Why a job was not done. callers_mistake: a ValueError, whose line says it all."""
 
     line: str
     callers_mistake: bool
 
 
 class BatchAnimator:
-    """Run jobs with one pipeline, loaded for the first; a failure is an outcome too."""
+    """Animates job after job with one pipeline, which it loads for the first; a failure is an outcome too."""
 
     def __init__(self, device: str) -> None:
         self.device = device

@@ -1,4 +1,4 @@
-"""Face motion from speech by AniPortrait's networks. T: frames; N: samples; V: mesh vertices."""
+"""Speech to a face's motion by AniPortrait's networks. T: frames; N: samples; V: mesh vertices."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -65,7 +65,7 @@ def motion_from_mesh_model(
 
 
 def head_motion(pose_T6: np.ndarray) -> dict[str, np.ndarray]:
-    """Convert AniPortrait's degrees and centimetres (see ``AudioToHead``) to turn, zoom and shift of a motion."""
+    """AniPortrait's degrees and centimetres (see ``AudioToHead``) as turn, zoom and shift of a ``FaceMotion``."""
     x, y, z = np.radians(pose_T6[:, :3]).T
     rotation_T33 = axis_rotation(2, z) @ axis_rotation(1, y) @ axis_rotation(0, x)
     move_T3 = pose_T6[:, 3:] @ _FLIP
@@ -80,7 +80,7 @@ def _faded(
     fps: float,
     most: int = 600,
 ) -> np.ndarray:
-    """Run the network over pieces of the sound, each fading into the next where they overlap; (T, ...)."""
+    """The network's (T, ...) over pieces of the sound, each fading into the next where they overlap."""
     overlap = max(1, round(_OVERLAP_SECONDS * fps))
     step = max(overlap + 1, min(round(_PIECE_SECONDS * fps), most) - overlap)
     total, begin = None, 0

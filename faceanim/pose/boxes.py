@@ -29,7 +29,7 @@ def squares(height: int, width: int, side: int) -> list[tuple[int, int]]:
 
 
 def distinct(boxes_F4: np.ndarray) -> np.ndarray:
-    """Return the boxes (F, 4) float32, largest first, without duplicates of larger ones."""
+    """The boxes (F, 4) float32, largest first, without those that show a larger one's face again."""
     kept: list[np.ndarray] = []
     for box in sorted(np.asarray(boxes_F4, np.float32).reshape(-1, 4), key=area, reverse=True):
         if all(overlap(box, other) < _SAME_FACE for other in kept):

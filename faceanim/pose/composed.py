@@ -1,4 +1,4 @@
-"""Procedural motion: the sources of the composed templates. T: frames."""
+"""Motion that was thought out, not filmed: what the templates of these names show. T: frames."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +16,7 @@ _YAW, _PITCH, _ROLL = range(3)
 
 
 def compose(name: str) -> PoseSequence:
-    """Return the composed motion of this name on an average head, 512 x 512 at 24 fps; deterministic."""
+    """The composed motion of this name on an average head, 512 x 512 at 24 fps; always the same."""
     if name not in COMPOSED:
         raise ValueError(f"motion: expected one of {', '.join(COMPOSED)}, got {name!r}")
     head = Head(AVERAGE_HEAD_68x3, np.eye(3), SIZE / 28, np.array([SIZE / 2, SIZE * 0.55]))
@@ -24,7 +24,7 @@ def compose(name: str) -> PoseSequence:
 
 
 def _alive(seconds: float, blinks: list[float], degrees: float, seed: int) -> FaceMotion:
-    """A head that sways by this many degrees, and blinks."""
+    """A head that sways by so many degrees, and blinks."""
     n, rng = round(seconds * FPS), np.random.default_rng(seed)
     turn = np.stack([sway(n, FPS, rng) * share for share in (1.0, 0.6, 0.5)], axis=-1) * np.radians(degrees)
     shift = np.stack([sway(n, FPS, rng) for _ in range(2)], axis=-1) * 0.05 * degrees
@@ -34,7 +34,7 @@ def _alive(seconds: float, blinks: list[float], degrees: float, seed: int) -> Fa
 
 
 def _from_rest(values_T: np.ndarray) -> np.ndarray:
-    """The values made to begin and end at 0, so that the template can be looped."""
+    """Beginning and ending at 0, so that the template can follow itself."""
     t = np.linspace(0, 1, len(values_T))
     line = values_T[:1] + t[:, None] * (values_T[-1:] - values_T[:1])
     return values_T - line
@@ -47,7 +47,7 @@ def _bump(motion: FaceMotion, begin: float, end: float) -> np.ndarray:
 
 
 def _held(motion: FaceMotion, begin: float, end: float, ramp: float) -> np.ndarray:
-    """(T,) 0 outside, 1 inside, with smooth ramps of `ramp` seconds within."""
+    """(T,) 0 outside, 1 inside, with smooth ramps of so many seconds within."""
     time = np.arange(len(motion)) / FPS
     share = np.clip(np.minimum(time - begin, end - time) / ramp, 0, 1)
     return share**2 * (3 - 2 * share)

@@ -52,7 +52,7 @@ def draw_pose(
 
 
 def draw_over(frame_HWC: np.ndarray, points_68x2: np.ndarray) -> np.ndarray:
-    """Return a copy of the uint8 RGB frame with its landmarks (pixels of the frame; NaN: none) drawn over it."""
+    """A copy of the uint8 RGB frame with its landmarks (pixels of the frame; NaN: none) drawn over it."""
     image_HWC = frame_HWC.copy()
     if np.isfinite(points_68x2).all():
         _draw_face(

@@ -22,7 +22,7 @@ def _moved(how_much_T: np.ndarray, moves: dict[int, tuple[float, float]]) -> np.
 
 
 def close_eyes(share_T: np.ndarray) -> np.ndarray:
-    """Lids that close: 0: as they are; 1: they meet."""
+    """0: as they are; 1: the lids meet."""
     moves = {}
     for upper, lower in EYELIDS:
         gap = _Y[lower] - _Y[upper]
@@ -31,7 +31,7 @@ def close_eyes(share_T: np.ndarray) -> np.ndarray:
 
 
 def open_mouth(centimetres_T: np.ndarray) -> np.ndarray:
-    """Lower lip and jaw go down by this much, and the corners come in by a tenth of it."""
+    """The lower lip and the jaw go down by so much, and the corners come in by a tenth of it."""
     moves = {}
     for index in (*range(55, 60), *range(65, 68)):  # lower lip: all in the middle, less towards the corners
         moves[index] = (0.0, 1 - 0.5 * (_X[index] / _MOUTH_HALF) ** 2)
@@ -43,7 +43,7 @@ def open_mouth(centimetres_T: np.ndarray) -> np.ndarray:
 
 
 def smile(centimetres_T: np.ndarray) -> np.ndarray:
-    """The corners of the mouth go out by this much and up by two thirds of it; cheeks push the lower lids up."""
+    """The corners of the mouth go out by so much and up by two thirds of it; cheeks push the lower lids up a little."""
     moves = {}
     for index in range(48, 68):
         aside = _X[index] / _MOUTH_HALF
@@ -54,7 +54,7 @@ def smile(centimetres_T: np.ndarray) -> np.ndarray:
 
 
 def round_lips(centimetres_T: np.ndarray) -> np.ndarray:
-    """The corners of the mouth come in by this much."""
+    """The corners of the mouth come in by so much."""
     return _moved(centimetres_T, {i: (-_X[i] / _MOUTH_HALF, 0.0) for i in range(48, 68)})
 
 

@@ -134,7 +134,7 @@ def _peaks(heatmaps_NCHW: np.ndarray) -> np.ndarray:
 
 
 def _loaded(network: nn.Module, path: Path) -> nn.Module:
-    """Load the file's tensors, and nothing else, into the network."""
+    """The network with the file's tensors, for inference; nothing but tensors is read."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, KeyError) as error:

@@ -1,5 +1,6 @@
 """Comparison of runs: differing options, state of the training, metrics."""
 
+import json
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -10,8 +11,6 @@ from typing import Any
 import yaml
 
 from faceanim.runs.csv_log import read_metrics
-from faceanim.runs.provenance import read_starts
-from faceanim.runs.run_settings import leaves
 
 CONFIG, ERROR = "config.yaml", "error.txt"
 _PLACES = (
@@ -142,10 +141,16 @@ def _read(folder: Path) -> Run:
         state, reason = "finished", f"{maximum} steps"
     else:
         state, reason = "unfinished", f"about step {done} of {maximum}" if done else f"no step of {maximum}"
-    starts = read_starts(folder)
-    overrides = tuple(starts[-1]["overrides"]) if starts and "overrides" in starts[-1] else None
     samples = {image.stem: image for image in sorted(folder.glob("samples/step_*/*.png"))}
-    return Run(folder.name, options, curves, state, reason, seconds, overrides, samples)
+    return Run(folder.name, options, curves, state, reason, seconds, _overrides(folder), samples)
+
+
+def _overrides(folder: Path) -> tuple[str, ...] | None:
+    """Of the run's last start."""
+    path = folder / "provenance.json"
+    starts = json.loads(path.read_text(encoding="utf-8"))["starts"] if path.is_file() else [{}]
+    given = starts[-1].get("overrides")
+    return None if given is None else tuple(given)
 
 
 def _finished(folder: Path, maximum: int) -> bool:
@@ -157,7 +162,7 @@ def options_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """What a run's results depend on, from its resolved configuration: options by dotted names."""
     config = {key: value for key, value in config.items() if key not in _PLACES}
     schedule = config["schedule"][config["stage"]["name"]]  # the other stages' options have no effect
-    return dict(leaves(config | {"schedule": schedule}))
+    return _flat(config | {"schedule": schedule})
 
 
 def shared_overrides(runs: Sequence[Run]) -> list[str] | None:
@@ -180,6 +185,16 @@ def default_run(runs: Sequence[Run], defaults: Mapping[str, Any]) -> Run | None:
         and all(value == defaults.get(name, ABSENT) for name, value in run.variant.items())
     ]
     return min(same, key=lambda run: run.options.get("seed") != defaults.get("seed"), default=None)
+
+
+def _flat(content: Any, path: str = "") -> dict[str, Any]:
+    if not isinstance(content, Mapping) or not content:
+        return {path: content}
+    return {
+        name: leaf
+        for key, value in content.items()
+        for name, leaf in _flat(value, f"{path}.{key}".lstrip(".")).items()
+    }
 
 
 def _labels(folders: Sequence[Path]) -> list[str]:

@@ -17,7 +17,6 @@ from faceanim.data.manifest import rows_hash
 from faceanim.media.files import write_json
 from faceanim.runs.all_ranks import gather
 
-PROVENANCE = "provenance.json"
 PACKAGES = ("torch", "lightning", "diffusers", "transformers")
 
 
@@ -50,16 +49,12 @@ class Provenance(L.Callback):
                 for split, rows in (("train", data.train_set.rows), ("val", data.val_set.rows))
             },
         }
-        write_json(self.run_dir / PROVENANCE, {"starts": [*read_starts(self.run_dir), start]})
+        path = self.run_dir / "provenance.json"
+        before = json.loads(path.read_text(encoding="utf-8"))["starts"] if path.is_file() else []
+        write_json(path, {"starts": [*before, start]})
         config = yaml.safe_load((self.run_dir / "config.yaml").read_text(encoding="utf-8"))
         for logger in trainer.loggers:
             logger.log_hyperparams({**config, "provenance": start})
-
-
-def read_starts(run_dir: str | Path) -> list[dict[str, Any]]:
-    """Return what is known of each start of a run, oldest first; empty without provenance.json."""
-    path = Path(run_dir) / PROVENANCE
-    return json.loads(path.read_text(encoding="utf-8"))["starts"] if path.is_file() else []
 
 
 def code_version() -> dict[str, Any]:

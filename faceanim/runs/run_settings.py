@@ -29,7 +29,7 @@ def check_same_settings(before: dict[str, Any], now: dict[str, Any], folder: str
 
     before: of the run in ``folder``. Options that only one of the two has, as of another version, are logged.
     """
-    was, is_now = ({n: v for n, v in leaves(one) if v != {}} for one in (before, now))
+    was, is_now = (dict(_leaves(settings)) for settings in (before, now))
     for name, value in _SAME_AS_ABSENT.items():
         was.setdefault(name, value), is_now.setdefault(name, value)
     names = [name for name in sorted({*was, *is_now}, key=_order) if not _is_free(name, now)]
@@ -58,11 +58,11 @@ def check_same_settings(before: dict[str, Any], now: dict[str, Any], folder: str
         log.info("max_steps: was %d, is %d%s", *lengths, follows)
 
 
-def leaves(settings: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield dotted names and values; lists and empty groups are values."""
-    if isinstance(settings, dict) and settings:
+def _leaves(settings: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield dotted names and values; lists are values."""
+    if isinstance(settings, dict):
         for key, value in settings.items():
-            yield from leaves(value, f"{name}.{key}".lstrip("."))
+            yield from _leaves(value, f"{name}.{key}".lstrip("."))
     else:
         yield name, settings
 

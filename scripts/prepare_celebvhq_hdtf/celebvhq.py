@@ -4,16 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from faceanim.media.video_files import utf8_name
-from scripts.prepare_celebvhq_hdtf.sources import (
-    Absent,
-    FaceHint,
-    Release,
-    SourceClip,
-    both_there,
-    files_by_stem,
-    read_text,
-)
+from scripts.prepare_celebvhq_hdtf.sources import FaceHint, Release, ReleaseBuilder, read_text
 
 _NAMING = "<ytb_id>.mp4 (whole video) or <clip id>.mp4 (cut already), any container, in any subfolder"
 _TERMS = (
@@ -23,31 +14,21 @@ _TERMS = (
 
 
 def read_celebvhq(raw: str, meta: str) -> Release:
-    """The clips of the annotation file `meta` (or the one in that folder) whose video lies below `raw`.
+    """The clips of the annotation file `meta` (or the one in that folder) whose video is below `raw`.
 
     A whole video is cut by the annotated times, and its face is the one in the annotated box; a file named
     after the clip is taken as it is. Identities are not published, so the split goes by source video.
     """
-    files, clips, absent, both = files_by_stem(raw), [], [], []
+    listed = ReleaseBuilder(raw)
     for name, entry in sorted(_entries(Path(meta)).items()):
         try:
-            source_id, start, stop = _source(entry)
+            source_id, *interval = _source(entry)
             face = _face(entry)
         except (KeyError, TypeError, ValueError) as error:
-            absent.append(Absent(name, "", f"unusable: bad annotation ({type(error).__name__}: {error})"))
+            listed.unusable(name, "", f"bad annotation ({type(error).__name__}: {error})")
             continue
-        if source_id in files:
-            path, interval, face_hint = files[source_id], (start, stop), face
-            if name in files:
-                both.append((name, path, files[name]))
-        elif name in files:
-            path, interval, face_hint = files[name], (0.0, None), None
-        else:
-            absent.append(Absent(name, source_id, "missing"))
-            continue
-        shown = utf8_name(path.relative_to(raw))
-        clips.append(SourceClip(name, path, shown, source_id, source_id, *interval, face_hint))
-    return Release(clips, absent, _NAMING, _TERMS, both_there(both))
+        listed.add(name, source_id, source_id, interval, face, whole=[source_id], cut=[name])
+    return listed.release(_NAMING, _TERMS)
 
 
 def _entries(meta: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Pictures to judge prepared clips by, and those that were turned away. T: frames; H, W: pixels; C: RGB."""
+"""Contact sheets of kept and of dropped clips. T: frames; H, W: pixels; C: RGB."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +8,7 @@ import numpy as np
 
 from faceanim.data.manifest import ManifestRow
 from faceanim.media.clip_reader import ClipReader
+from faceanim.media.contact_sheet import evenly_spaced
 from faceanim.media.image import resize
 from faceanim.pose.draw import draw_over
 from faceanim.pose.scaling import rescale_points
@@ -38,8 +39,7 @@ def rejected_sheet(
 
 
 def _some(rows: Sequence[ManifestRow]) -> list[ManifestRow]:
-    chosen = np.linspace(0, len(rows) - 1, min(len(rows), _MAX_CLIPS)).round().astype(int)
-    return [rows[k] for k in chosen]
+    return [rows[k] for k in evenly_spaced(len(rows), _MAX_CLIPS)]
 
 
 def _stacked(strips: list[np.ndarray]) -> np.ndarray | None:
@@ -47,7 +47,7 @@ def _stacked(strips: list[np.ndarray]) -> np.ndarray | None:
 
 
 def _accepted(folder: Path, row: ManifestRow) -> np.ndarray:
-    indices = _evenly(0, row.n_frames)
+    indices = _evenly(row.n_frames)
     points = PoseSequence.load(folder / row.landmarks_path).points[indices]
     frames_THWC = ClipReader(folder / row.path).read(indices)
     text = f"{row.clip_id} ({row.split}), frames {indices[0]} to {indices[-1]} of {row.n_frames}"
@@ -59,7 +59,7 @@ def _rejected(row: ManifestRow, clip: SourceClip, options: PrepareOptions) -> np
     detections = saved_detections(clip, options)
     if detections is not None:
         main_face = find_main_face(detections)
-        indices = _evenly(0, len(detections))
+        indices = _evenly(len(detections))
         try:
             for number, frame in enumerate(source_frames(clip, options)):
                 if number in indices:
@@ -75,8 +75,8 @@ def _rejected(row: ManifestRow, clip: SourceClip, options: PrepareOptions) -> np
     return _strip(text, cells)
 
 
-def _evenly(start: int, stop: int) -> list[int]:
-    return np.linspace(start, stop - 1, _COLUMNS).round().astype(int).tolist()
+def _evenly(n_frames: int) -> list[int]:
+    return np.linspace(0, n_frames - 1, _COLUMNS).round().astype(int).tolist()
 
 
 def _cell(frame_HWC: np.ndarray, points_68x2: np.ndarray) -> np.ndarray:
@@ -93,16 +93,8 @@ def _cell(frame_HWC: np.ndarray, points_68x2: np.ndarray) -> np.ndarray:
 
 
 def _strip(text: str, cells: list[np.ndarray]) -> np.ndarray:
-    title = np.full((_TITLE, _CELL * _COLUMNS, 3), 255, np.uint8)
-    cv2.putText(title, text[:160], (4, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 1, cv2.LINE_AA)
-    if not cells:
-        return title
-    frames = np.concatenate(cells, axis=1)
-    return np.concatenate(
-        [
-            title,
-            cv2.copyMakeBorder(
-                frames, 0, 0, 0, title.shape[1] - frames.shape[1], cv2.BORDER_CONSTANT, value=(255, 255, 255)
-            ),
-        ]
-    )
+    strip = np.full((_TITLE + _CELL * bool(cells), _CELL * _COLUMNS, 3), 255, np.uint8)
+    cv2.putText(strip, text[:160], (4, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 1, cv2.LINE_AA)
+    for k, cell in enumerate(cells):
+        strip[_TITLE:, k * _CELL : (k + 1) * _CELL] = cell
+    return strip

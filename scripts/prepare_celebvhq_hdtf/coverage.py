@@ -1,4 +1,4 @@
-"""What became of everything the data set lists."""
+"""Coverage of the data set: which of its clips are kept, dropped, missing or unusable, and why."""
 
 import csv
 from collections.abc import Sequence

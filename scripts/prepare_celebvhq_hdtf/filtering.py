@@ -13,11 +13,19 @@ from scripts.prepare_celebvhq_hdtf.sources import SourceClip, split_of
 
 _MIN_VAL_SECONDS = 1.0  # shorter ones hold no sample of 24 frames
 _MIN_SHARE_INSIDE = 0.98  # of the landmarks: a chin may reach over the border in a frame or two
+FAULTS = {  # option -> reason to drop a clip that is below (min) or above (max) it
+    "min_face_rate": "face found in {value:.1%} of the frames: expected {limit:.1%} or more",
+    "max_second_face_rate": "second face in {value:.1%} of the frames: expected at most {limit:.1%}",
+    "max_duplicate_rate": "frozen or repeated in {value:.1%} of the frames: expected at most {limit:.1%}",
+    "min_face_size": "face too small: expected {limit:g} pixels or more, got {value:.0f}",
+    "min_sharpness": "face not sharp: expected {limit:g} or more, got {value:.1f}",
+    "max_padding": "crop over the border: expected at most {limit:.1%}, got {value:.1%}",
+}
 
 
 @dataclass(frozen=True)
 class Part:
-    """What becomes one clip, or would without its reasons. crop: None where there is no face to crop by. audio_fault:
+    """One output clip, kept or (with reasons) dropped. crop: None where there is no face to crop by. audio_fault:
     why the source's sound cannot be read."""
 
     clip_id: str
@@ -99,33 +107,13 @@ def _scores(main_face: MainFace, crop: Crop, detections: Detections, options: Pr
 
 
 def _faults(main_face: MainFace, crop: Crop, scores: Scores, options: PrepareOptions) -> list[str]:
-    rate = float(main_face.found.mean())
-    limits = (
-        ("face found", rate, options.min_face_rate, "or more"),
-        ("second face", scores.second_face_rate, options.max_second_face_rate, "at most"),
-        ("frozen or repeated", scores.duplicate_rate, options.max_duplicate_rate, "at most"),
-    )
-    faults = [
-        f"{what} in {value:.1%} of the frames: expected {_limit(f'{limit:.1%}', side)}"
-        for what, value, limit, side in limits
-        if (value < limit if side == "or more" else value > limit)
-    ]
-    if scores.face_size < options.min_face_size:
-        faults.append(
-            f"face too small: expected {options.min_face_size:g} pixels or more, got {scores.face_size:.0f}"
-        )
-    if scores.sharpness < options.min_sharpness:
-        faults.append(
-            f"face not sharp: expected {options.min_sharpness:g} or more, got {scores.sharpness:.1f}"
-        )
-    if scores.padding > options.max_padding:
-        faults.append(
-            f"crop over the border: expected at most {options.max_padding:.1%}, got {scores.padding:.1%}"
-        )
+    faults = []
+    for option, text in FAULTS.items():
+        name = option.partition("_")[2]
+        value = float(main_face.found.mean()) if name == "face_rate" else getattr(scores, name)
+        limit = getattr(options, option)
+        if value < limit if option.startswith("min") else value > limit:
+            faults.append(text.format(value=value, limit=limit))
     if crop.share_inside(main_face.points) < _MIN_SHARE_INSIDE:
         faults.append("the face leaves the crop, which is fixed")
     return faults
-
-
-def _limit(value: str, side: str) -> str:
-    return f"{value} or more" if side == "or more" else f"at most {value}"

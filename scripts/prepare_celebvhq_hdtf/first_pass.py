@@ -5,6 +5,7 @@ import dataclasses
 import json
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -36,11 +37,11 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Detections:
-    """What is known of a source clip after its first pass.
+    """Scenes, faces and landmarks of a source clip.
 
     scenes: numbers of their first frames. duplicate: (T,) bool, the frame repeats the one before. faces_*: each
     face of each chunk: frames `start` to `stop` (exclusive), track, box (left, top, right, bottom), and whether
-    it was detected or only looked for. points, confidence, sharpness: each landmarked face of each frame, with
+    it was detected, or only expected there. points, confidence, sharpness: each landmarked face of each frame, with
     the frame's and the track's number; only faces that were found.
     """
 
@@ -82,28 +83,26 @@ class Detections:
         return cls(**{k: scalars[k](v.item()) if k in scalars else v for k, v in values.items()})
 
 
-def source_rate(clip: SourceClip, options: PrepareOptions) -> FrameRate:
-    """The rate of the options, or the source clip's own; `Unreadable` instead of every error of reading."""
+@contextmanager
+def _readable(clip: SourceClip) -> Iterator[None]:
+    """`Unreadable` instead of every error of reading."""
     try:
-        return constant_rate(clip.path, options.fps, options.max_frames + 1, clip.start, clip.stop)
+        yield
     except MediaError as error:
         raise Unreadable(str(error).replace(str(clip.path), clip.shown)) from error
+
+
+def source_rate(clip: SourceClip, options: PrepareOptions) -> FrameRate:
+    """The rate of the options, or the source clip's own. Raises Unreadable."""
+    with _readable(clip):
+        return constant_rate(clip.path, options.fps, options.max_frames + 1, clip.start, clip.stop)
 
 
 def source_frames(clip: SourceClip, options: PrepareOptions) -> Iterator[TimedFrame]:
-    """The source clip's frames at `source_rate`; `Unreadable` instead of every error of reading."""
-    rate = source_rate(clip, options)
-    try:
-        yield from iter_video(
-            clip.path,
-            rate.resampled,
-            options.max_frames,
-            start=clip.start,
-            stop=clip.stop,
-            colour=options.colour,
-        )
-    except MediaError as error:
-        raise Unreadable(str(error).replace(str(clip.path), clip.shown)) from error
+    """The source clip's frames at `source_rate`. Raises Unreadable."""
+    rate, interval = source_rate(clip, options).resampled, {"start": clip.start, "stop": clip.stop}
+    with _readable(clip):
+        yield from iter_video(clip.path, rate, options.max_frames, **interval, colour=options.colour)
 
 
 def detect(clip: SourceClip, options: PrepareOptions, landmarker: FaceLandmarker) -> Detections:
@@ -114,7 +113,7 @@ def detect(clip: SourceClip, options: PrepareOptions, landmarker: FaceLandmarker
     """
     tracker = FaceTracker()
     scenes, duplicates = [0], []
-    chunks: list[tuple[int, int, TrackedFace]] = []
+    chunks: list[tuple[int, int, int, np.ndarray, bool]] = []
     rows: list[tuple[int, int, np.ndarray, float, float]] = []
     previous, width, height = None, 0, 0
     fps = source_rate(clip, options).fps
@@ -130,7 +129,7 @@ def detect(clip: SourceClip, options: PrepareOptions, landmarker: FaceLandmarker
             duplicates.append(previous is not None and is_duplicate(small, previous))
             previous = small
         faces = tracker.update(landmarker.boxes(frames_THWC[len(chunk) // 2]))
-        chunks += [(first, first + len(chunk), face) for face in faces]
+        chunks += [(first, first + len(chunk), *face) for face in faces]
         for face in _candidates(faces, clip.face, width, height):
             found = _landmarks(frames_THWC, face.box, landmarker)
             for k in np.flatnonzero(found.found):
@@ -138,7 +137,13 @@ def detect(clip: SourceClip, options: PrepareOptions, landmarker: FaceLandmarker
                 rows.append((first + k, face.track, found.points[k], found.confidence[k], sharp))
             if found.found.any():
                 tracker.follow(face.track, found.points[found.found][-1])
-    return _collected(fps, width, height, scenes, duplicates, chunks, rows)
+    starts, stops, tracks, boxes, detected = _columns(chunks, np.int64, np.int64, np.int64, np.float32, bool)
+    frame, track, points, *scores = _columns(rows, np.int64, np.int64, np.float32, np.float32, np.float32)
+    return Detections(
+        *(float(fps), width, height, np.array(scenes, np.int64), np.array(duplicates, bool)),
+        *(starts, stops, tracks, boxes.reshape(-1, 4), detected),
+        *(frame, track, points.reshape(-1, 68, 2), *scores),
+    )
 
 
 def _candidates(
@@ -170,30 +175,6 @@ def _landmarks(frames_THWC: np.ndarray, box: np.ndarray, landmarker: FaceLandmar
     return Landmarks(points, confidence, found.box + np.tile(low, 2).astype(np.float32))
 
 
-def _collected(
-    fps: float,
-    width: int,
-    height: int,
-    scenes: list[int],
-    duplicates: list[bool],
-    chunks: list[tuple[int, int, TrackedFace]],
-    rows: list[tuple[int, int, np.ndarray, float, float]],
-) -> Detections:
-    frame, track, points, confidence, sharp = zip(*rows, strict=True) if rows else ([],) * 5
-    return Detections(
-        fps=float(fps),
-        width=width,
-        height=height,
-        scenes=np.array(scenes, np.int64),
-        duplicate=np.array(duplicates, bool),
-        faces_start=np.array([start for start, _, _ in chunks], np.int64),
-        faces_stop=np.array([stop for _, stop, _ in chunks], np.int64),
-        faces_track=np.array([face.track for _, _, face in chunks], np.int64),
-        faces_box=np.array([face.box for _, _, face in chunks], np.float32).reshape(-1, 4),
-        faces_detected=np.array([face.detected for _, _, face in chunks], bool),
-        frame=np.array(frame, np.int64),
-        track=np.array(track, np.int64),
-        points=np.array(points, np.float32).reshape(-1, 68, 2),
-        confidence=np.array(confidence, np.float32),
-        sharpness=np.array(sharp, np.float32),
-    )
+def _columns(rows: list[tuple], *dtypes: type) -> list[np.ndarray]:
+    columns = zip(*rows, strict=True) if rows else [()] * len(dtypes)
+    return [np.array(column, dtype) for column, dtype in zip(columns, dtypes, strict=True)]

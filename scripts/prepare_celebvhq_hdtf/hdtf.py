@@ -4,16 +4,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from faceanim.media.video_files import utf8_name
-from scripts.prepare_celebvhq_hdtf.sources import (
-    Absent,
-    FaceHint,
-    Release,
-    SourceClip,
-    both_there,
-    files_by_stem,
-    read_text,
-)
+from scripts.prepare_celebvhq_hdtf.sources import FaceHint, Release, ReleaseBuilder, read_text
 
 SUBSETS = ("RD", "WDA", "WRA")
 _NAMING = (
@@ -34,33 +25,24 @@ class _Video(NamedTuple):
 
 
 def read_hdtf(raw: str, meta: str) -> Release:
-    """The clips of the annotation files in the folder `meta` whose video lies below `raw`.
+    """The clips of the annotation files in the folder `meta` whose video is below `raw`.
 
-    The annotated crops only tell whose face is meant: they hold at the stated height, which some videos lack,
+    The annotated crops only say whose face is meant: they hold at the stated height, which some videos lack,
     and three of them are taller than it. The split goes by person: all videos of one name (without its
     number), and all names of one video.
     """
     videos = [video for subset in SUBSETS for video in _read_subset(Path(meta), subset)]
     identities = _identities(videos)
-    files, clips, absent, both = files_by_stem(raw), [], [], []
+    listed = ReleaseBuilder(raw)
     for video in videos:
         full = f"{video.subset}_{video.name}"
         if not video.intervals:
-            absent.append(Absent(full, video.source_id, "unusable: no times in the annotation"))
-        whole = next((files[n] for n in (full, video.name, video.source_id) if n in files), None)
-        for k, (start, stop) in enumerate(video.intervals):
-            name = f"{full}_{k:03d}"
-            cut = next((files[n] for n in (name, f"{video.name}_{k}") if n in files), None)
-            if whole and cut:
-                both.append((name, whole, cut))
-            path = whole or cut
-            if path is None:
-                absent.append(Absent(name, video.source_id, "missing"))
-                continue
-            part = (start, stop, video.faces[k]) if whole else (0.0, None, None)
-            shown = utf8_name(path.relative_to(raw))
-            clips.append(SourceClip(name, path, shown, video.source_id, identities[full], *part))
-    return Release(sorted(clips, key=lambda clip: clip.name), absent, _NAMING, _TERMS, both_there(both))
+            listed.unusable(full, video.source_id, "no times in the annotation")
+        for k, (interval, face) in enumerate(zip(video.intervals, video.faces, strict=True)):
+            name, whole = f"{full}_{k:03d}", (full, video.name, video.source_id)
+            cut = (name, f"{video.name}_{k}")
+            listed.add(name, video.source_id, identities[full], interval, face, whole, cut)
+    return listed.release(_NAMING, _TERMS)
 
 
 def _read_subset(meta: Path, subset: str) -> list[_Video]:
@@ -120,5 +102,5 @@ def _identities(videos: list[_Video]) -> dict[str, str]:
 
 
 def _person(video: _Video) -> str:
-    """RD numbers its radio addresses by speaker; elsewhere a number tells the videos of one person apart."""
+    """RD numbers its radio addresses by speaker; elsewhere a number distinguishes the videos of one person."""
     return video.name if video.subset == "RD" else re.sub(r"\d+$", "", video.name)

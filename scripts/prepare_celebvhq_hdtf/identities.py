@@ -1,4 +1,4 @@
-"""Who is who in one's own videos, so that one person is in one split."""
+"""Identities in one's own videos, so that one person is in one split."""
 
 import unicodedata
 from collections import defaultdict
@@ -15,7 +15,7 @@ _SHOWN = 3
 def with_identities(release: Release, identity: str | None, raw: str) -> Release:
     """The release with its clips' identities from their folders or a table; unchanged for None.
 
-    identity: folder, the first folder below `raw` that a video lies in (videos right in `raw` stand for themselves); or
+    identity: folder, the first folder below `raw` that holds a video (a video directly in `raw` stands for itself); or
     a .csv with columns file (relative to `raw`, or the name alone where it is the only one) and identity.
     Raises ValueError where the table leaves a video out: nobody could say on which side of a split it belongs.
     """

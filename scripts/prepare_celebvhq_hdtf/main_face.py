@@ -29,8 +29,7 @@ class MainFace:
     def part(self, start: int, stop: int) -> Self:
         """The same person in frames `start` to `stop`, counted from this face's first."""
         arrays = {
-            name: getattr(self, name)[start:stop]
-            for name in ("points", "confidence", "sharpness", "duplicate", "second_face")
+            name: value[start:stop] for name, value in vars(self).items() if name not in ("start", "stop")
         }
         return type(self)(self.start + start, self.start + stop, **arrays)
 
@@ -83,23 +82,12 @@ def _main_face(detections: Detections, track: int, start: int, stop: int) -> Mai
 
 
 def _second_face(detections: Detections, main: int) -> np.ndarray:
-    """(T,) bool: frames of chunks in which somebody else was detected, sizeable beside the main face."""
+    """(T,) bool: frames of chunks in which somebody else was detected, sizeable compared with the main face."""
     second = np.zeros(len(detections), bool)
-    main_area = {
-        start: area(box)
-        for start, track, box in zip(
-            detections.faces_start, detections.faces_track, detections.faces_box, strict=True
-        )
-        if track == main
-    }
-    for start, stop, track, box, detected in zip(
-        detections.faces_start,
-        detections.faces_stop,
-        detections.faces_track,
-        detections.faces_box,
-        detections.faces_detected,
-        strict=True,
-    ):
-        if detected and track != main and start in main_area and area(box) > SIZEABLE * main_area[start]:
+    areas, is_main = np.array([area(box) for box in detections.faces_box]), detections.faces_track == main
+    main_area = dict(zip(detections.faces_start[is_main], areas[is_main], strict=True))
+    for k in np.flatnonzero(detections.faces_detected & ~is_main):
+        start, stop = detections.faces_start[k], detections.faces_stop[k]
+        if areas[k] > SIZEABLE * main_area.get(start, np.inf):
             second[start:stop] = True
     return second

@@ -1,4 +1,4 @@
-"""What can be chosen when preparing clips; the values stand in conf/prepare.yaml, where each is explained."""
+"""Options of the preparation; their values and explanations are in conf/prepare.yaml."""
 
 import dataclasses
 import hashlib

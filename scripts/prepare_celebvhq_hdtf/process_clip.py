@@ -25,8 +25,8 @@ from scripts.prepare_celebvhq_hdtf.sources import SourceClip
 def process_clip(clip: SourceClip, options: PrepareOptions) -> list[ManifestRow]:
     """Do what is not done yet; a finished clip's rows are returned as they are.
 
-    What cannot be written ends the run. Anything unexpected costs this clip only, shows its traceback, and is
-    tried again the next time.
+    A file that cannot be written ends the run. Any unexpected error costs this clip only, shows its traceback, and
+    the clip is tried again the next time.
     """
     rows = finished_rows(clip, options)
     if rows is None:

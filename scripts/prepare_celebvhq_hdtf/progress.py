@@ -1,4 +1,4 @@
-"""What is already done: small files for each source clip, so that an interrupted run can go on."""
+"""The records of finished source clips and first passes, with which an interrupted run resumes."""
 
 import dataclasses
 import json
@@ -17,9 +17,9 @@ WORK = ".work"
 
 
 def save_record(clip: SourceClip, options: PrepareOptions, rows: list[ManifestRow]) -> None:
-    """Remember a finished source clip under `<output>/.work/<hash of the options>/`."""
+    """Record a finished source clip under `<output>/.work/<hash of the options>/`."""
     content = [dataclasses.asdict(row) for row in rows]
-    _finished(options).save(clip.name, source=_state(clip), rows=content)
+    finished_clips(options).save(clip.name, source=_state(clip), rows=content)
 
 
 def finished_rows(clip: SourceClip, options: PrepareOptions) -> list[ManifestRow] | None:
@@ -27,18 +27,12 @@ def finished_rows(clip: SourceClip, options: PrepareOptions) -> list[ManifestRow
 
     The split of whole clips is today's: it shapes no file.
     """
+    record = finished_clips(options).load(clip.name, source=_state(clip))
     try:
-        record = _finished(options).load(clip.name, source=_state(clip))
-        if record is None:
-            return None
-        rows = [ManifestRow(**values) for values in record["rows"]]
-        for row in rows:
-            others = [options.output_folder / name for name in (row.landmarks_path, row.audio_path) if name]
-            if not all(path.is_file() for path in others):
-                return None
-            if row.keep and file_hash(options.output_folder / row.path) != row.content_hash:
-                return None
-    except (OSError, KeyError, TypeError):
+        rows = None if record is None else [ManifestRow(**values) for values in record["rows"]]
+    except (KeyError, TypeError):
+        return None
+    if rows is None or not all(_is_whole(row, options.output_folder) for row in rows):
         return None
     if options.split_by == "clip":
         return [
@@ -47,13 +41,20 @@ def finished_rows(clip: SourceClip, options: PrepareOptions) -> list[ManifestRow
     return rows
 
 
+def _is_whole(row: ManifestRow, folder: Path) -> bool:
+    """Whether the row's files are there, and the clip as it was written."""
+    files = [folder / name for name in (row.path, row.landmarks_path, row.audio_path) if name]
+    there = all(path.is_file() for path in files)
+    return there and (not row.keep or file_hash(folder / row.path) == row.content_hash)
+
+
 def save_detections(clip: SourceClip, options: PrepareOptions, detections: Detections) -> None:
-    """Remember the first pass, the longest one, which other thresholds and sizes can build on."""
+    """Save the first pass, the longest one, which other thresholds and sizes can build on."""
     detections.save(_detections_path(clip, options), _state(clip))
 
 
 def saved_detections(clip: SourceClip, options: PrepareOptions) -> Detections | None:
-    """What the first pass over this source clip found, or None if it is still to be done."""
+    """Detections of the first pass over this source clip, or None if it is still to be done."""
     return Detections.load(_detections_path(clip, options), _state(clip))
 
 
@@ -64,9 +65,11 @@ def _state(clip: SourceClip) -> dict[str, Any]:
     return json.loads(json.dumps(state))  # tuples become lists, as in the file
 
 
-def _finished(options: PrepareOptions) -> FinishedJobs:
+def finished_clips(options: PrepareOptions) -> FinishedJobs:
+    """The records of the source clips that are finished with these options."""
     return FinishedJobs(options.output_folder / WORK / options.fingerprint())
 
 
 def _detections_path(clip: SourceClip, options: PrepareOptions) -> Path:
+    """The folder has the name that older output folders have."""
     return options.output_folder / WORK / f"watched-{options.first_pass_fingerprint()}" / f"{clip.name}.npz"

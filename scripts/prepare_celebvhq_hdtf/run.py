@@ -1,4 +1,4 @@
-"""A data set to a folder of clips, resumable."""
+"""Prepare a data set: a folder of clips with their index, resumable."""
 
 import os
 import sys
@@ -21,13 +21,13 @@ from faceanim.parallel.worker import TookTooLong, WorkerDied
 from scripts.prepare_celebvhq_hdtf.coverage import coverage_line, write_coverage
 from scripts.prepare_celebvhq_hdtf.identities import with_identities
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
+from scripts.prepare_celebvhq_hdtf.output_files import remove_stale, remove_temporary
 from scripts.prepare_celebvhq_hdtf.process_clip import backend, dropped_row, process_clip
 from scripts.prepare_celebvhq_hdtf.progress import WORK, finished_rows, save_record
 from scripts.prepare_celebvhq_hdtf.readers import READERS
 from scripts.prepare_celebvhq_hdtf.report import reason_head, write_report
 from scripts.prepare_celebvhq_hdtf.sources import Release, SourceClip
 from scripts.prepare_celebvhq_hdtf.splitting import empty_splits, shard_of, with_split_by
-from scripts.prepare_celebvhq_hdtf.stale import PLACES, remove_stale
 
 _SHOWN_DROPS = 20
 _WHOLE = 36_000  # clips: the size of CelebV-HQ and HDTF together
@@ -145,18 +145,11 @@ def _check_shard(options: PrepareOptions) -> None:
 def _locked(folder: Path) -> Iterator[None]:
     """One command at a time writes to the output; what a killed one left half-written is swept away."""
     with exclusive_lock(folder / WORK / "lock", f"output: another preparation is writing to {folder}"):
-        _sweep(folder)
+        remove_temporary(folder)
         try:
             yield
         finally:
-            _sweep(folder)
-
-
-def _sweep(folder: Path) -> None:
-    """Delete temporary files, see `faceanim.media.files.atomic_path`; our workers have ended."""
-    for place in PLACES:
-        for path in (folder / place).glob(".*"):
-            path.unlink(missing_ok=True)
+            remove_temporary(folder)
 
 
 def _why(rows: list[ManifestRow]) -> str:

@@ -15,6 +15,7 @@ from faceanim.pose.sequence import PoseSequence
 from scripts.prepare_celebvhq_hdtf.filtering import Part
 from scripts.prepare_celebvhq_hdtf.first_pass import Detections, source_frames
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
+from scripts.prepare_celebvhq_hdtf.output_files import files_of
 from scripts.prepare_celebvhq_hdtf.sources import SourceClip
 
 AUDIO_RATE = 16_000
@@ -27,7 +28,14 @@ def write_clips(clip: SourceClip, parts: list[Part], detections: Detections, opt
     with ExitStack() as stack:
         writers = [
             stack.enter_context(
-                VideoWriter(folder / clip_path(part), detections.fps, size, size, crf=options.crf, gop=GOP)
+                VideoWriter(
+                    folder / files_of(part.clip_id)["path"],
+                    detections.fps,
+                    size,
+                    size,
+                    crf=options.crf,
+                    gop=GOP,
+                )
             )
             for part in parts
         ]
@@ -50,7 +58,7 @@ def write_clips(clip: SourceClip, parts: list[Part], detections: Detections, opt
             detections.height,
             source=f"{clip.shown}{start}, {frames}, landmarks={options.landmarks}",
         )
-        pose.crop(*part.crop, size).save(folder / landmarks_path(part))
+        pose.crop(*part.crop, size).save(folder / files_of(part.clip_id)["landmarks_path"])
 
 
 def write_sound(clip: SourceClip, part: Part, detections: Detections, options: PrepareOptions) -> Part:
@@ -65,7 +73,7 @@ def write_sound(clip: SourceClip, part: Part, detections: Detections, options: P
         return replace(part, audio_fault=str(error).replace(str(clip.path), clip.shown))
     if samples_N is None:
         return part
-    write_wav(options.output_folder / audio_path(part), samples_N, AUDIO_RATE)
+    write_wav(options.output_folder / files_of(part.clip_id)["audio_path"], samples_N, AUDIO_RATE)
     scores = sound_scores(samples_N, AUDIO_RATE, main_face.points, detections.fps)
     return replace(part, scores=replace(part.scores, **scores))
 
@@ -76,14 +84,13 @@ def row_of(
     """The part's row; the files of a kept part have to be there."""
     keep, main_face, crop = not part.reasons, part.main_face, part.crop
     fps = detections.fps if detections else 0.0
-    sound = options.output_folder / audio_path(part)
+    files = files_of(part.clip_id) if keep else dict.fromkeys(files_of(""), "")
+    if part.audio_fault or not (options.output_folder / files["audio_path"]).is_file():
+        files["audio_path"] = ""
     return ManifestRow(
         clip_id=part.clip_id,
         source=options.source,
         split=part.split,
-        path=clip_path(part) if keep else "",
-        landmarks_path=landmarks_path(part) if keep else "",
-        audio_path=audio_path(part) if keep and not part.audio_fault and sound.is_file() else "",
         audio_fault=part.audio_fault,
         n_frames=main_face.stop - main_face.start if main_face else len(detections) if detections else 0,
         fps=fps,
@@ -100,18 +107,7 @@ def row_of(
         keep=keep,
         drop_reasons="; ".join(part.reasons),
         tool_version=__version__,
-        content_hash=file_hash(options.output_folder / clip_path(part)) if keep else "",
+        content_hash=file_hash(options.output_folder / files["path"]) if keep else "",
+        **files,
         **asdict(part.scores),
     )
-
-
-def clip_path(part: Part) -> str:
-    return f"clips/{part.clip_id}.mp4"
-
-
-def landmarks_path(part: Part) -> str:
-    return f"landmarks/{part.clip_id}.npz"
-
-
-def audio_path(part: Part) -> str:
-    return f"audio/{part.clip_id}.wav"

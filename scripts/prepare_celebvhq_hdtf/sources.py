@@ -1,9 +1,10 @@
-"""What there is to prepare: intervals of raw videos, whatever data set they come from."""
+"""Source clips: intervals of raw videos, whatever data set they come from."""
 
 import hashlib
 import os
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +61,7 @@ class Absent:
 
 @dataclass(frozen=True)
 class Release:
-    """What the data set lists. naming: how the command expects the videos to be called. terms, notes: to be shown."""
+    """All clips of a data set. naming: how the command expects the videos to be called. terms, notes: to be shown."""
 
     clips: list[SourceClip]
     absent: list[Absent]
@@ -76,7 +77,7 @@ def read_folder(raw: str) -> Release:
         return Release([SourceClip(path.stem, path, path.name, path.stem, path.stem)], [])
     paths = video_files(raw)
     plain = {path: _file_name(path.relative_to(raw)) for path in paths}
-    uses = Counter(name.lower() for name in plain.values())  # lower: some file systems do not tell case apart
+    uses = Counter(name.lower() for name in plain.values())  # lower: some file systems ignore case
     clips = []
     for path in paths:
         name, whole = plain[path], plain[path].lower().rpartition("_")
@@ -97,20 +98,55 @@ def video_files(raw: str) -> list[Path]:
     return paths
 
 
-def files_by_stem(raw: str) -> dict[str, Path]:
-    """The videos below the folder by their name without suffix; of several, the first in order."""
-    return {path.stem: path for path in reversed(video_files(raw))}
+class ReleaseBuilder:
+    """Sorts the clips that a data set lists into those whose video is below `raw`, whole or cut, and absent ones."""
 
+    def __init__(self, raw: str) -> None:
+        self._raw = raw
+        self._files = {
+            path.stem: path for path in reversed(video_files(raw))
+        }  # of several, the first in order
+        self._clips: list[SourceClip] = []
+        self._absent: list[Absent] = []
+        self._both: list[tuple[str, Path, Path]] = []
 
-def both_there(found: list[tuple[str, Path, Path]]) -> tuple[str, ...]:
-    """A line about clips (name, whole video, cut one) of which both files are there; of these the whole is taken."""
-    if not found:
-        return ()
-    name, whole, cut = found[0]
-    return (
-        f"{len(found)} clip(s) are there as whole video and cut: the whole one is taken, such as for {name} "
-        f"{utf8_name(whole.name)}, not {utf8_name(cut.name)}",
-    )
+    def unusable(self, name: str, source_id: str, why: str) -> None:
+        self._absent.append(Absent(name, source_id, f"unusable: {why}"))
+
+    def add(
+        self,
+        name: str,
+        source_id: str,
+        identity: str,
+        interval: tuple[float, float | None],
+        face: FaceHint | None,
+        whole: Sequence[str],
+        cut: Sequence[str],
+    ) -> None:
+        """One clip. whole, cut: the names that its files may have; interval and face are those of the whole video."""
+        whole_path, cut_path = (
+            next((self._files[name] for name in names if name in self._files), None) for names in (whole, cut)
+        )
+        if whole_path and cut_path:
+            self._both.append((name, whole_path, cut_path))
+        path = whole_path or cut_path
+        if path is None:
+            self._absent.append(Absent(name, source_id, "missing"))
+            return
+        part = (*interval, face) if whole_path else (0.0, None, None)
+        shown = utf8_name(path.relative_to(self._raw))
+        self._clips.append(SourceClip(name, path, shown, source_id, identity, *part))
+
+    def release(self, naming: str, terms: str) -> Release:
+        notes = ()
+        if self._both:
+            name, whole, cut = self._both[0]
+            notes = (
+                f"{len(self._both)} clip(s) are there as whole video and cut: the whole one is taken, such as for "
+                f"{name} {utf8_name(whole.name)}, not {utf8_name(cut.name)}",
+            )
+        clips = sorted(self._clips, key=lambda clip: clip.name)
+        return Release(clips, self._absent, naming, terms, notes)
 
 
 def read_text(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""How the whole data set is divided: over splits, and over the jobs of an array."""
+"""Division of the whole data set into splits, and into the jobs of an array."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,29 +6,41 @@ from dataclasses import replace
 
 from faceanim.data.manifest import ManifestRow
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
+from scripts.prepare_celebvhq_hdtf.progress import finished_clips
 from scripts.prepare_celebvhq_hdtf.sources import Release
 
 _FEW = 10  # videos: below, a tenth of them is likely none
 
 
 def with_split_by(options: PrepareOptions, release: Release) -> PrepareOptions:
-    """The options with `split_by` chosen where it is null: time for a few videos of one's own, which is printed."""
+    """The options with `split_by` chosen where it is null: time for a few videos of one's own, which is printed.
+
+    An output folder keeps the way that it was begun with: the other would cut all its clips again.
+    """
     if options.split_by is not None:
         return options
-    few = options.source == "folder" and len(release.clips) < _FEW
-    if not few or options.identity is not None or options.holdout == 0:
-        if options.source == "folder":
-            print(f"split_by=clip: of {len(release.clips)} video(s), whole ones are held out")
+    if options.source != "folder":
         return replace(options, split_by="clip")
-    print(
-        f"split_by=time: of {len(release.clips)} video(s), too few to hold out whole ones, the last part of each is "
-        "held out (split_by=clip holds out whole ones all the same)"
-    )
-    return replace(options, split_by="time")
+    n, whole = len(release.clips), options.identity is not None or options.holdout == 0
+    ways = {way: replace(options, split_by=way) for way in ("clip", *["time"] * (not whole))}
+    begun = [way for way in ways if finished_clips(ways[way]).folder.is_dir()]
+    way = "clip" if whole or n >= _FEW else "time"
+    if not whole and len(begun) == 1 and way not in begun:
+        why = f"as this output folder was begun; split_by={way} would cut all its clips again"
+        way = begun[0]
+    elif way == "clip":
+        why = f"of {n} video(s), whole ones are held out"
+    else:
+        why = (
+            f"of {n} video(s), too few to hold out whole ones, the last part of each is held out "
+            "(split_by=clip holds out whole ones all the same)"
+        )
+    print(f"split_by={way}: {why}")
+    return ways[way]
 
 
 def shard_of(release: Release, shard: str | None) -> Release:
-    """What the k-th of n jobs prepares (shard k/n): every n-th clip, whatever its split; all for None."""
+    """The clips of the k-th of n jobs (shard k/n): every n-th one, whatever its split; all for None."""
     if shard is None:
         return release
     k, n = (int(number) for number in shard.split("/"))

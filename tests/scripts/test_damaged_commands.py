@@ -8,8 +8,8 @@ import pytest
 from faceanim.data.manifest import read_manifest
 from scripts.prepare_celebvhq_hdtf.run import prepare
 from tests.helpers.damaged import damaged, originals, run
+from tests.helpers.preparation import OPTIONS
 from tests.scripts.damaged_commands import frames
-from tests.scripts.test_prepare import OPTIONS
 
 DOORS = "tests.scripts.damaged_commands"
 

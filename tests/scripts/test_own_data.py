@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from faceanim.data.manifest import ManifestRow, read_manifest
+from faceanim.data.manifest import read_manifest
 from faceanim.media.video import write_video
-from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
-from scripts.prepare_celebvhq_hdtf.run import prepare
 from scripts.prepare_celebvhq_hdtf.sources import split_of
-from tests.scripts.test_prepare import OPTIONS, demo_frames
+from tests.helpers.preparation import OPTIONS, demo_frames, prepared
 
 AUTOMATIC = replace(OPTIONS, split_by=None, holdout=0.25)
 
@@ -32,33 +30,39 @@ def videos(face: Path, folder: Path, *names: str) -> Path:
     return folder
 
 
-def run(options: PrepareOptions, raw: Path, out: Path, **changes) -> dict[str, ManifestRow]:
-    prepare(replace(options, raw=str(raw), output=str(out), **changes))
-    return {row.clip_id: row for row in read_manifest(out, verify=True)}
-
-
 def test_a_few_own_videos_are_split_by_time_and_a_line_says_so(
     face: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     raw = videos(face, tmp_path / "raw", "a.mp4", "b.mp4")
-    assert list(run(AUTOMATIC, raw, tmp_path / "a")) == ["a_test", "a_train", "b_test", "b_train"]
+    assert list(prepared(raw, tmp_path / "a", AUTOMATIC)) == ["a_test", "a_train", "b_test", "b_train"]
     assert "split_by=time: of 2 video(s), too few to hold out whole ones" in capsys.readouterr().out
-    assert list(run(AUTOMATIC, raw, tmp_path / "b", split_by="clip")) == ["a", "b"]
-    assert list(run(AUTOMATIC, raw, tmp_path / "c", holdout=0.0)) == ["a", "b"]
-    assert list(run(AUTOMATIC, raw, tmp_path / "d", identity="folder")) == ["a", "b"]
+    assert list(prepared(raw, tmp_path / "b", AUTOMATIC, split_by="clip")) == ["a", "b"]
+    assert list(prepared(raw, tmp_path / "c", AUTOMATIC, holdout=0.0)) == ["a", "b"]
+    assert list(prepared(raw, tmp_path / "d", AUTOMATIC, identity="folder")) == ["a", "b"]
     assert "split_by=time: of" not in capsys.readouterr().out
 
 
 def test_ten_videos_and_releases_are_split_by_clip(face: Path, tmp_path: Path) -> None:
     raw = videos(face, tmp_path / "raw", *(f"v{k}.mp4" for k in range(10)))
-    assert list(run(AUTOMATIC, raw, tmp_path / "out")) == [f"v{k}" for k in range(10)]
+    assert list(prepared(raw, tmp_path / "out", AUTOMATIC)) == [f"v{k}" for k in range(10)]
+
+
+def test_an_output_folder_keeps_the_split_that_it_was_begun_with(face, tmp_path, capsys) -> None:
+    raw, out = videos(face, tmp_path / "raw", *(f"v{k}.mp4" for k in range(9))), tmp_path / "out"
+    before = prepared(raw, out, AUTOMATIC)
+    written = (out / "clips" / "v0_train.mp4").stat().st_mtime_ns
+    after = prepared(videos(face, raw, "v9.mp4"), out, AUTOMATIC)
+    assert set(after) - set(before) == {"v9_train", "v9_test"}
+    assert (out / "clips" / "v0_train.mp4").stat().st_mtime_ns == written
+    line = "split_by=time: as this output folder was begun; split_by=clip would cut all its clips again"
+    assert line in capsys.readouterr().out
 
 
 def test_an_empty_split_is_warned_of_with_what_helps(
     face: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     raw = videos(face, tmp_path / "raw", "a.mp4")
-    run(OPTIONS, raw, tmp_path / "out", holdout=0.001)
+    prepared(raw, tmp_path / "out", holdout=0.001)
     warnings = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning: ")]
     assert len(warnings) == 2 and all("split_by=time" in line for line in warnings)
     assert warnings[0].startswith(
@@ -67,16 +71,16 @@ def test_an_empty_split_is_warned_of_with_what_helps(
     assert warnings[1].startswith(
         "warning: no clip in split test of 1 kept: evaluate.py has nothing to measure"
     )
-    run(OPTIONS, raw, tmp_path / "out", split_by="time", holdout=0.25, val=0.25)
+    prepared(raw, tmp_path / "out", split_by="time", holdout=0.25, val=0.25)
     assert "warning" not in capsys.readouterr().out
-    run(OPTIONS, raw, tmp_path / "out", holdout=0.0, val=0.0)
+    prepared(raw, tmp_path / "out", holdout=0.0, val=0.0)
     assert "warning" not in capsys.readouterr().out  # nothing was to be held out
 
 
 def test_one_person_is_in_one_split_by_the_folders_name(face: Path, tmp_path: Path) -> None:
     names = [f"person{k}/{session}/{n}.mp4" for k in range(4) for session in "xy" for n in "12"]
     raw = videos(face, tmp_path / "raw", *names[:8], "alone.mp4")
-    rows = run(OPTIONS, raw, tmp_path / "out", identity="folder")
+    rows = prepared(raw, tmp_path / "out", identity="folder")
     assert {row.identity for row in rows.values()} == {"person0", "person1", "alone"}
     for row in rows.values():
         assert row.identity == (row.source_path.split("/")[0] if "/" in row.source_path else "alone")
@@ -94,7 +98,7 @@ def test_one_person_is_in_one_split_by_a_table(
     table += [("c d.mp4", "Bob"), ("gone.mp4", "Eve")]
     content = "".join(f"{separator.join(row)}\r\n" for row in table)
     (tmp_path / "people.csv").write_bytes(content.encode(encoding))
-    rows = run(OPTIONS, raw, tmp_path / "out", identity=str(tmp_path / "people.csv"))
+    rows = prepared(raw, tmp_path / "out", identity=str(tmp_path / "people.csv"))
     assert sorted(row.identity for row in rows.values()) == ["Bob", "Zoë", "Zoë"]
     assert all(row.split == split_of(row.identity, 0.5, 0.05) for row in rows.values())
 
@@ -120,7 +124,7 @@ def test_a_table_that_leaves_it_open_is_refused(
     raw = videos(face, tmp_path / "raw", "a.mp4", "b.mp4", "s/a.mp4")
     (tmp_path / "people.csv").write_text(content)
     with pytest.raises(ValueError, match=f"identity=.*people.csv.*{message}"):
-        run(OPTIONS, raw, tmp_path / "out", identity=str(tmp_path / "people.csv"))
+        prepared(raw, tmp_path / "out", identity=str(tmp_path / "people.csv"))
     assert not (tmp_path / "out").exists()
 
 
@@ -136,9 +140,9 @@ def test_files_of_an_earlier_split_and_of_clips_that_are_dropped_now_do_not_stay
     face: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     raw, out = videos(face, tmp_path / "raw", "a.mp4", "b.mp4"), tmp_path / "out"
-    run(OPTIONS, raw, out, split_by="time", holdout=0.25)
+    prepared(raw, out, split_by="time", holdout=0.25)
     assert len(made(out)) == 8
-    run(OPTIONS, raw, out)
+    prepared(raw, out)
     assert made(out) == {
         f"{place}/{name}"
         for place, s in (("clips", "mp4"), ("landmarks", "npz"))
@@ -146,12 +150,12 @@ def test_files_of_an_earlier_split_and_of_clips_that_are_dropped_now_do_not_stay
     }
     (raw / "b.mp4").unlink()
     write_video(raw / "b.mp4", demo_frames()[:12] * 0 + 90, 24)
-    rows = run(OPTIONS, raw, out)
+    rows = prepared(raw, out)
     assert not rows["b"].keep and made(out) == {"clips/a.mp4", "landmarks/a.npz"}
     (raw / "b.mp4").unlink()
     shutil.copy(out / "clips" / "a.mp4", out / "clips" / "of another data set.mp4")
     capsys.readouterr()
-    run(OPTIONS, raw, out)
+    prepared(raw, out)
     assert "clips/of another data set.mp4" in made(out)
     assert "1 file(s) in clips/ belong to no clip of this index" in capsys.readouterr().out
 
@@ -163,9 +167,9 @@ def test_an_array_of_jobs_joined_is_what_one_job_makes(
     """Fewer than ten videos are split by time however few a job has of them; one job has none that is kept."""
     raw = videos(face, tmp_path / "raw", *(f"{name}.mp4" for name in names[1:]))
     (raw / f"{names[0]}.mp4").write_text("no video")
-    whole, out, n = run(AUTOMATIC, raw, tmp_path / "whole"), tmp_path / "parts", 4
+    whole, out, n = prepared(raw, tmp_path / "whole", AUTOMATIC), tmp_path / "parts", 4
     for k in range(1, n + 1):
-        run(AUTOMATIC, raw, out / f"shard-{k}", shard=f"{k}/{n}")
+        prepared(raw, out / f"shard-{k}", AUTOMATIC, shard=f"{k}/{n}")
     code, _, err = command("-m", "scripts.join_prepared", f"folders={out}/shard-*", f"output={out}")
     assert code == 0, err
     joined = {row.clip_id: row for row in read_manifest(out, verify=True)}
@@ -186,10 +190,10 @@ def test_shards_that_are_not_there_are_named(command: Callable, tmp_path: Path) 
 
 def test_two_shards_in_one_output_are_refused(face: Path, tmp_path: Path) -> None:
     raw = videos(face, tmp_path / "raw", "a.mp4", "b.mp4")
-    run(AUTOMATIC, raw, tmp_path / "out", shard="1/2")
-    run(AUTOMATIC, raw, tmp_path / "out", shard="1/2")
+    prepared(raw, tmp_path / "out", AUTOMATIC, shard="1/2")
+    prepared(raw, tmp_path / "out", AUTOMATIC, shard="1/2")
     before = (tmp_path / "out" / "index.parquet").read_bytes()
     for shard in ("2/2", None):
         with pytest.raises(ValueError, match=r"holds shard 1/2, got shard"):
-            run(AUTOMATIC, raw, tmp_path / "out", shard=shard)
+            prepared(raw, tmp_path / "out", AUTOMATIC, shard=shard)
     assert (tmp_path / "out" / "index.parquet").read_bytes() == before

@@ -1,9 +1,6 @@
 """Preparing a folder: what is kept, what is dropped and why, and that a rerun changes nothing."""
 
 import csv
-import errno
-import fcntl
-import os
 import re
 import wave
 from dataclasses import replace
@@ -13,51 +10,17 @@ import numpy as np
 import pytest
 
 from faceanim.data.cropping import stabilised_square_crop
-from faceanim.data.demo_clip import demo_clip_path
 from faceanim.data.manifest import ManifestRow, read_manifest
 from faceanim.media.clip_reader import ClipReader
-from faceanim.media.errors import MediaError
 from faceanim.media.image import read_image
 from faceanim.media.video import read_video, write_video
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.sequence import PoseSequence
-from scripts.prepare_celebvhq_hdtf import process_clip
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
 from scripts.prepare_celebvhq_hdtf.run import prepare
-from scripts.prepare_celebvhq_hdtf.sources import read_folder, split_of
 from tests.helpers.odd_videos import write_untagged
-from tests.helpers.sounds import tone, with_damaged_packets, write_video_with_tracks, write_with_sound
-
-OPTIONS = PrepareOptions(
-    source="folder",
-    raw="",
-    meta=None,
-    output="",
-    landmarks="dlib",
-    size=64,
-    fps=24,
-    colour="auto",
-    crf=10,
-    margin=0.1,
-    split_by="clip",
-    holdout=0.5,
-    min_seconds=0.25,
-    min_face_rate=0.9,
-    min_face_size=24,
-    min_sharpness=5,
-    max_second_face_rate=0.05,
-    max_duplicate_rate=0.5,
-    max_padding=0.1,
-    max_frames=48,
-    time_limit=600,
-    workers=0,
-    backend="processes",
-    address=None,
-)
-
-
-def demo_frames() -> np.ndarray:
-    return read_video(demo_clip_path()).frames_THWC[:, :, :192]
+from tests.helpers.preparation import OPTIONS, demo_frames, prepared
+from tests.helpers.sounds import write_with_sound
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +101,7 @@ def test_the_sheets_have_a_strip_for_each_clip_and_the_page_needs_no_other_file(
     alike = re.search("The same for all: (.*?)[.]</p>", page)[1].split(", ")  # these have no bars
     assert {"loudness -120", "mouth_audio_correlation 0", "mouth_audio_lag 0"} <= set(alike)
     assert page.count("<svg") == 14 - len(alike) and "-0.5 to 0.5" not in page
-    assert "<tr><td>min_seconds<td>0.25<td class=n>2" in page and "<td>crf<td>10<td>" in page
+    assert "<tr><td>min_seconds<td>0.25<td class=n>2" in page and "<td>crf<td>10.0<td>" in page
     assert re.search(r"faceanim [\d.]+, 20\d\d-\d\d-\d\d \d\d:\d\d UTC", page)
     assert str(options.raw) not in page and str(options.output) not in page
 
@@ -192,13 +155,9 @@ def test_other_thresholds_build_on_the_first_pass(
     prepare(options)
 
 
-def test_other_options_prepare_anew(raw: Path, tmp_path: Path) -> None:
-    (tmp_path / "raw").mkdir()
-    (tmp_path / "raw" / "a.mp4").symlink_to(raw / "a face.mp4")
-    options = replace(OPTIONS, raw=str(tmp_path / "raw"), output=str(tmp_path / "out"))
-    prepare(options)
-    prepare(replace(options, size=32, fps=None))
-    (row,) = read_manifest(tmp_path / "out")
+def test_other_options_prepare_anew(raw_face: Path, tmp_path: Path) -> None:
+    prepared(raw_face, tmp_path / "out")
+    row = prepared(raw_face, tmp_path / "out", size=32, fps=None)["a"]
     assert (row.width, row.fps, row.n_frames) == (32, 30, 15)
 
 
@@ -207,19 +166,15 @@ def test_the_longest_shot_of_a_face_is_kept(tmp_path: Path) -> None:
     frames = demo_frames()
     shots = [frames[:12], frames[40:56, :, ::-1], np.full_like(frames[:20], 90)]
     write_video(tmp_path / "raw" / "v.mp4", np.concatenate(shots), 24)
-    prepare(replace(OPTIONS, raw=str(tmp_path / "raw"), output=str(tmp_path / "out")))
-    (row,) = read_manifest(tmp_path / "out")
+    row = prepared(tmp_path / "raw", tmp_path / "out")["v"]
     assert row.keep and (row.source_start_frame, row.n_frames) == (12, 16)
 
 
 def test_sound_is_cut_with_the_picture(tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
     write_with_sound(tmp_path / "raw" / "v.mkv", [0.3, 1.2], frames_THWC=demo_frames()[:50])
-    options = replace(
-        OPTIONS, raw=str(tmp_path / "raw"), output=str(tmp_path / "out"), split_by="time", max_frames=60
-    )
-    prepare(options)
-    test, train = read_manifest(tmp_path / "out", verify=True)
+    rows = prepared(tmp_path / "raw", tmp_path / "out", split_by="time", max_frames=60, val=0.0)
+    test, train = rows["v_test"], rows["v_train"]
     for row, click in ((train, 0.3), (test, 1.2 - train.n_frames / 24)):
         with wave.open(str(tmp_path / "out" / row.audio_path)) as file:
             assert file.getnframes() == round(row.n_frames / 24 * 16_000)
@@ -228,253 +183,30 @@ def test_sound_is_cut_with_the_picture(tmp_path: Path) -> None:
         assert -60 < row.loudness < 0
 
 
-def test_sound_that_cannot_be_read_costs_the_audio_and_not_the_clip(tmp_path: Path) -> None:
-    (tmp_path / "raw").mkdir()
-    write_video_with_tracks(
-        tmp_path / "raw" / "v.mkv", [tone(0.8, 48_000)], "ac3", frames_THWC=demo_frames()[:20]
-    )
-    with_damaged_packets(tmp_path / "raw" / "v.mkv")
-    prepare(replace(OPTIONS, raw=str(tmp_path / "raw"), output=str(tmp_path / "out")))
-    (row,) = read_manifest(tmp_path / "out", verify=True)
-    assert row.keep and row.audio_path == "" and row.drop_reasons == ""
-    assert row.audio_fault == "cannot read sound v.mkv: corrupt, nothing of it can be decoded"
-    assert row.audio_fault in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-
-
-def test_splitting_by_time_holds_out_the_last_block_with_the_training_blocks_crop(tmp_path: Path) -> None:
-    raw = tmp_path / "raw"
-    write_video(raw / "v.mp4", demo_frames()[:24], 24, crf=5)
-    out = tmp_path / "out"
-    options = replace(OPTIONS, raw=str(raw), output=str(out), split_by="time", holdout=0.25, crf=5)
-    prepare(options)
-    test, train = read_manifest(out, verify=True)
-    assert (train.clip_id, train.split, train.n_frames) == ("v_train", "train", 18)
-    assert (test.clip_id, test.split, test.n_frames, test.source_start_frame) == ("v_test", "test", 6, 18)
-    assert train.identity == test.identity
-    crop = (train.crop_x, train.crop_y, train.crop_size)
-    assert crop == (test.crop_x, test.crop_y, test.crop_size)
-    write_video(tmp_path / "first" / "v.mp4", read_video(raw / "v.mp4").frames_THWC[:18], 24, crf=0)
-    prepare(replace(options, raw=str(tmp_path / "first"), output=str(tmp_path / "one"), split_by="clip"))
-    (alone,) = read_manifest(tmp_path / "one")
-    assert np.abs(np.subtract(crop, (alone.crop_x, alone.crop_y, alone.crop_size))).max() <= 2
-
-
 def test_a_held_out_face_that_leaves_the_crop_is_dropped(tmp_path: Path) -> None:
     """A face that glides to the right for its last third."""
-    frames = demo_frames()[:1]
     canvas = np.full((24, 144, 400, 3), 127, np.uint8)
     for number, left in enumerate([*[0] * 14, *range(20, 220, 20)]):
-        canvas[number, :, left : left + 180] = frames[0, :, :180]
+        canvas[number, :, left : left + 180] = demo_frames()[0, :, :180]
         canvas[number, number, :8] = 255  # no two frames are the same
     write_video(tmp_path / "raw" / "jumps.mp4", canvas, 24)
-    options = replace(
-        OPTIONS, raw=str(tmp_path / "raw"), output=str(tmp_path / "out"), split_by="time", holdout=0.4
-    )
-    prepare(options)
-    test, train = read_manifest(tmp_path / "out")
-    assert train.keep and not test.keep and "the face leaves the crop, which is fixed" in test.drop_reasons
+    rows = prepared(tmp_path / "raw", tmp_path / "out", split_by="time", holdout=0.4)
+    assert rows["jumps_train"].keep and not rows["jumps_test"].keep
+    assert "the face leaves the crop, which is fixed" in rows["jumps_test"].drop_reasons
 
 
-def test_if_no_clip_is_kept_the_reason_is_given_and_the_index_still_written(
-    raw: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "raw").mkdir()
-    (tmp_path / "raw" / "nobody.mp4").symlink_to(raw / "nobody.mp4")
-    options = replace(OPTIONS, raw=str(tmp_path / "raw"), output=str(tmp_path / "out"))
-    with pytest.raises(ValueError, match=r"no clip kept of 1 video\(s\).*no face found"):
-        prepare(options)
-    assert [row.keep for row in read_manifest(tmp_path / "out")] == [False]
-
-
-def test_every_limit_drops_with_its_reason(raw: Path, tmp_path: Path) -> None:
-    (tmp_path / "raw").mkdir()
-    (tmp_path / "raw" / "a.mp4").symlink_to(raw / "a face.mp4")
-    options = replace(OPTIONS, raw=str(tmp_path / "raw"), output=str(tmp_path / "out"))
-    limits = {
-        "min_seconds": (1, "too short: expected 1 s or more of one face, got 0.50 s"),
-        "min_face_size": (500, "face too small: expected 500 pixels or more"),
-        "min_sharpness": (1e6, "face not sharp: expected 1e+06 or more"),
-    }
-    for name, (limit, reason) in limits.items():
+def test_every_limit_drops_with_its_reason(raw_face: Path, tmp_path: Path) -> None:
+    write_video(tmp_path / "cut" / "a.mp4", demo_frames()[:12, :90], 24)  # without the chin
+    for raw, option, limit, reason in (
+        (raw_face, "min_seconds", 1, "too short: expected 1 s or more of one face, got 0.50 s"),
+        (raw_face, "min_face_size", 500, "face too small: expected 500 pixels or more"),
+        (raw_face, "min_sharpness", 1e6, "face not sharp: expected 1e+06 or more"),
+        (tmp_path / "cut", "max_padding", 0.0, "crop over the border: expected at most 0.0%"),
+    ):
         with pytest.raises(ValueError, match="no clip kept"):
-            prepare(replace(options, **{name: limit}))
+            prepared(raw, tmp_path / "out", **{option: limit})
         (row,) = read_manifest(tmp_path / "out")
         assert reason in row.drop_reasons
-    (tmp_path / "raw" / "a.mp4").unlink()
-    write_video(tmp_path / "raw" / "a.mp4", demo_frames()[:12, :90], 24)  # cuts the chin off
-    with pytest.raises(ValueError, match="no clip kept"):
-        prepare(replace(options, max_padding=0.0))
-    assert "crop over the border: expected at most 0.0%" in read_manifest(tmp_path / "out")[0].drop_reasons
-
-
-def test_a_full_disk_ends_the_run_and_records_nothing(
-    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The operating system's refusal is simulated at the last step, the rename."""
-    (tmp_path / "raw").mkdir()
-    (tmp_path / "raw" / "a.mp4").symlink_to(raw / "a face.mp4")
-    options = replace(OPTIONS, raw=str(tmp_path / "raw"), output=str(tmp_path / "out"))
-
-    def refuse(source: Path, target: Path) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", refuse)
-        with pytest.raises(MediaError, match="No space left on device"):
-            prepare(options)
-    assert not list((tmp_path / "out").rglob("*.json")) and not list((tmp_path / "out").rglob("*.mp4"))
-    prepare(options)
-    assert read_manifest(tmp_path / "out", verify=True)[0].keep
-
-
-def test_an_unexpected_error_costs_one_clip_is_shown_and_tried_again(
-    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    (tmp_path / "raw").mkdir()
-    for name in ("a", "b"):
-        (tmp_path / "raw" / f"{name}.mp4").symlink_to(raw / "a face.mp4")
-    options = replace(OPTIONS, raw=str(tmp_path / "raw"), output=str(tmp_path / "out"))
-    original = process_clip.filter_clip
-
-    def fail_on_a(clip, detections, options):
-        if clip.name == "a":
-            raise ZeroDivisionError("by accident")
-        return original(clip, detections, options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(process_clip, "filter_clip", fail_on_a)
-        prepare(options)
-    first, second = read_manifest(tmp_path / "out")
-    assert first.drop_reasons == "failed: ZeroDivisionError: by accident" and second.keep
-    assert "Traceback" in capsys.readouterr().err
-    prepare(options)
-    assert all(row.keep for row in read_manifest(tmp_path / "out"))
-
-
-def test_a_file_system_without_locks_is_warned_of_and_no_hindrance(
-    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """NFS and Lustre's refusal is simulated."""
-    (tmp_path / "raw").mkdir()
-    (tmp_path / "raw" / "a.mp4").symlink_to(raw / "a face.mp4")
-
-    def refuse(*_: object) -> None:
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
-
-    monkeypatch.setattr(fcntl, "flock", refuse)
-    prepare(replace(OPTIONS, raw=str(tmp_path / "raw"), output=str(tmp_path / "out")))
-    assert read_manifest(tmp_path / "out", verify=True)[0].keep
-    assert [record.levelname for record in caplog.records] == ["WARNING"] and "no lock (" in caplog.text
-
-
-def test_names_are_safe_and_unique(tmp_path: Path) -> None:
-    for name in ("a b.mp4", "a_b.mp4", "sub/c.MOV", "sub/c.mkv", "x.y.mp4", "é.mp4", f"{'n' * 249}.mp4"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "._a b.mp4").touch()  # of macOS, no video
-    clips = read_folder(str(tmp_path)).clips
-    assert len({clip.name.lower() for clip in clips}) == 7
-    assert all("/" not in clip.name and " " not in clip.name and clip.name[0] != "." for clip in clips)
-    assert "x.y" in [clip.name for clip in clips]
-    assert (
-        max(len(clip.name) for clip in clips) <= 200
-    )  # with what is added to it, a file's name has 255 bytes
-
-
-@pytest.mark.parametrize("split_by", ["clip", "time"])
-def test_no_two_clips_get_one_id_whatever_their_names(split_by: str, tmp_path: Path) -> None:
-    """A part of a video split by time is called as another video might be."""
-    raw = tmp_path / "raw"
-    write_video(raw / "v.mp4", demo_frames()[:24], 24)
-    for name in ("v_train", "v_test", "V_VAL", "v_none"):
-        (raw / f"{name}.mp4").write_text("no video")
-    options = replace(OPTIONS, raw=str(raw), output=str(tmp_path / "out"), split_by=split_by)
-    prepare(options)
-    rows = read_manifest(tmp_path / "out", verify=True)
-    assert len({row.clip_id.lower() for row in rows}) == len(rows) == (5 if split_by == "clip" else 6)
-    assert {row.source_path for row in rows} == {
-        f"{n}.mp4" for n in ("v", "v_train", "v_test", "V_VAL", "v_none")
-    }
-    assert all(row.keep == (row.source_path == "v.mp4") for row in rows)
-
-
-def test_names_that_are_not_utf8_are_escaped_in_all_that_is_written_and_their_clips_kept(
-    tmp_path: Path,
-) -> None:
-    """One that is kept, one that shares its stem, one that cannot be read; the folders' names are no better."""
-    raw, out = (tmp_path / os.fsdecode(name) for name in (b"r\xe4w", b"\xf6ut"))
-    write_video(raw / "a.mp4", demo_frames()[:10], 24)
-    kept = [raw / os.fsdecode(name) for name in (b"caf\xe9.mp4", b"caf\xe8.mp4")]
-    for path in kept:
-        path.hardlink_to(raw / "a.mp4")
-    (raw / os.fsdecode(b"br\xf6ken.mp4")).write_text("no video")
-    options = replace(OPTIONS, raw=str(raw), output=str(out))
-    prepare(options)
-    rows = {row.source_path: row for row in read_manifest(out, verify=True)}
-    assert set(rows) == {"a.mp4", r"caf\xe9.mp4", r"caf\xe8.mp4", r"br\xf6ken.mp4"}
-    assert (
-        rows[r"caf\xe9.mp4"].keep
-        and rows[r"caf\xe8.mp4"].keep
-        and len({r.clip_id for r in rows.values()}) == 4
-    )
-    assert rows[r"br\xf6ken.mp4"].drop_reasons.startswith(r"unreadable: cannot read video br\xf6ken.mp4")
-    for name in ("report.html", "coverage.csv"):
-        (out / name).read_bytes().decode("utf-8")
-    pose = PoseSequence.load(out / rows[r"caf\xe9.mp4"].landmarks_path)
-    assert r"caf\xe9.mp4" in pose.source
-    before = (out / "index.parquet").read_bytes()
-    prepare(options)
-    assert (out / "index.parquet").read_bytes() == before
-
-
-def test_the_split_is_stable_and_about_as_large_as_asked() -> None:
-    splits = [split_of(f"video{k}", 0.2) for k in range(1000)]
-    assert 150 < splits.count("test") < 250
-    assert splits == [split_of(f"video{k}", 0.2) for k in range(1000)]
-    assert {split_of(f"video{k}", 0) for k in range(100)} == {"train"}
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"source": "hdtf"}, "meta: expected where the annotations of source=hdtf are"),
-        ({"meta": "somewhere"}, "meta: expected null with source=folder"),
-        ({"source": "cloud"}, "source: expected one of folder, celebvhq, hdtf, got cloud"),
-        ({"size": 63}, "size: expected an even number of pixels from 16 on, got 63"),
-        ({"fps": 0}, "fps: expected a rate above 0"),
-        ({"crf": 52}, "crf: expected 0 to 51, got 52"),
-        ({"margin": -1}, "margin: expected 0 or more"),
-        ({"split_by": "person"}, "split_by: expected clip or time, got person"),
-        ({"source": "hdtf", "meta": "m", "split_by": "time"}, "split_by: expected clip with source=hdtf"),
-        ({"holdout": 1}, "holdout: expected from 0"),
-        ({"holdout": 0, "split_by": "time"}, "holdout: expected from 0"),
-        ({"min_seconds": -1}, "min_seconds: expected 0 or more"),
-        ({"max_frames": 0}, "max_frames: expected 1 or more"),
-        ({"min_face_rate": 2}, "min_face_rate: expected a share"),
-        ({"max_padding": -0.1}, "max_padding: expected a share"),
-        ({"time_limit": 0}, "time_limit: expected seconds above 0"),
-        ({"workers": -1}, "workers: expected 0 or more"),
-        ({"source": "hdtf", "meta": "m", "identity": "folder"}, "identity: expected null with source=hdtf"),
-        ({"identity": "people.txt"}, r"identity: expected folder, a \.csv file or null, got people.txt"),
-        ({"shard": "0/4"}, "shard: expected <number>/<how many> such as 3/16, or null, got 0/4"),
-        ({"shard": "5/4"}, "shard: expected"),
-        ({"shard": "3"}, "shard: expected"),
-        ({"shard": "a/b"}, "shard: expected"),
-        ({"backend": "slurm"}, "backend: expected processes or ray, got slurm"),
-        ({"address": "auto"}, "address: expected null with backend=processes"),
-    ],
-)
-def test_wrong_options_are_refused_by_name(change: dict, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        replace(OPTIONS, **change)
-
-
-def test_a_raw_folder_that_is_missing_or_empty_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="expected a folder of videos, or the word demo, got /nowhere"):
-        read_folder("/nowhere")
-    with pytest.raises(ValueError, match="found none"):
-        read_folder(str(tmp_path))
-    assert [clip.name for clip in read_folder("demo").clips] == ["carphone_pristine"]
 
 
 def test_clips_of_videos_without_colour_tags_have_the_colours_that_the_option_says(tmp_path: Path) -> None:
@@ -484,8 +216,7 @@ def test_clips_of_videos_without_colour_tags_have_the_colours_that_the_option_sa
     read = {}
     for colour in ("auto", "bt601", "bt709"):
         output = tmp_path / colour
-        prepare(replace(OPTIONS, raw=str(tmp_path / "raw"), output=str(output), colour=colour))
-        (row,) = [row for row in read_manifest(output) if row.keep]
+        (row,) = prepared(tmp_path / "raw", output, colour=colour).values()
         read[colour] = ClipReader(output / row.path).read([0]).astype(int)
     np.testing.assert_array_equal(read["auto"], read["bt601"])
     assert np.abs(read["auto"] - read["bt709"]).mean() > 2

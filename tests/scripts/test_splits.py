@@ -5,20 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from faceanim.data.manifest import ManifestRow, read_manifest
 from faceanim.media.clip_reader import ClipReader
 from faceanim.media.video import write_video
-from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
-from scripts.prepare_celebvhq_hdtf.run import prepare
 from scripts.prepare_celebvhq_hdtf.sources import split_of
-from tests.scripts.test_prepare import OPTIONS, demo_frames
-
-
-def prepared(options: PrepareOptions, raw: Path, out: Path, **changes) -> dict[str, ManifestRow]:
-    prepare(replace(options, raw=str(raw), output=str(out), **changes))
-    return {row.clip_id: row for row in read_manifest(out, verify=True)}
+from tests.helpers.preparation import OPTIONS, demo_frames, prepared
 
 
 def share(identity: str) -> float:
@@ -40,17 +31,18 @@ def test_time_goes_train_val_test_without_a_frame_in_two_and_with_trains_crop(tm
     raw = tmp_path / "raw"
     write_video(raw / "v.mp4", demo_frames()[:48], 24, crf=5)
     options = replace(OPTIONS, split_by="time", holdout=0.25, crf=5)
-    before = prepared(options, raw, tmp_path / "without", val=0.0)
-    rows = prepared(options, raw, tmp_path / "with", val=0.25)
+    before = prepared(raw, tmp_path / "without", options, val=0.0)
+    rows = prepared(raw, tmp_path / "with", options, val=0.25)
     assert list(before) == ["v_test", "v_train"] and list(rows) == ["v_test", "v_train", "v_val"]
     spans = {row.split: (row.source_start_frame, row.n_frames) for row in rows.values()}
     assert spans == {"train": (0, 24), "val": (24, 12), "test": (36, 12)}
     test = before["v_test"]
     assert (test.source_start_frame, test.n_frames) == spans["test"]
+    assert {row.identity for row in rows.values()} == {"v"}
     assert len({(row.crop_x, row.crop_y, row.crop_size) for row in rows.values()}) == 1
     # the crop comes from the training part alone: that part as a video of its own has the same
     write_video(tmp_path / "first" / "v.mp4", demo_frames()[:24], 24, crf=5)
-    (alone,) = prepared(replace(options, split_by="clip"), tmp_path / "first", tmp_path / "one").values()
+    (alone,) = prepared(tmp_path / "first", tmp_path / "one", options, split_by="clip").values()
     crop = (rows["v_train"].crop_x, rows["v_train"].crop_y, rows["v_train"].crop_size)
     assert np.abs(np.subtract(crop, (alone.crop_x, alone.crop_y, alone.crop_size))).max() <= 2
     assert len(ClipReader(tmp_path / "with" / rows["v_val"].path)) == 12
@@ -59,9 +51,9 @@ def test_time_goes_train_val_test_without_a_frame_in_two_and_with_trains_crop(tm
 def test_by_itself_time_makes_no_val_shorter_than_a_second(tmp_path: Path) -> None:
     """5% of 120 frames would be 6, too few for a sample: they stay with train, as before there was a val."""
     options = replace(OPTIONS, split_by="time", holdout=0.2, fps=None, max_frames=500)
-    rows = prepared(options, Path("demo"), tmp_path / "short")
+    rows = prepared(Path("demo"), tmp_path / "short", options)
     assert {row.split: row.n_frames for row in rows.values()} == {"train": 96, "test": 24}
-    rows = prepared(options, Path("demo"), tmp_path / "asked", val=0.05)
+    rows = prepared(Path("demo"), tmp_path / "asked", options, val=0.05)
     assert {row.split: row.n_frames for row in rows.values()} == {"train": 90, "val": 6, "test": 24}
 
 
@@ -69,25 +61,12 @@ def test_a_folder_of_before_gets_a_val_by_a_rerun_that_encodes_nothing_again(tmp
     raw, options = tmp_path / "raw", replace(OPTIONS, holdout=0.3)
     for k in range(4):
         write_video(raw / f"v{k}.mp4", demo_frames()[20 * k : 20 * k + 8], 24)
-    before = prepared(options, raw, tmp_path / "out", val=0.0)
+    before = prepared(raw, tmp_path / "out", options, val=0.0)
     written = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "clips").iterdir()}
-    after = prepared(options, raw, tmp_path / "out", val=0.6)
+    after = prepared(raw, tmp_path / "out", options, val=0.6)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "clips").iterdir()} == written
     for name, row in after.items():
         old = before[name].split
         assert row.split == ("test" if old == "test" else "val" if share(name) < 0.9 else "train")
         assert replace(row, split=old) == before[name]
     assert "val" in {row.split for row in after.values()}
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"val": 1.0}, "val: expected from 0 to below 1 - holdout = 0.5, got 1"),
-        ({"val": 0.5}, "val: expected from 0 to below 1 - holdout"),
-        ({"val": -0.1}, "val: expected from 0"),
-    ],
-)
-def test_a_wrong_share_is_refused(change: dict, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        replace(OPTIONS, **change)

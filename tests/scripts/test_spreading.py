@@ -16,7 +16,7 @@ from faceanim.media.video import write_video
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
 from scripts.prepare_celebvhq_hdtf.run import prepare
 from tests.helpers.commands import OFFLINE, ROOT
-from tests.scripts.test_prepare import OPTIONS, demo_frames
+from tests.helpers.preparation import OPTIONS, demo_frames
 
 
 @pytest.fixture(scope="module")

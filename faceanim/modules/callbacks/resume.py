@@ -1,5 +1,6 @@
 """Conditions of a resume: the same clips; maybe another batch size or a longer run."""
 
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from faceanim.data.manifest import rows_hash
 from faceanim.runs.lightning_private import recount
-from faceanim.runs.provenance import read_starts
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +55,11 @@ class Resume(L.Callback):
 
     def _last_start(self) -> dict[str, str]:
         """Return the hashes of the run's last start, for checkpoints of older versions."""
-        starts = read_starts(self.run_dir)
-        return {split: data["sha256"] for split, data in starts[-1]["data"].items()} if starts else {}
+        path = self.run_dir / "provenance.json"
+        if not path.is_file():
+            return {}
+        data = json.loads(path.read_text(encoding="utf-8"))["starts"][-1]["data"]
+        return {split: of_split["sha256"] for split, of_split in data.items()}
 
     def _check_clips(self, before: dict[str, str], now: dict[str, str]) -> None:
         if not before:
