@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.commands import ROOT, prepare
+from tests.helpers.golden import write_golden
 from tests.helpers.speech_data import prepare_speech
 from tests.helpers.tiny_model import tiny_scheduler
 from tests.helpers.tiny_pipeline import pipeline
@@ -38,6 +39,12 @@ def pipeline_folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("pipeline")
     pipeline(scheduler=tiny_scheduler("v_prediction"), image_size=64).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def golden(tmp_path_factory) -> Path:
+    """Moore-AnimateAnyone's networks with weights drawn by formula, and what its own code computes with them."""
+    return write_golden("moore", tmp_path_factory.mktemp("golden") / "moore")
 
 
 @pytest.fixture

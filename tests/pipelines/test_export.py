@@ -19,7 +19,6 @@ from scripts.golden.folder import FILES as GOLDEN_FILES
 from scripts.golden.folder import GoldenFolder
 from tests.helpers.tiny_model import tiny_model, tiny_scheduler, wake
 from tests.helpers.tiny_pipeline import animate, pipeline
-from tests.scripts.test_golden import GOLDEN
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -178,17 +177,16 @@ def test_moores_layout_comes_back_bit_for_bit(tmp_path):
             assert torch.equal(tensor, b.state_dict()[name]), name
 
 
-@pytest.mark.skipif(not GOLDEN.is_dir(), reason="no golden tensors here")
-def test_moores_layout_has_the_public_files_keys_and_values(tmp_path):
-    golden = GoldenFolder(GOLDEN / "moore_micro")
-    parts = golden.model.parts()
+def test_moores_layout_has_the_public_files_keys_and_values(golden, tmp_path):
+    folder = GoldenFolder(golden)
+    parts = folder.model.parts()
     write_moore(
-        AnimationPipeline(**parts, codec=golden.codec, scheduler=golden.scheduler), tmp_path / "moore"
+        AnimationPipeline(**parts, codec=folder.codec, scheduler=folder.scheduler), tmp_path / "moore"
     )
     written = {path.stem: read_tensors(path) for path in (tmp_path / "moore").glob("*.pth")}
     written["denoising_unet"] |= written.pop("motion_module")  # one file there
     for name in ("reference_unet", "denoising_unet", "pose_guider"):
-        public = read_tensors(GOLDEN / "moore_micro" / f"{name}.safetensors")
+        public = read_tensors(golden / f"{name}.safetensors")
         assert name in GOLDEN_FILES.values() and written[name].keys() == public.keys()
         for key, tensor in public.items():
             assert torch.equal(written[name][key], tensor.float()), key

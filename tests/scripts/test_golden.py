@@ -1,4 +1,4 @@
-"""Parity with the public implementations, on tensors that they computed. Skipped where there are none."""
+"""Parity with the public implementations, on tensors that they computed: tests/golden, and others if present."""
 
 import shutil
 from pathlib import Path
@@ -10,18 +10,20 @@ from torch import nn
 
 from faceanim.models.motion_module import PerFrameGroupNorm
 from scripts.golden.folder import GoldenFolder
-from tests.helpers.commands import ROOT
-
-GOLDEN = ROOT.parent / "shared" / "golden"
-pytestmark = pytest.mark.skipif(not GOLDEN.is_dir(), reason="no golden tensors here")
-MICRO = GOLDEN / "moore_micro"
+from tests.helpers.assets import present
 
 
 @pytest.mark.parametrize(
-    "name", ["moore_micro", "aniportrait_tiny", pytest.param("moore_tiny", marks=pytest.mark.slow)]
+    "folder",
+    [
+        None,
+        *present("golden", ["moore_micro", "aniportrait_tiny"]),
+        *(pytest.param(path, marks=pytest.mark.slow) for path in present("golden", "moore_tiny")),
+    ],
+    ids=lambda folder: folder.name if folder else "stored",
 )
-def test_every_stored_forward_and_the_sampling_loop_are_reproduced(name):
-    comparisons = list(GoldenFolder(GOLDEN / name).compare())
+def test_every_stored_forward_and_the_sampling_loop_are_reproduced(folder, golden):
+    comparisons = list(GoldenFolder(folder or golden).compare())
     assert {c.dtype for c in comparisons} == {torch.float32, torch.float64}
     assert "e.final_latents" in {c.case for c in comparisons}
     assert [c for c in comparisons if not c.passed] == []
@@ -31,8 +33,8 @@ def first_case(golden: GoldenFolder, case: str) -> float:
     return next(c.error for c in golden.compare() if c.case == case)
 
 
-def test_unused_motion_frames_change_nothing():
-    errors = [first_case(GoldenFolder(MICRO, motion_frames=n), "b1.c") for n in (0, 4)]
+def test_unused_motion_frames_change_nothing(golden):
+    errors = [first_case(GoldenFolder(golden, motion_frames=n), "b1.c") for n in (0, 4)]
     assert errors[0] == errors[1] < 2e-5
 
 
@@ -56,43 +58,41 @@ def four_heads(module):
 
 
 @pytest.mark.parametrize("fault", [across_frames, eps, without_positions, four_heads])
-def test_what_makes_a_port_wrong_is_seen(fault):
+def test_what_makes_a_port_wrong_is_seen(fault, golden):
     """Each of these loads without a word: the check must not."""
-    golden = GoldenFolder(MICRO)
-    for module in golden.model.denoising_net.motion_modules():
+    wrong = GoldenFolder(golden)
+    for module in wrong.model.denoising_net.motion_modules():
         assert isinstance(module.norm, PerFrameGroupNorm)
         fault(module)
-    assert first_case(golden, "b1.a") > 10 * 2e-5
+    assert first_case(wrong, "b1.a") > 10 * 2e-5
 
 
 @pytest.mark.parametrize("network", ["reference_net", "denoising_net"])
-def test_a_wrong_number_of_spatial_heads_is_seen(network):
-    golden = GoldenFolder(MICRO)
-    for name, module in getattr(golden.model, network).unet.named_modules():
+def test_a_wrong_number_of_spatial_heads_is_seen(network, golden):
+    wrong = GoldenFolder(golden)
+    for name, module in getattr(wrong.model, network).unet.named_modules():
         if name.endswith("attn1") and "motion_modules" not in name:
             module.heads, module.scale = 4, module.scale / 2**0.5
-    assert first_case(golden, "b1.c") > 10 * 2e-5
+    assert first_case(wrong, "b1.c") > 10 * 2e-5
 
 
-def copied(tmp_path: Path) -> Path:
-    folder = tmp_path / "golden"
-    shutil.copytree(MICRO, folder, copy_function=shutil.copyfile)
-    return folder
+@pytest.fixture
+def copy(golden, tmp_path) -> Path:
+    """A copy to damage."""
+    return shutil.copytree(golden, tmp_path / "golden", copy_function=shutil.copyfile)
 
 
 @pytest.mark.slow
-def test_the_command_ends_with_1_when_an_output_differs(command, tmp_path):
-    folder = copied(tmp_path)
-    outputs = load_file(folder / "outputs_f64.safetensors")
+def test_the_command_ends_with_1_when_an_output_differs(command, copy):
+    outputs = load_file(copy / "outputs_f64.safetensors")
     outputs["b1.c"] += 1e-8
-    save_file(outputs, folder / "outputs_f64.safetensors")
-    code, out, _ = command("-m", "scripts.check_golden", f"folder={folder}")
-    assert code == 1 and "ABOVE" in out and "57 of 58 comparisons within tolerance" in out
+    save_file(outputs, copy / "outputs_f64.safetensors")
+    code, out, _ = command("-m", "scripts.check_golden", f"folder={copy}")
+    assert code == 1 and "ABOVE" in out and "21 of 22 comparisons within tolerance" in out
 
 
-def test_the_command_refuses_a_folder_that_it_cannot_read(command, tmp_path):
-    folder = copied(tmp_path)
+def test_the_command_refuses_a_folder_that_it_cannot_read(command, copy):
     for name, word in (("vae.safetensors", "codec from"), ("config.json", "config.json")):
-        (folder / name).write_bytes((folder / name).read_bytes()[:100])
-        code, _, err = command("-m", "scripts.check_golden", f"folder={folder}")
+        (copy / name).write_bytes((copy / name).read_bytes()[:100])
+        code, _, err = command("-m", "scripts.check_golden", f"folder={copy}")
         assert code == 2 and word in err and err.count("\n") == 1
