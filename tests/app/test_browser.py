@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.helpers.assets import asset
 from tests.helpers.commands import ROOT
 from tests.helpers.platform import QUICK
 
@@ -209,9 +210,7 @@ HOSTILE = {  # how the message about each begins; None: it is taken
 
 @pytest.mark.slow
 def test_every_hostile_file_gets_its_message_and_the_page_continues(visit, platform, uploads):
-    folder = ROOT.parent / "shared" / "data" / "hostile"
-    if not folder.is_dir():
-        pytest.skip("no hostile files here")
+    folder = asset("data/hostile")
     assert {path.name for path in folder.iterdir()} == set(HOSTILE)
     page = visit()
     for name, expected in HOSTILE.items():

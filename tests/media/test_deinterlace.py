@@ -11,9 +11,8 @@ import pytest
 from faceanim.media.clip_reader import ClipReader
 from faceanim.media.errors import MediaError
 from faceanim.media.video import iter_video, read_video, write_video
-from tests.media.test_video import needs_shared
+from tests.helpers.assets import asset
 
-CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
 H, W = 64, 96
 
 
@@ -162,9 +161,8 @@ def test_progressive_video_is_untouched(tmp_path: Path) -> None:
         assert np.abs(frame.image_HWC.astype(int) - woven(k)).mean() < 4
 
 
-@needs_shared
 def test_the_shared_interlaced_clip_has_no_combs_left() -> None:
-    path = CASES / "interlaced.mp4"
+    path = asset("cases/interlaced.mp4")
     with av.open(str(path)) as container:
         before = [combing(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
     after = [combing(frame.image_HWC) for frame in iter_video(path)]

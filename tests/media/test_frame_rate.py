@@ -16,9 +16,8 @@ from faceanim.pose.from_video import find_person
 from faceanim.pose.landmarkers import landmarker
 from scripts.prepare_celebvhq_hdtf.first_pass import detect, source_frames
 from scripts.prepare_celebvhq_hdtf.sources import SourceClip
-from tests.helpers.odd_videos import KINDS, N_FRAMES, make, number_of, numbered, shared_number_of, write_at
-from tests.media.test_video import DATA, needs_shared
-from tests.scripts.test_prepare import OPTIONS
+from tests.helpers.odd_videos import KINDS, N_FRAMES, make, number_of, numbered, write_at
+from tests.helpers.preparation import OPTIONS
 
 VARIABLE = [k * 40 + (600 if k > 8 else 0) - (12 if k % 3 else 0) for k in range(20)]  # ms
 
@@ -29,18 +28,6 @@ def on_display(path: Path, fps: float, n_frames: int) -> list[int]:
         seconds = np.array([float(frame.pts * frame.time_base) for frame in container.decode(video=0)])
     instants = np.arange(n_frames) / fps + seconds[0]
     return (np.searchsorted(seconds, instants + 0.001, side="right") - 1).tolist()
-
-
-@needs_shared
-@pytest.mark.parametrize("name", ["vfr", "vfr_gap"])
-def test_frames_of_a_variable_rate_come_at_their_own_times(name: str) -> None:
-    path = DATA / "frame_numbered" / f"{name}.mp4"
-    video = read_video(path)
-    shown = [shared_number_of(image) for image in video.frames_THWC]
-    assert shown == on_display(path, video.fps, len(shown))
-    assert len(shown) == pytest.approx(300, abs=1)
-    with av.open(str(path)) as container:
-        assert len(shown) / video.fps == pytest.approx(container.duration / av.time_base, abs=1 / video.fps)
 
 
 @pytest.mark.parametrize("kind", ["variable_rate", "gap"])

@@ -13,9 +13,8 @@ from PIL import Image
 
 from faceanim.media.clip_reader import ClipReader
 from faceanim.media.video import iter_video, read_video, video_info, write_video
-from tests.media.test_video import needs_shared
+from tests.helpers.assets import asset
 
-CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
 ONE = 1 << 16
 
 # Where the stored picture's corners (top left, top right, bottom left, bottom right, here 0 to 3) are shown, in the
@@ -122,9 +121,8 @@ def test_frames_with_exif_are_read(orientation: int, expected: tuple[int, ...], 
         assert corners(frame.image_HWC) == expected
 
 
-@needs_shared
 def test_a_mirrored_selfie_is_mirrored_and_not_turned() -> None:
-    path = CASES / "mirrored_selfie.mp4"
+    path = asset("cases/mirrored_selfie.mp4")
     with av.open(str(path)) as container:
         frame = next(container.decode(video=0)).to_ndarray(format="rgb24").astype(int)
     shown = next(iter_video(path)).image_HWC.astype(int)

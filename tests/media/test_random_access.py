@@ -8,25 +8,21 @@ import pytest
 from faceanim.media.clip_reader import ClipReader
 from faceanim.media.errors import MediaError
 from faceanim.media.video import TimedFrame, iter_video
+from tests.helpers.assets import present
 from tests.helpers.odd_videos import KINDS, N_FRAMES, make, number_of
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
-SHARED = [
-    *(
-        f"frame_numbered/{name}.mp4"
-        for name in ("copycut_editlist", "opengop", "startoffset", "vfr_gap", "vp9")
+OF_ASSETS = [
+    *present(
+        "data/frame_numbered", [f"{name}.mp4" for name in ("copycut_editlist", "opengop", "startoffset")]
     ),
-    *(f"hostile/{name}" for name in ("hevc.mp4", "rotated90.mp4", "ten_bit_444.mp4", "vfr.mp4")),
+    *present("data/frame_numbered", ["vfr_gap.mp4", "vp9.mp4"]),
+    *present("data/hostile", [f"{name}.mp4" for name in ("hevc", "rotated90", "ten_bit_444", "vfr")]),
 ]
 ODD = [*KINDS, "edit_list"]
 
 
-def video(name: str, folder: Path) -> Path:
-    if name in ODD:
-        return make(folder, name)
-    if not DATA.is_dir():
-        pytest.skip("the shared clips are not here")
-    return DATA / name
+def video(name: str | Path, folder: Path) -> Path:
+    return make(folder, name) if name in ODD else name
 
 
 def same(got: list[TimedFrame], expected: list[TimedFrame]) -> bool:
@@ -43,9 +39,9 @@ def test_every_frame_of_an_odd_video_comes_once_and_in_order(kind: str, tmp_path
 
 
 @pytest.mark.parametrize("fps", [None, 24])
-@pytest.mark.parametrize("name", [*ODD, *SHARED])
+@pytest.mark.parametrize("name", [*ODD, *OF_ASSETS], ids=lambda name: Path(name).stem)
 def test_a_window_read_by_itself_equals_the_same_frames_of_the_whole(
-    name: str, fps: float | None, tmp_path: Path
+    name: str | Path, fps: float | None, tmp_path: Path
 ) -> None:
     path = video(name, tmp_path)
     whole = list(iter_video(path, fps))
@@ -56,9 +52,9 @@ def test_a_window_read_by_itself_equals_the_same_frames_of_the_whole(
         assert same(window, whole[first : first + 10]), first
 
 
-@pytest.mark.parametrize("name", [*ODD, *SHARED])
+@pytest.mark.parametrize("name", [*ODD, *OF_ASSETS], ids=lambda name: Path(name).stem)
 def test_a_clip_reader_never_gives_a_wrong_frame_of_a_file_that_is_no_prepared_clip(
-    name: str, tmp_path: Path
+    name: str | Path, tmp_path: Path
 ) -> None:
     path = video(name, tmp_path)
     whole = [frame.image_HWC for frame in iter_video(path)]

@@ -25,10 +25,9 @@ from faceanim.media.sound import (
     write_wav,
 )
 from faceanim.media.video_writer import VideoWriter
-from tests.helpers.commands import ROOT
+from tests.helpers.assets import asset
 from tests.helpers.sounds import GREY, tone, write_sound, write_with_sound
 
-HOSTILE = ROOT.parent / "shared" / "data" / "hostile"
 CLICKS = (0.0, 0.25, 0.9)  # seconds
 
 
@@ -180,10 +179,10 @@ def test_speech_that_is_too_long_is_read_no_farther_whatever_the_file_declares(n
         list(iter_speech(path, max_seconds=2))
 
 
-@pytest.mark.skipif(not HOSTILE.is_dir(), reason="no hostile files here")
 def test_hostile_files():
+    folder = asset("data/hostile")
     with pytest.raises(MediaError, match="cannot read sound"):
-        read_speech(HOSTILE / "broken.wav")
-    assert len(read_speech(HOSTILE / "silence.wav")) == 3 * SPEECH_RATE
-    assert abs(len(read_speech(HOSTILE / "tone.wav")) - 3 * SPEECH_RATE) <= 2
-    assert len(read_speech(HOSTILE / "desync_700ms.mp4")) > 2 * SPEECH_RATE
+        read_speech(folder / "broken.wav")
+    assert len(read_speech(folder / "silence.wav")) == 3 * SPEECH_RATE
+    assert abs(len(read_speech(folder / "tone.wav")) - 3 * SPEECH_RATE) <= 2
+    assert len(read_speech(folder / "desync_700ms.mp4")) > 2 * SPEECH_RATE

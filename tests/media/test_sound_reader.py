@@ -14,6 +14,7 @@ from faceanim.media.errors import MediaError
 from faceanim.media.sound import RATE as WRITTEN
 from faceanim.media.sound import SPEECH_RATE, has_sound, read_soundtrack, read_speech
 from faceanim.media.video import read_video
+from tests.helpers.assets import asset
 from tests.helpers.commands import ROOT
 from tests.helpers.sounds import (
     clicks,
@@ -29,10 +30,6 @@ from tests.helpers.sounds import (
     write_video_with_tracks,
     write_with_sound,
 )
-
-CASES = ROOT.parent / "shared" / "cases"
-CLIPS = ROOT.parent / "shared" / "data" / "clips"
-needs_cases = pytest.mark.skipif(not CASES.is_dir(), reason="the shared cases are not here")
 
 
 def check_heard(path: Path, expected: list[bool], length: float = 0.5) -> None:
@@ -65,15 +62,6 @@ def test_lips_and_written_sound_count_from_the_first_picture(video_start, sound_
     np.testing.assert_allclose(onsets(whole), expected, atol=0.002)
     part = read_soundtrack(path, SPEECH_RATE, start=1.25, seconds=1)
     np.testing.assert_allclose(onsets(part), [0.25], atol=0.002)
-
-
-@pytest.mark.skipif(not CLIPS.is_dir(), reason="the shared clips are not here")
-def test_lips_of_a_real_clip_move_when_its_written_sound_is_heard():
-    path = CLIPS / "moore_3_speech.mp4"
-    lips, written = read_speech(path), heard_by_people(path, 4.6)[::3]
-    n = min(len(lips), len(written)) // 160 * 160
-    a, b = (np.abs(samples[:n]).reshape(-1, 160).mean(axis=1) for samples in (lips, written))
-    assert np.corrcoef(a, b)[0, 1] > 0.99
 
 
 def test_gaps_are_silence_for_all_and_a_drifting_clock_is_followed(tmp_path):
@@ -253,22 +241,19 @@ def test_sound_that_cannot_be_read_is_none_with_a_warning_and_the_pictures_stay(
             read(path)
 
 
-@needs_cases
-@pytest.mark.parametrize(
-    ("name", "seconds"),
-    [
-        ("rate_changes.mp3", 15.13),
-        ("sound_format_changes.ts", 3.98),
-        ("silent_first_track.mp4", 4.66),
-        ("cover_picture.m4a", 7.5),
-    ],
-)
-def test_shared_cases_are_heard_by_lips_and_people_alike(name, seconds):
-    lips, written = read_speech(CASES / name), heard_by_people(CASES / name, seconds)[::3]
-    assert len(lips) / SPEECH_RATE == pytest.approx(seconds, abs=0.02)
-    n = min(len(lips), len(written)) // 160 * 160
-    a, b = (np.abs(samples[:n]).reshape(-1, 160).mean(axis=1) for samples in (lips, written))
-    assert a.max() > 0.05 and np.corrcoef(a, b)[0, 1] > 0.98
+def test_real_files_are_heard_by_lips_and_people_alike():
+    for name, seconds in (
+        ("cases/rate_changes.mp3", 15.13),
+        ("cases/sound_format_changes.ts", 3.98),
+        ("cases/silent_first_track.mp4", 4.66),
+        ("cases/cover_picture.m4a", 7.5),
+        ("data/clips/moore_3_speech.mp4", None),
+    ):
+        lips, written = read_speech(asset(name)), heard_by_people(asset(name), seconds or 4.6)[::3]
+        assert seconds is None or len(lips) / SPEECH_RATE == pytest.approx(seconds, abs=0.02), name
+        n = min(len(lips), len(written)) // 160 * 160
+        a, b = (np.abs(samples[:n]).reshape(-1, 160).mean(axis=1) for samples in (lips, written))
+        assert a.max() > 0.05 and np.corrcoef(a, b)[0, 1] > 0.98, name
 
 
 def test_the_first_of_several_tracks_may_have_eight_channels(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from faceanim.media.clip_reader import ClipReader
 from faceanim.media.tone_mapping import KNEE, PEAK, WHITE, compress_highlights
 from faceanim.media.video import iter_video, read_video
+from tests.helpers.assets import asset
 from tests.helpers.colour_charts import (
     HLG,
     PQ,
@@ -21,8 +22,6 @@ from tests.helpers.colour_charts import (
     write_chart,
 )
 
-CASES = Path(__file__).resolve().parents[3] / "shared"
-needs_shared = pytest.mark.skipif(not CASES.is_dir(), reason="the shared clips are not here")
 BELOW_KNEE = int(255 * KNEE ** (1 / 2.4))
 
 CODECS = {
@@ -115,13 +114,13 @@ def test_reference_white_is_where_bt_2408_has_it(transfer: int, white: float, tm
     assert abs(shown[np.searchsorted(greys, white)] - 252) <= 1
 
 
-@needs_shared
 def test_a_real_hlg_video_looks_like_the_video_it_was_made_of() -> None:
-    hdr = read_video(CASES / "cases" / "hlg_bt2100.mov").frames_THWC
-    sdr = read_video(CASES / "data" / "clips" / "liveportrait_d18.mp4").frames_THWC[: len(hdr)]
+    path = asset("cases/hlg_bt2100.mov")
+    hdr = read_video(path).frames_THWC
+    sdr = read_video(asset("data/clips/liveportrait_d18.mp4")).frames_THWC[: len(hdr)]
     difference = hdr.astype(int) - sdr
     assert np.abs(difference).mean() < 1.5  # it was made by a converter that darkens by 1
-    assert next(iter_video(CASES / "cases" / "hlg_bt2100.mov", fps=24)).image_HWC.shape == (480, 480, 3)
+    assert next(iter_video(path, fps=24)).image_HWC.shape == (480, 480, 3)
 
 
 def test_prepared_clips_that_are_hdr_are_mapped_as_well(tmp_path: Path) -> None:

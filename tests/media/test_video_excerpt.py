@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from faceanim.media.errors import MediaError
-from faceanim.media.video import iter_video, read_video
+from faceanim.media.video import iter_video
 from tests.helpers.odd_videos import number_of, numbered, write_at
-from tests.media.test_video import DATA, needs_shared
 
 
 def part(path: Path, fps: float | None, start: float, stop: float | None) -> list:
@@ -40,15 +38,3 @@ def test_a_part_that_reaches_over_the_end_is_shorter_and_one_behind_it_an_error(
     assert len(part(late, 25, 4.6, 6)) == 10
     with pytest.raises(MediaError, match="holds no frames"):
         part(late, 25, 6, 7)
-
-
-@needs_shared
-@pytest.mark.parametrize(
-    "name", ["cfr_bframes", "copycut_editlist", "opengop", "startoffset", "vfr", "vfr_gap", "vp9"]
-)
-def test_parts_of_awkward_files_equal_the_whole(name: str) -> None:
-    path = DATA / "frame_numbered" / f"{name}.mp4"
-    whole = read_video(path, fps=24).frames_THWC
-    for start in (0.5, 1.25, 2.0, 3.5):
-        frames = np.stack([frame.image_HWC for frame in part(path, 24, start, start + 1)])
-        np.testing.assert_array_equal(frames, whole[round(24 * start) :][:24])

@@ -1,13 +1,12 @@
 """Identity similarity by hand, faces that were not found, and real people."""
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
 import skimage.data
 import torch
 
+from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.image import read_image
 from faceanim.media.video import iter_video
 from faceanim.metrics.families.identity import (
@@ -21,10 +20,8 @@ from faceanim.metrics.families.identity import (
 from faceanim.metrics.video_pair import VideoPair
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.scaling import resize_within
+from tests.helpers.assets import asset, present
 from tests.metrics.seen import video
-
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
-IMAGES, CLIPS = DATA / "images", DATA / "clips"
 
 
 @pytest.fixture(scope="module")
@@ -105,10 +102,9 @@ def test_one_person_seen_otherwise_is_still_the_same(embed):
 
 
 def test_two_people_are_not_the_same(embed):
-    paths = [IMAGES / name for name in ("hallo_1.jpg", "hallo_5.jpg")]
-    if not all(path.is_file() for path in paths):
-        pytest.skip("needs the photographs of ../shared/data/images")
-    people = [skimage.data.astronaut(), *(resize_within(read_image(path), (256, 640)) for path in paths)]
+    photographs = present("data/images", ["hallo_1.jpg", "hallo_5.jpg"])
+    people = [skimage.data.astronaut(), next(iter_video(demo_clip_path())).image_HWC]
+    people += [resize_within(read_image(path), (256, 640)) for path in photographs]
     found = [embed(person) for person in people]
     for i, one in enumerate(found):
         for other in found[:i]:
@@ -163,9 +159,7 @@ def test_an_arcface_file_is_run_on_faces_in_minus_one_to_one(tmp_path):
 
 def test_the_sample_clips_people_are_told_apart():
     """14 people, an early and a late frame each. dlib's embedding tells some people apart less well than others."""
-    paths = sorted(CLIPS.glob("*.mp4"))
-    if not paths:
-        pytest.skip("needs the clips of ../shared/data/clips")
+    paths = sorted(asset("data/clips").glob("*.mp4"))
     backend, embedder, found = landmarker("dlib"), FaceEmbedder(), []
     for path in paths:
         shown = [frame.image_HWC for frame in iter_video(path, fps=1, stop=3.0)]

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +13,9 @@ from faceanim.metrics.prepared_clips import PreparedClips, paired
 from faceanim.metrics.protocol import Protocol
 from scripts.prepare_celebvhq_hdtf.hdtf import SUBSETS, _identities, _read_subset
 from scripts.prepare_celebvhq_hdtf.sources import split_of
+from tests.helpers.assets import asset
 from tests.helpers.protocols import named
 
-META = Path(__file__).resolve().parents[3] / "shared" / "data" / "meta"
 FROZEN = Protocol("frozen", 1, clips=["b", "v1", "c", "gone"])
 
 
@@ -89,9 +88,9 @@ def test_clips_of_another_rate_or_size_than_the_protocols_are_refused(folder):
         PreparedClips(folder, dataclasses.replace(FROZEN, size=512))
 
 
-@pytest.mark.skipif(not META.is_dir(), reason="needs the annotations of ../shared/data/meta")
 def test_the_frozen_lists_follow_from_the_releases_as_their_files_say():
-    videos = [video for subset in SUBSETS for video in _read_subset(META / "hdtf", subset)]
+    meta = asset("data/meta")
+    videos = [video for subset in SUBSETS for video in _read_subset(meta / "hdtf", subset)]
     people = _identities(videos)
     held_out = {}
     for video in videos:
@@ -103,8 +102,8 @@ def test_the_frozen_lists_follow_from_the_releases_as_their_files_say():
     pairs = named("hdtf_cross").pairs
     assert [a for a, _ in pairs] == sorted(held_out) and all(held_out[a] != held_out[b] for a, b in pairs)
 
-    lists = [path.read_text().split() for path in sorted((META / "celebvhq_site_lists").glob("*.txt"))]
-    gone = (META / "celebvhq_unavailable_issue3_2022-07-25.txt").read_text().split()
+    lists = [path.read_text().split() for path in sorted((meta / "celebvhq_site_lists").glob("*.txt"))]
+    gone = (meta / "celebvhq_unavailable_issue3_2022-07-25.txt").read_text().split()
     videos = {line.split(",")[0] for lines in lists for line in lines} - set(gone)
     order = sorted(videos, key=lambda name: hashlib.sha256(f"0:{name}".encode()).hexdigest())
     expected = sorted([name for name in order if split_of(name, 0.1, 0.05) == "test"][:100])

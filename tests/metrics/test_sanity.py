@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -21,9 +20,9 @@ from faceanim.metrics.metric_suite import MetricSuite
 from faceanim.metrics.networks.lpips import Lpips, load_lpips
 from faceanim.metrics.video_pair import SeenVideo, VideoPair
 from faceanim.pose.landmarkers import landmarker
+from tests.helpers.assets import present
 from tests.metrics.formula import fill
 
-SPEECH = Path(__file__).resolve().parents[3] / "shared" / "data" / "clips" / "moore_3_speech.mp4"
 SIZE, N_FRAMES = 192, 12  # at 12 frames a second
 
 
@@ -37,13 +36,14 @@ def suite(tmp_path_factory) -> MetricSuite:
     return MetricSuite({LANDMARKS: landmarker("dlib"), EMBEDDER: FaceEmbedder(), LPIPS: lpips}, 4)
 
 
-@pytest.fixture(scope="module", params=["demo", "speech"])
+@pytest.fixture(
+    scope="module",
+    params=[demo_clip_path(), *present("data/clips", "moore_3_speech.mp4")],
+    ids=lambda path: path.stem,
+)
 def clip(request, suite) -> tuple[SeenVideo, SeenVideo]:
     """Reference and real frames, cropped as a preparation does."""
-    path = demo_clip_path() if request.param == "demo" else SPEECH
-    if not path.is_file():
-        pytest.skip("needs the clips of ../shared/data/clips")
-    frames = read_video(path, fps=12).frames_THWC[:N_FRAMES]
+    frames = read_video(request.param, fps=12).frames_THWC[:N_FRAMES]
     points = suite.finders.landmarker.detect(frames).points
     crop = stabilised_square_crop(points, *frames.shape[2:0:-1])
     real = SeenVideo(apply_crop(frames, crop, SIZE), suite.finders)

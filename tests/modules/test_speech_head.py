@@ -174,3 +174,15 @@ def test_in_half_precision_it_trains_as_well(nodding, tmp_path):
     options = ("trainer.precision=bf16-mixed", "optimizer.fused=false", "model.network.head.width=16")
     fit(nodding, tmp_path / "run", 2, *SHORT, *options, "objective.head_silence=0.2")
     assert all(one.isfinite().all() for one in AudioToPose.load(tmp_path / "run").state_dict().values())
+
+
+def test_the_loss_is_zero_for_what_was_done_and_blinks_cost_nothing():
+    real = torch.randn(2, 10, 68, 2, generator=torch.Generator().manual_seed(0))
+    objective = SpeechObjective()
+    assert objective.loss(real, real) == 0
+    blinked = real.clone()
+    blinked[:, 5, 36:48] += 1
+    assert objective.loss(blinked, real) == 0
+    gaping = real.clone()
+    gaping[:, :, [65, 66, 67], 1] += 1
+    assert objective.loss(gaping, real) > objective.aperture

@@ -1,7 +1,5 @@
 """Every face of a picture, by each backend's own detector."""
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -10,8 +8,7 @@ from skimage import data
 from faceanim.pose.boxes import distinct
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.landmarks import FaceLandmarker
-
-SHARED = Path(__file__).resolve().parents[3] / "shared"
+from tests.helpers.assets import WEIGHTS
 
 
 def test_of_boxes_of_one_face_the_largest_stays() -> None:
@@ -24,7 +21,7 @@ def test_of_boxes_of_one_face_the_largest_stays() -> None:
 def backend(request: pytest.FixtureRequest) -> FaceLandmarker:
     pytest.importorskip(request.param)
     try:
-        return landmarker(request.param, weights=SHARED / "models")
+        return landmarker(request.param, weights=WEIGHTS)
     except ValueError as error:
         pytest.skip(str(error))
 
@@ -52,7 +49,7 @@ def test_no_face_gives_no_box_and_odd_shapes_are_survived(backend: FaceLandmarke
 def test_a_small_face_comes_once_though_mediapipe_seeks_it_in_squares_that_overlap() -> None:
     pytest.importorskip("mediapipe")
     try:
-        backend = landmarker("mediapipe", weights=SHARED / "models")
+        backend = landmarker("mediapipe", weights=WEIGHTS)
     except ValueError as error:
         pytest.skip(str(error))
     picture = np.full((720, 1280, 3), 200, np.uint8)

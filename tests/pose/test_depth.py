@@ -1,9 +1,7 @@
 """Depth, where a backend gives it, goes along with the points and makes a person's shape their own."""
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,7 +21,7 @@ from faceanim.pose.retarget import retarget
 from faceanim.pose.sequence import PoseSequence
 from faceanim.pose.timing import loop, resample
 from faceanim.pose.topology import NOSE_TIP
-from tests.helpers.commands import ROOT
+from tests.helpers.assets import WEIGHTS
 
 
 def as_deep_as_wide(n_frames: int = 48) -> PoseSequence:
@@ -141,12 +139,10 @@ def test_drivers_and_references_may_have_depth(long_nosed):
 def test_mediapipe_gives_it_and_dlib_does_not():
     """In the scale of x: on average the average head's, 4 eye widths from the temples to the tip of the nose."""
     pytest.importorskip("mediapipe")
-    folders = (os.environ.get("FACEANIM_WEIGHTS"), ROOT.parent / "shared" / "models")
-    weights = [folder for folder in folders if folder and list(Path(folder).glob("face_landmarker*.task"))]
-    if not weights:
+    if not list(WEIGHTS.glob("face_landmarker*.task")):
         pytest.skip("MediaPipe's bundle is not there: set FACEANIM_WEIGHTS to its folder")
     picture = read_video(demo_clip_path()).frames_THWC[0, :, :192]
-    reference = find_reference(picture, landmarker("mediapipe", weights=weights[0]), (512, 512))
+    reference = find_reference(picture, landmarker("mediapipe", weights=WEIGHTS), (512, 512))
     shape = Head.of(reference.landmarks).shape
     assert reference.landmarks.shape == (68, 3)
     assert shape[[0, 16], 2].mean() - shape[NOSE_TIP, 2] == pytest.approx(9.6, abs=1)

@@ -1,6 +1,5 @@
 """MediaPipe's mesh at 68 points: where dlib has them, for every frame by itself, small faces too."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,9 +19,9 @@ from faceanim.pose.topology import LEFT_EYE, PARTS, RIGHT_EYE
 
 pytest.importorskip("mediapipe")
 from faceanim.pose.mediapipe_landmarker import BUNDLE, MediapipeLandmarker
+from tests.helpers.assets import WEIGHTS, present
 
 ROOT = Path(__file__).resolve().parents[2]
-SHARED = ROOT.parent / "shared"
 
 # the index of each point's mirror image
 MIRROR = [
@@ -34,10 +33,9 @@ MIRROR = [
 
 @pytest.fixture(scope="module")
 def weights() -> Path:
-    for folder in (os.environ.get("FACEANIM_WEIGHTS", ""), SHARED / "models"):
-        if (Path(folder) / BUNDLE.name).is_file():
-            return Path(folder)
-    pytest.skip(f"{BUNDLE.name} is not there: set FACEANIM_WEIGHTS to its folder")
+    if not (WEIGHTS / BUNDLE.name).is_file():
+        pytest.skip(f"{BUNDLE.name} is not there: set FACEANIM_WEIGHTS to its folder")
+    return WEIGHTS
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +55,9 @@ def astronaut() -> np.ndarray:
 def pictures() -> Iterator[np.ndarray]:
     """Photographs, paintings and statues, and a frame of each video, of what is there."""
     yield astronaut()
-    for path in sorted((SHARED / "data" / "images").glob("*")):
+    for path in present("data/images"):
         yield read_image(path)
-    for path in sorted((SHARED / "data" / "clips").glob("*.mp4")):
+    for path in present("data/clips", "*.mp4"):
         yield next(iter_video(path, None, 10_000))[1]
 
 

@@ -1,6 +1,5 @@
 """What a driver does is what the person in a photograph is shown doing: lips, blinks and head, on real ones."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,9 +16,8 @@ from faceanim.pose.repair import fill_gaps
 from faceanim.pose.retarget import retarget
 from faceanim.pose.sequence import PoseSequence
 from faceanim.pose.topology import EYELIDS, NOSE, NOSE_BASE
-from tests.helpers.commands import ROOT
+from tests.helpers.assets import WEIGHTS, asset
 
-SHARED = ROOT.parent / "shared"
 KEPT = 0.95  # correlation with the driver
 CLOSED = 0.005  # eye distances: lips that move less are closed, and what is left is noise
 
@@ -36,23 +34,15 @@ def lids(points_T68x2: np.ndarray) -> np.ndarray:
 
 
 def files(folder: str, names: Sequence[str]) -> list[Path]:
-    """Those of the sample files, or all. Skips where they are not."""
-    found = sorted((SHARED / "data" / folder).glob("*"))
-    found = [
-        path
-        for path in found
-        if path.suffix in (".mp4", ".jpg", ".png") and (not names or path.stem in names)
-    ]
-    if not found:
-        pytest.skip(f"no sample {folder} here")
-    return found
+    """Those of the sample files, or all."""
+    found = [path for path in sorted(asset(folder).iterdir()) if path.suffix in (".mp4", ".jpg", ".png")]
+    return [path for path in found if not names or path.stem in names]
 
 
 def check_kept(backend: str, clips: Sequence[str] = (), photos: Sequence[str] = (), fps: float | None = None):
-    weights = os.environ.get("FACEANIM_WEIGHTS", SHARED / "models")
-    finder = landmarker(backend, weights=weights)
-    faces = {path.stem: finder.detect(read_image(path)[None]) for path in files("images", photos)}
-    for path in files("clips", clips):
+    finder = landmarker(backend, weights=WEIGHTS)
+    faces = {path.stem: finder.detect(read_image(path)[None]) for path in files("data/images", photos)}
+    for path in files("data/clips", clips):
         poses = fill_gaps(find_person(path, finder, fps))
         for name, found in faces.items():
             check_pair(

@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from faceanim.data.manifest import ManifestRow, read_manifest
+from faceanim.data.manifest import read_manifest
 from faceanim.media.video import write_video
 from scripts.prepare_celebvhq_hdtf.run import prepare
 from scripts.prepare_celebvhq_hdtf.sources import VIDEO_SUFFIXES
-from tests.scripts.test_prepare import OPTIONS, demo_frames
-
-HOSTILE = Path(__file__).resolve().parents[3] / "shared" / "data" / "hostile"
+from tests.helpers.assets import asset
+from tests.helpers.preparation import OPTIONS, demo_frames
 
 VERDICTS = {  # clip -> "" where it is kept, or how its reason begins
     "desync_700ms": "",  # kept: the lag is in the index, see `mouth_audio_lag`
@@ -38,32 +37,15 @@ def no_temporary_files(folder: Path) -> bool:
     return not [path for path in folder.rglob(".*") if path.name != ".work"]
 
 
-@pytest.fixture(scope="module")
-def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ManifestRow]:
-    if not HOSTILE.is_dir():
-        pytest.skip("the hostile files are not here")
-    out = tmp_path_factory.mktemp("out")
-    prepare(
-        replace(
-            OPTIONS, raw=str(HOSTILE), output=str(out), min_seconds=0.9, min_face_size=48, max_frames=2000
-        )
-    )
-    assert no_temporary_files(out)
-    return {row.clip_id: row for row in read_manifest(out, verify=True)}
-
-
-def test_every_hostile_video_is_in_the_table(verdicts: dict[str, ManifestRow]) -> None:
-    videos = {path.stem for path in HOSTILE.iterdir() if path.suffix in VIDEO_SUFFIXES}
+def test_each_hostile_video_gets_its_verdict(tmp_path: Path) -> None:
+    folder, limits = asset("data/hostile"), {"min_seconds": 0.9, "min_face_size": 48, "max_frames": 2000}
+    prepare(replace(OPTIONS, raw=str(folder), output=str(tmp_path), **limits))
+    assert no_temporary_files(tmp_path)
+    verdicts = {row.clip_id: row for row in read_manifest(tmp_path, verify=True)}
+    videos = {path.stem for path in folder.iterdir() if path.suffix in VIDEO_SUFFIXES}
     assert set(verdicts) == videos == set(VERDICTS)
-
-
-@pytest.mark.parametrize("name", VERDICTS)
-def test_each_hostile_video_gets_its_verdict(name: str, verdicts: dict[str, ManifestRow]) -> None:
-    reason = verdicts[name].drop_reasons
-    assert verdicts[name].keep == (VERDICTS[name] == "") and reason.startswith(VERDICTS[name]), reason
-
-
-def test_odd_files_are_described(verdicts: dict[str, ManifestRow]) -> None:
+    for name, row in verdicts.items():
+        assert row.keep == (VERDICTS[name] == "") and row.drop_reasons.startswith(VERDICTS[name]), row
     assert 0.2 < verdicts["vfr"].duplicate_rate < 0.5
     assert verdicts["scene_cut"].n_frames in (48, 49)
     assert verdicts["desync_700ms"].audio_path and verdicts["desync_700ms"].loudness > -60

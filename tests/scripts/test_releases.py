@@ -14,10 +14,8 @@ from scripts.prepare_celebvhq_hdtf.coverage import coverage_line
 from scripts.prepare_celebvhq_hdtf.hdtf import SUBSETS, read_hdtf
 from scripts.prepare_celebvhq_hdtf.run import prepare
 from scripts.prepare_celebvhq_hdtf.sources import FaceHint, Release, split_of
-from tests.scripts.test_prepare import OPTIONS, demo_frames
-
-META = Path(__file__).resolve().parents[3] / "shared" / "data" / "meta"
-needs_meta = pytest.mark.skipif(not META.is_dir(), reason="the official annotations are not here")
+from tests.helpers.assets import asset
+from tests.helpers.preparation import OPTIONS, demo_frames
 
 
 def videos(folder: Path, *names: str) -> Path:
@@ -208,17 +206,16 @@ def test_a_missing_annotation_file_is_named(hdtf: Path, tmp_path: Path) -> None:
         read_hdtf(str(videos(tmp_path / "raw", "a.mp4")), str(hdtf))
 
 
-@needs_meta
 def test_the_official_hdtf_files_give_all_their_clips_and_no_leak(tmp_path: Path) -> None:
     lines = [
         line.split()
         for subset in SUBSETS
-        for line in (META / "hdtf" / f"{subset}_video_url.txt").read_text("utf-8-sig").splitlines()
+        for line in (asset("data/meta/hdtf") / f"{subset}_video_url.txt").read_text("utf-8-sig").splitlines()
         if line.strip()
     ]
     assert len(lines) == 370
     release = read_hdtf(
-        str(videos(tmp_path / "raw", *(f"{words[0]}.mp4" for words in lines))), str(META / "hdtf")
+        str(videos(tmp_path / "raw", *(f"{words[0]}.mp4" for words in lines))), str(asset("data/meta/hdtf"))
     )
     assert len(release.clips) == 436 and len({clip.source_id for clip in release.clips}) == 368
     assert [absent.name for absent in release.absent] == ["RD_Radio24"]
@@ -235,10 +232,9 @@ def test_the_official_hdtf_files_give_all_their_clips_and_no_leak(tmp_path: Path
     assert 0.05 < sum(split_of(one, 0.1) == "test" for one in people) / len(people) < 0.15
 
 
-@needs_meta
 def test_the_official_celebvhq_sample_is_read(tmp_path: Path) -> None:
     raw = videos(tmp_path / "raw", "M2Ohb0FAaJU.mp4")
-    release = read_celebvhq(str(raw), str(META / "celebvhq_info.sample.json"))
+    release = read_celebvhq(str(raw), str(asset("data/meta/celebvhq_info.sample.json")))
     (clip,) = release.clips
     assert (clip.name, clip.start, clip.stop) == ("M2Ohb0FAaJU_1", 81.62, 86.17)
     assert [absent.source_id for absent in release.absent] == ["_0tf2n3rlJU"]
