@@ -66,7 +66,7 @@ def stabilised_square_crop(points_T68x2: np.ndarray, width: int, height: int, ma
 def apply_crop(frames_THWC: np.ndarray, crop: Crop, size: int) -> np.ndarray:
     """Cut the square out of uint8 frames and resize it (area down, cubic up): (T, size, size, 3).
 
-    What lies over the border repeats the border's pixels. Landmarks follow with `PoseSequence.crop(*crop, size)`.
+    Outside the image the border's pixels are repeated. Landmarks follow with `PoseSequence.crop(*crop, size)`.
     """
     return np.stack([resize(cut(frame_HWC, *crop, crop.size), size, size) for frame_HWC in frames_THWC])
 

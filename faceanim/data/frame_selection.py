@@ -14,8 +14,8 @@ class SamplingRules:
 
     frames: T, targets per sample. spacing: step between the targets of a window, in frames; 0 draws T single
         frames anywhere (stage 1: one reference serves several targets).
-    reference_distance: the reference lies at least so many frames outside the window, where the clip allows it.
-    motion_frames: n consecutive frames beside the reference; never one of the window. motion_placement:
+    reference_distance: least number of frames between reference and window, where the clip allows it.
+    motion_frames: number of consecutive motion frames, none of them in the window. motion_placement:
         anywhere in the clip, or right before the window as in inference.
     """
 

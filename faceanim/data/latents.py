@@ -38,7 +38,7 @@ class LatentCache:
     def create(
         cls, folder: str | Path, codec: nn.Module, image_encoder: nn.Module | None, dtype: str
     ) -> Self:
-        """A new folder, or an older one to go on with; ValueError where that was made with anything else."""
+        """Create the folder, or resume an older one; ValueError if that was made with other networks or dtype."""
         if dtype not in ("float16", "float32"):
             raise ValueError(f"dtype: expected float16 or float32, got {dtype!r}")
         encoder = None if image_encoder is None else fingerprint(image_encoder)

@@ -93,7 +93,7 @@ def face_scores(points_T68x2: np.ndarray, fps: float, width: int, height: int) -
 
 
 def sound_scores(samples_N: np.ndarray, rate: int, points_T68x2: np.ndarray, fps: float) -> dict[str, float]:
-    """What the sound tells, and whether it goes with the mouth. samples_N: -1 to 1, from the first frame on."""
+    """Scores of the sound and of its synchrony with the mouth. samples_N: -1 to 1, from the first frame on."""
     loudness = 20 * np.log10(max(float(np.sqrt(np.mean(samples_N**2))), 10 ** (QUIETEST / 20)))
     if loudness < _SILENCE:
         return {"loudness": loudness}

@@ -10,7 +10,7 @@ from scenedetect.detectors import AdaptiveDetector
 from faceanim.media.video import TimedFrame
 
 _SIDE = 256  # pixels; cuts show at any size
-_LOOK_AHEAD = 2  # frames that the detector sees past a cut before it tells
+_LOOK_AHEAD = 2  # frames past a cut that the detector needs before it reports it
 
 
 def split_at_cuts(frames: Iterator[TimedFrame], chunk_frames: int) -> Iterator[tuple[list[TimedFrame], bool]]:

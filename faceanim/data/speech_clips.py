@@ -60,7 +60,7 @@ class SpeechClips(Dataset):
 
     context: seconds of sound around a window. samples_per_clip: windows an epoch. least_correlation: of mouth and sound
     (index.parquet: mouth_audio_correlation) in a clip that is taken; music has less. longest_lag: where they plainly
-    move together, but not at once, and by no more than so many seconds, the sound is moved.
+    move together, but not at once, by at most this many seconds, the sound is moved.
     """
 
     def __init__(

@@ -58,7 +58,7 @@ def side_by_side(columns: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def evenly_spaced(n_frames: int, at_most: int = 8) -> list[int]:
-    """Frame numbers from the first to the last frame, at most so many."""
+    """Indices of at most `at_most` frames, evenly spaced from the first to the last."""
     return np.linspace(0, n_frames - 1, min(n_frames, at_most)).round().astype(int).tolist()
 
 

@@ -32,7 +32,7 @@ def open_media(
     options = {"protocol_whitelist": "file", "format_whitelist": formats}
     try:
         with _open(path, kind, options) as container:
-            streams = pictures(container) if kind == "video" else container.streams.audio
+            streams = video_streams(container) if kind == "video" else container.streams.audio
             if not streams:
                 lacking = "audio stream" if kind == "sound" else "video stream"
                 cover = ", only a cover picture" if kind == "video" and container.streams.video else ""
@@ -46,7 +46,7 @@ def open_media(
         raise MediaError(f"cannot read {kind} {path}: corrupt, or not {what} ({reason})") from error
 
 
-def pictures(container: av.container.InputContainer) -> list[av.VideoStream]:
+def video_streams(container: av.container.InputContainer) -> list[av.VideoStream]:
     """The video streams that are no covers."""
     cover = av.stream.Disposition.attached_pic
     return [stream for stream in container.streams.video if not stream.disposition & cover]
@@ -65,7 +65,7 @@ def _open(
     path: Path, kind: Literal["video", "sound"], options: dict[str, str]
 ) -> av.container.InputContainer:
     container = av.open(str(path.resolve()), options=options, metadata_errors="replace")
-    if pictures(container) if kind == "video" else container.streams.audio:
+    if video_streams(container) if kind == "video" else container.streams.audio:
         return container
     container.close()
     return av.open(str(path.resolve()), options=options | _FURTHER, metadata_errors="replace")

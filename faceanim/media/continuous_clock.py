@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class Jump(NamedTuple):
-    """A jump of the file's clock, which lies between two packets of a stream.
+    """A jump of the file's clock between two packets of a stream.
 
     before, after: their positions. old, new: their times. shift: seconds to add to the times of all that comes after
     it, so that the stream's next frame follows the last one.
@@ -54,7 +54,7 @@ def continuous_packets(
 ) -> Iterator[av.Packet]:
     """As `packets`, with times that run on where the file's clock jumps, see `clock_jumps`.
 
-    There, decoders begin anew: an empty packet asks for the frames that they still hold, as at the end of a file.
+    At a jump the decoders are flushed: an empty packet, as at the end of a file, makes them return their last frames.
     """
     jumps = clock_jumps(path) if container.format.name == _FORMAT else ()
     n_before: dict[int, int] = {}

@@ -28,7 +28,7 @@ NO_SPACE_OR_RIGHTS = {
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` (same suffix) that replaces `path` if the block succeeds.
+    """Yield a temporary path next to `path` (same suffix) that replaces `path` if the block succeeds.
 
     Parent folders are created. When the block raises, the temporary file is deleted and an older file at
     `path` stays as it was. A full disk, missing rights or a file in a folder's place become a `MediaError`.

@@ -15,7 +15,7 @@ def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int] | None:
     """
     try:
         side_data = list(frame.side_data)
-    except ValueError:  # of a kind that av has no name for: then it tells the turn alone
+    except ValueError:  # of a kind unknown to av, which then reports the rotation only
         return _TURNS[round(frame.rotation / 90) % 4]
     for data in side_data:
         if data.type == Type.DISPLAYMATRIX:

@@ -13,7 +13,7 @@ from typing import Literal
 import av
 import numpy as np
 
-from faceanim.media.container import open_media, pictures
+from faceanim.media.container import open_media, video_streams
 from faceanim.media.continuous_clock import clock_jumps, continuous_packets
 from faceanim.media.errors import EmptyMediaError, MediaError
 
@@ -76,7 +76,7 @@ def first_picture(path: str | Path) -> float | None:
     """Seconds on the file's clock at which its first picture is shown; None where it has none but a cover, or none
     that can be decoded."""
     with open_media(path, "sound") as (container, _):
-        for stream in pictures(container)[:1]:
+        for stream in video_streams(container)[:1]:
             for _, frame in _decoded(path, container, stream):
                 if frame is not None:
                     return _seconds(frame) or 0.0

@@ -64,7 +64,7 @@ def compress_highlights(light: np.ndarray) -> np.ndarray:
     """Light from 0 to PEAK / WHITE to light from 0 to 1: unchanged up to the knee, then logarithmic up to the peak.
 
     The curve of BT.2446-1, method C (section 6.1.5, k1 to k4), which goes through the knee with an unbroken slope;
-    its inflection point lies higher than there, so that SDR in HDR comes back. d = 1 - k3.
+    its inflection point is above the knee, so that SDR in HDR comes back. d = 1 - k3.
     """
     d = _compression()
     above = np.maximum(light / KNEE - 1, 0)
@@ -105,7 +105,7 @@ def _encoded(top: float) -> np.ndarray:
 
 
 def _index(values: np.ndarray) -> np.ndarray:
-    """Numbers of the tables' entries; what lies outside 0 to 1 is clipped."""
+    """Indices into the tables; values outside 0 to 1 are clipped."""
     return np.clip(values * np.float32(_STEPS) + np.float32(0.5), 0, _STEPS).astype(np.uint16)
 
 

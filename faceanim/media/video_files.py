@@ -14,7 +14,7 @@ VIDEO_SUFFIXES = (
 
 
 def is_hidden(path: Path) -> bool:
-    """Whether the name begins with a dot: what macOS leaves beside files (._a.mp4, .DS_Store), and our own folders."""
+    """Whether the name begins with a dot: what macOS leaves next to files (._a.mp4, .DS_Store), and our own folders."""
     return path.name.startswith(".")
 
 

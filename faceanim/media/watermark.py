@@ -36,7 +36,7 @@ class Watermark:
 
 
 class _Line:
-    """Runs beside each other on one base line."""
+    """Runs next to each other on one base line."""
 
     def __init__(self, runs: list[Run], points: int) -> None:
         self._placed: list[tuple[str, ImageFont.FreeTypeFont, float]] = []  # with the run's left end

@@ -17,7 +17,7 @@ from faceanim.models.weights import load_into, read_json, read_tensors
 N_VERTICES = 468  # of MediaPipe's face mesh
 MANNERS = 100  # of moving the head that were learnt
 MESH, HEAD = "audio2mesh", "audio2pose"  # names of the released files, .pt or .safetensors
-_ENCODER = "wav2vec2*/config.json"  # beside them
+_ENCODER = "wav2vec2*/config.json"  # in the same folder
 
 
 class AudioToMesh(nn.Module):

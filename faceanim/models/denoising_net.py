@@ -114,7 +114,7 @@ class DenoisingNet(ModelMixin, ConfigMixin):
         reference_attention.install(self.unet, ReadReference)
 
     def _take_features_at_every_scale(self) -> int:
-        """Returns how many scales can be taken: one where a block lies between that has no attention."""
+        """Return the number of scales that can be taken: 1 if a block in between has no attention."""
         *down, _ = self.unet.down_blocks
         middle = self.unet.mid_block
         if not all(self.config.attention_levels[:-1]) or type(middle) is not UNetMidBlockCrossAttnMotion:
@@ -158,7 +158,7 @@ class DenoisingNet(ModelMixin, ConfigMixin):
     def project(self, reference: ReferenceFeatures) -> ReferenceFeatures:
         """The same reference with every layer's keys and values: for many forwards with the same weights (sampling).
 
-        They live as long as the returned record; new weights or a new reference ask for a new one.
+        They are valid for these weights and this reference only.
         """
         projected = {}
         for name, block in spatial_transformer_blocks(self.unet).items():

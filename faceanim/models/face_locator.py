@@ -1,7 +1,7 @@
-"""Face Locator: tells the denoising UNet where the reference's face is and what it looks like.
+"""Face Locator: features of where the reference's face is and what it looks like, for the denoising UNet.
 
 A light CNN over [masked reference face, mask], or over one of them, the Pose Guider's build with other inputs. Its
-features are added beside the pose features; the last layer starts at zero, so that it changes nothing at first.
+features are added to the pose features; the last layer starts at zero, so that it changes nothing at first.
 
 Shape letters: B batch, H W pixels, K channels of the denoising UNet's first block, h w latent size.
 """

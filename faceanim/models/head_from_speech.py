@@ -37,7 +37,7 @@ class HeadFromSpeech(nn.Module):
     """A causal transformer that says where the head will be next. Each layer attends to the last `window` steps, less
     to farther ones (ALiBi, Press et al., 2022), and to no others: a step costs the same at any time.
 
-    spread_6, bound_6: of the poses trained on; no pose that is made lies beyond the bound, as mean = bound * tanh(.)
+    spread_6, bound_6: of the poses trained on; no generated pose exceeds the bound, as mean = bound * tanh(.)
     and what is drawn is clamped.
     """
 

@@ -14,7 +14,7 @@ DOWN, UP = ".lora_A.default.weight", ".lora_B.default.weight"
 def add_lora(model: nn.Module, rank: int, alpha: float) -> None:
     """Gives each attention layer W that was to be trained an update: W + alpha / rank * B A, with B zero at first.
 
-    Nothing but A (rank, in) and B (out, rank) asks for gradients afterwards; W is named ``<layer>.base_layer.weight``,
+    Only A (rank, in) and B (out, rank) require gradients afterwards; W is named ``<layer>.base_layer.weight``,
     which ``plain_name`` undoes. Raises ValueError where there is no such layer, or no peft.
     """
     try:

@@ -1,4 +1,4 @@
-"""Motion frames: consecutive frames whose latents stand channel-wise beside the reference's.
+"""Motion frames: consecutive frames whose latents are concatenated channel-wise to the reference's.
 
 In training they are drawn from the clip; in inference they are the end of the previous chunk, so that
 chunks join smoothly. A flag per frame says whether it is there at all (the first chunk has none).

@@ -3,7 +3,7 @@
 AniPortrait (Wei et al., 2024, arXiv:2403.17694), section 3.2. Two things to know of the published model:
 
 Its scripts never call ``eval()``, so that its BatchNorm ran on each batch's own statistics. Here the running
-statistics of the checkpoint serve, in training and inference, unless ``batch_statistics`` asks for the other.
+statistics of the checkpoint serve, in training and inference, unless ``batch_statistics`` is set.
 
 Its attention to the reference's pose receives no reference in effect: it is self-attention. ``attend_reference``
 does what the paper says; the weights have the same shapes.

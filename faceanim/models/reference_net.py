@@ -1,4 +1,4 @@
-"""ReferenceNet: a stock 2D UNet that reads the reference image, and the motion frames beside it.
+"""ReferenceNet: a stock 2D UNet that reads the reference image and the motion frames.
 
 Shape letters: B batch, C latent channels, n motion frames, h w latent size, L tokens, D width.
 """
@@ -19,7 +19,7 @@ from faceanim.models.reference_attention import RecordReference, ReferenceFeatur
 class ReferenceNet(ModelMixin, ConfigMixin):
     """Reads [reference latents, motion latents, validity flags] once per sample, at timestep 0.
 
-    latent_channels: channels of the codec. motion_frames: how many fit beside the reference; 0 leaves the
+    latent_channels: channels of the codec. motion_frames: number of motion frames; 0 leaves the
     network of AnimateAnyone. The remaining arguments are those of ``UNet2DConditionModel``;
     ``attention_levels`` says which resolutions have transformer blocks.
     """
