@@ -20,17 +20,6 @@ def test_a_written_png_is_read_back_exactly(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), image)
 
 
-def test_the_cameras_orientation_is_applied(tmp_path: Path) -> None:
-    image = Image.new("RGB", (8, 4))
-    image.putpixel((0, 0), (255, 0, 0))
-    exif = Image.Exif()
-    exif[0x0112] = 6  # turn by 90 degrees clockwise to view
-    image.save(tmp_path / "a.png", exif=exif)
-    upright = read_image(tmp_path / "a.png")
-    assert upright.shape == (8, 4, 3)
-    assert upright[0, -1].tolist() == [255, 0, 0]
-
-
 # The corners (top left, top right, bottom left, bottom right) of what is stored, in the places where they are shown.
 SHOWN = {1: "abcd", 2: "badc", 3: "dcba", 4: "cdab", 5: "acbd", 6: "cadb", 7: "dbca", 8: "bdac"}
 GREYS = {"a": 20, "b": 90, "c": 160, "d": 230}
