@@ -27,9 +27,10 @@ from faceanim.media.files import write_json
 from faceanim.media.video_writer import VideoWriter
 from faceanim.models import reference_attention
 from faceanim.models.animation_model import AnimationModel
+from faceanim.models.pixels import to_frames
 from faceanim.models.reference_attention import ReadReference, RecordReference
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
-from faceanim.pipelines.conditioning import Conditioning, to_frames
+from faceanim.pipelines.conditioning import Conditioning
 from faceanim.pipelines.long_video import LongVideo
 from faceanim.pipelines.noise import noise_of
 from faceanim.pipelines.options import Runtime, Sampling

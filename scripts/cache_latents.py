@@ -18,8 +18,8 @@ from faceanim.cli.source_settings import take_from_source
 from faceanim.data.latents import LatentCache
 from faceanim.data.prepared_folder import load_clip, read_index
 from faceanim.models.animation_model import AnimationModel
+from faceanim.models.pixels import to_signed
 from faceanim.models.seeding import seed_of_32_bits
-from faceanim.pipelines.conditioning import to_signed
 from faceanim.pipelines.device import choose_device
 from faceanim.pipelines.initial_weights import Needs, initialise
 

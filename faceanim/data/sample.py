@@ -9,9 +9,10 @@ q = a quarter of H or W, L image tokens, D their width. A batch has a leading B.
 
 from typing import NamedTuple, Self
 
-import torch
 from torch import Tensor
 from torch.utils.data import default_collate
+
+from faceanim.models.pixels import to_signed, to_unit
 
 
 class ClipSample(NamedTuple):
@@ -60,7 +61,7 @@ class PackedSample(NamedTuple):
     def unpack(self) -> ClipSample:
         """The same, of a sample or a batch, for the networks, on the device where the bytes are."""
         T = self.pose_THW3.shape[-4]
-        images_N3HW = channels_first(self.frames_NHW3).float() / 127.5 - 1
+        images_N3HW = to_signed(self.frames_NHW3).contiguous()
         reference, frames, motion = images_N3HW.tensor_split([1, 1 + T], dim=-4)
         cached = self.latents_NChw is not None
         return ClipSample(
@@ -68,9 +69,9 @@ class PackedSample(NamedTuple):
             clip_id=self.clip_id,
             reference_3HW=reference.squeeze(-4),
             reference_mask_1HW=self.reference_mask_1HW,
-            reference_pose_3HW=channels_first(self.reference_pose_HW3).float() / 255,
+            reference_pose_3HW=to_unit(self.reference_pose_HW3).contiguous(),
             frames_T3HW=None if cached else frames,
-            pose_T3HW=channels_first(self.pose_THW3).float() / 255,
+            pose_T3HW=to_unit(self.pose_THW3).contiguous(),
             face_mask_T1qq=self.face_mask_T1qq,
             lip_mask_T1qq=self.lip_mask_T1qq,
             motion_n3HW=None if cached else motion,
@@ -78,8 +79,3 @@ class PackedSample(NamedTuple):
             latents_NChw=self.latents_NChw,
             image_tokens_LD=self.image_tokens_LD,
         )
-
-
-def channels_first(images_NHW3: Tensor) -> Tensor:
-    """(..., H, W, 3) -> (..., 3, H, W), in that order in memory too."""
-    return torch.movedim(images_NHW3, -1, -3).contiguous()

@@ -18,6 +18,7 @@ from faceanim.models.denoising_net import DenoisingNet
 from faceanim.models.face_locator import FaceLocator
 from faceanim.models.image_encoder import ImageEncoder
 from faceanim.models.motion_frames import MotionFrames
+from faceanim.models.pixels import to_frames, to_signed
 from faceanim.models.pose_guider import PoseGuider
 from faceanim.models.reference_attention import ReferenceFeatures
 from faceanim.models.reference_net import ReferenceNet
@@ -26,8 +27,6 @@ from faceanim.pipelines.conditioning import (
     check_inputs,
     face_of,
     pose_images_of,
-    to_frames,
-    to_signed,
 )
 from faceanim.pipelines.guidance import Guidance
 from faceanim.pipelines.long_video import LongVideo, Segment, balanced

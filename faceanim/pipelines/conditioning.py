@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from faceanim.models.animation_model import Face
+from faceanim.models.pixels import to_unit
 from faceanim.pose.draw import Drawing, draw_pose
 from faceanim.pose.face_mask import face_mask
 from faceanim.pose.scaling import rescale_points
@@ -62,7 +63,9 @@ def face_of(
     height, width = image_13HW.shape[-2:]
     driven = rescale_points(poses.points, (poses.height, poses.width), (height, width))
     covered = face_mask(np.concatenate([points_68x2[None], driven]), height, width, **mask)
-    drawn = to_unit(draw_pose(points_68x2[None], height, width, drawing=drawing), image_13HW)
+    drawn = to_unit(
+        draw_pose(points_68x2[None], height, width, drawing=drawing), image_13HW.device, image_13HW.dtype
+    )
     return Face(image_13HW, torch.from_numpy(covered)[None, None].to(image_13HW), drawn)
 
 
@@ -73,26 +76,6 @@ def pose_images_of(poses: PoseSequence, like_13HW: Tensor, drawing: Drawing) -> 
     def images(frames: list[int]) -> Tensor:
         points = poses.points[frames]
         drawn = draw_pose(points, height, width, (poses.height, poses.width), drawing=drawing)
-        return to_unit(drawn, like_13HW)[None]
+        return to_unit(drawn, like_13HW.device, like_13HW.dtype)[None]
 
     return images
-
-
-def to_unit(images_THW3: np.ndarray, like: Tensor) -> Tensor:
-    """uint8 (T, H, W, 3) -> (T, 3, H, W) in [0, 1], of the device and dtype of ``like``."""
-    return (torch.from_numpy(images_THW3).to(like.device).permute(0, 3, 1, 2).float() / 255).to(like.dtype)
-
-
-def to_signed(images_THW3: np.ndarray, device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:
-    """uint8 (T, H, W, 3) -> (T, 3, H, W) in [-1, 1]."""
-    return (torch.from_numpy(images_THW3).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1).to(dtype)
-
-
-def to_frames(images_T3HW: Tensor) -> np.ndarray:
-    """(T, 3, H, W) in about [-1, 1] -> uint8 frames (T, H, W, 3). FloatingPointError for NaN, which would be black."""
-    if images_T3HW.isnan().any():
-        raise FloatingPointError(
-            "frames hold NaN: damaged weights, or a precision that is too small (float32 is not)"
-        )
-    pixels = (images_T3HW.float().clamp(-1, 1) + 1) * 127.5
-    return pixels.round().byte().permute(0, 2, 3, 1).cpu().numpy()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from faceanim.pipelines.conditioning import to_frames, to_signed
+from faceanim.models.pixels import to_frames, to_signed
 
 
 def test_frames_come_back_and_nan_is_no_black():

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from faceanim.models.pixels import to_signed
 from faceanim.models.weights import load_into, read_tensors
 
 _SHIFT = (-0.030, -0.088, -0.188)  # of pictures in [-1, 1], as in the paper's program
@@ -47,8 +48,9 @@ class Lpips(nn.Module):
     @torch.no_grad()
     def distance(self, a_THW3: np.ndarray, b_THW3: np.ndarray) -> Tensor:
         """(T,) of uint8 frames."""
+        device = next(self.parameters()).device
         chunks = [
-            self(_pictures(self, a_THW3[t : t + _CHUNK]), _pictures(self, b_THW3[t : t + _CHUNK])).cpu()
+            self(to_signed(a_THW3[t : t + _CHUNK], device), to_signed(b_THW3[t : t + _CHUNK], device)).cpu()
             for t in range(0, len(a_THW3), _CHUNK)
         ]
         return torch.cat(chunks) if chunks else torch.zeros(0)
@@ -84,8 +86,3 @@ def _linear(channels: int) -> nn.Sequential:
 
 def _unit(x_BCHW: Tensor) -> Tensor:
     return x_BCHW / (x_BCHW.square().sum(dim=1, keepdim=True).sqrt() + _EPSILON)
-
-
-def _pictures(module: nn.Module, frames_THW3: np.ndarray) -> Tensor:
-    device = next(module.parameters()).device
-    return torch.from_numpy(frames_THW3).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
