@@ -53,14 +53,7 @@ class ClipReader:
 
     def read(self, indices: Sequence[int]) -> np.ndarray:
         """Return the frames of these numbers, in this order (repeats allowed): uint8 (N, H, W, 3) RGB."""
-        indices = [int(index) for index in indices]
-        outside = [index for index in indices if not 0 <= index < len(self)]
-        if outside:
-            raise ValueError(
-                f"clip {self.path}: expected frames from 0 to {len(self) - 1}, got {outside[:5]}"
-            )
-        if not indices:
-            raise ValueError(f"clip {self.path}: expected at least one frame number, got none")
+        indices = checked_indices(indices, len(self), self.path)
         places: dict[int, list[int]] = {}
         for place, index in enumerate(indices):
             places.setdefault(index, []).append(place)
@@ -109,3 +102,14 @@ class ClipReader:
             f"clip {self.path} has no frame of its own at place {index}: expected a constant rate and closed "
             "groups, as scripts.prepare_celebvhq_hdtf writes them"
         )
+
+
+def checked_indices(indices: Sequence[int], n_frames: int, path: Path) -> list[int]:
+    """Return the indices as integers; ValueError if there are none, or any outside the clip."""
+    indices = [int(index) for index in indices]
+    outside = [index for index in indices if not 0 <= index < n_frames]
+    if outside:
+        raise ValueError(f"clip {path}: expected frames from 0 to {n_frames - 1}, got {outside[:5]}")
+    if not indices:
+        raise ValueError(f"clip {path}: expected at least one frame number, got none")
+    return indices

@@ -6,6 +6,7 @@ from pathlib import Path
 import decord
 import numpy as np
 
+from faceanim.media.clip_reader import checked_indices
 from faceanim.media.errors import MediaError
 
 
@@ -33,14 +34,7 @@ class DecordReader:
 
     def read(self, indices: Sequence[int]) -> np.ndarray:
         """Return the frames of these numbers, in this order (repeats allowed): uint8 (N, H, W, 3) RGB."""
-        indices = [int(index) for index in indices]
-        outside = [index for index in indices if not 0 <= index < len(self)]
-        if outside:
-            raise ValueError(
-                f"clip {self.path}: expected frames from 0 to {len(self) - 1}, got {outside[:5]}"
-            )
-        if not indices:
-            raise ValueError(f"clip {self.path}: expected at least one frame number, got none")
+        indices = checked_indices(indices, len(self), self.path)
         try:
             return self._reader.get_batch(indices).asnumpy()
         except (decord.DECORDError, RuntimeError) as error:

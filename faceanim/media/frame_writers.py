@@ -19,7 +19,7 @@ from PIL.PngImagePlugin import PngInfo
 from faceanim.media.errors import MediaError
 from faceanim.media.files import NO_SPACE_OR_RIGHTS, atomic_path
 from faceanim.media.sound import Soundtrack
-from faceanim.media.video_writer import VideoWriter
+from faceanim.media.video_writer import VideoWriter, check_frame
 
 _NUMBERED = re.compile(r"\d{6}\.png")
 _TICK = Fraction(1, 100)  # of a GIF's clock
@@ -83,7 +83,7 @@ class PngWriter:
         return self
 
     def write(self, frame_HWC: np.ndarray) -> None:
-        _check(frame_HWC, self.size, self.n_frames, self.path)
+        check_frame(frame_HWC, self.size, self.n_frames, self.path)
         try:
             name = self._temporary / f"{self.n_frames:06d}.png"
             Image.fromarray(np.ascontiguousarray(frame_HWC)).save(name, pnginfo=self._info)
@@ -128,7 +128,7 @@ class GifWriter:
         return self
 
     def write(self, frame_HWC: np.ndarray) -> None:
-        _check(frame_HWC, self.size, self.n_frames, self.path)
+        check_frame(frame_HWC, self.size, self.n_frames, self.path)
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame_HWC), format="rgb24")
         frame.pts, frame.time_base = round(self.n_frames / self.rate / _TICK), _TICK
         self._source.push(frame)
@@ -159,12 +159,3 @@ def _palettes(width: int, height: int) -> tuple[av.filter.Graph, av.filter.conte
     use.link_to(sink)
     graph.configure()
     return graph, source
-
-
-def _check(frame_HWC: np.ndarray, size: tuple[int, int], number: int, path: Path) -> None:
-    expected = (size[1], size[0], 3)
-    if frame_HWC.dtype != np.uint8 or frame_HWC.shape != expected:
-        raise ValueError(
-            f"cannot write frame {number} of {path}: expected uint8 {expected}, "
-            f"got {frame_HWC.dtype} {frame_HWC.shape}"
-        )

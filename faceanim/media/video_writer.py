@@ -86,12 +86,7 @@ class VideoWriter:
 
     def write(self, frame_HWC: np.ndarray) -> None:
         """Append one frame: uint8 (height, width, 3) RGB."""
-        expected = (self.height, self.width, 3)
-        if frame_HWC.dtype != np.uint8 or frame_HWC.shape != expected:
-            raise ValueError(
-                f"cannot write frame {self.n_frames} of {self.path}: expected uint8 {expected}, "
-                f"got {frame_HWC.dtype} {frame_HWC.shape}"
-            )
+        check_frame(frame_HWC, (self.width, self.height), self.n_frames, self.path)
         rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame_HWC), format="rgb24")
         frame = rgb.reformat(
             format="yuv420p",
@@ -139,6 +134,16 @@ class VideoWriter:
                 self._write_sound(round(self.n_frames / self.rate * RATE), end=True)
                 for packet in self._audio.encode(None):
                     self._container.mux(packet)
+
+
+def check_frame(frame_HWC: np.ndarray, size: tuple[int, int], number: int, path: Path) -> None:
+    """Raise ValueError unless the frame is uint8 RGB of this (width, height)."""
+    expected = (size[1], size[0], 3)
+    if frame_HWC.dtype != np.uint8 or frame_HWC.shape != expected:
+        raise ValueError(
+            f"cannot write frame {number} of {path}: expected uint8 {expected}, "
+            f"got {frame_HWC.dtype} {frame_HWC.shape}"
+        )
 
 
 def write_video(
