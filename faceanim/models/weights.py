@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from faceanim.models.animation_model import AnimationModel
 from faceanim.models.codec import Codec
-from faceanim.models.layouts import Fitted, fit, module_of
+from faceanim.models.weight_layouts import Fitted, fit, module_of
 from faceanim.models.weight_source import WeightSource
 
 

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from faceanim.models.animation_model import AnimationModel
 from faceanim.models.codec import Codec, build_codec
 from faceanim.models.fingerprint import fingerprints
-from faceanim.models.layouts import module_of
 from faceanim.models.lora import is_update, merge_lora
 from faceanim.models.motion_module import MOTION, is_motion
+from faceanim.models.weight_layouts import module_of
 from faceanim.models.weights import LoadReport, load_into, load_parts, read_checkpoint, read_tensors
 from faceanim.pipelines import pretrained
 from faceanim.pipelines.checkpoint_folder import LAST, newest_checkpoint

@@ -1,4 +1,4 @@
-"""Export to the files that Moore-AnimateAnyone's code loads; ``models/layouts.py`` imports them."""
+"""Export to the files that Moore-AnimateAnyone's code loads; ``models/weight_layouts.py`` imports them."""
 
 import re
 from pathlib import Path

@@ -15,7 +15,7 @@ from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 from faceanim.cli import CONF_FOLDER
 from faceanim.models.animation_model import AnimationModel
 from faceanim.models.codec import Codec, VAECodec
-from faceanim.models.layouts import module_of
+from faceanim.models.weight_layouts import module_of
 from faceanim.models.weight_source import WeightSource
 from faceanim.modules.appearance import AppearanceStage
 from faceanim.modules.objective import Objective
