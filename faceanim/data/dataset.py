@@ -154,7 +154,7 @@ def _long_enough(
     if len(short) == len(rows):
         raise NoClips(found)
     if short and short_clips == "error":
-        raise ValueError(f"{found}; +data.module.short_clips=skip leaves such clips out")
+        raise ValueError(f"{found}; data.module.short_clips=skip leaves such clips out")
     if short:
         log.warning("left out: %s", found)
     return [row for row in rows if row.n_frames >= span]
