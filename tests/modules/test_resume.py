@@ -10,15 +10,12 @@ import pytest
 import torch
 import yaml
 
-import train
 from faceanim.data.manifest import INDEX_NAME, read_manifest, write_manifest
 from faceanim.modules.callbacks.progress import StageProgressBar
 from faceanim.runs.csv_log import read_rows
 from tests.helpers.commands import run
 from tests.helpers.training import (
     SGD,
-    TINY,
-    configuration,
     equal,
     fit,
     losses,
@@ -281,30 +278,6 @@ def test_networks_that_come_from_a_checkpoint_are_not_called_random(demo_data, r
     fit(demo_data, run_dir, "appearance", *LENGTH)
     out = capsys.readouterr().out
     assert "random, as built" not in out and f"weights: {run_dir}/checkpoints/step-000002.ckpt" in out
-
-
-def test_a_short_run_ends_with_metrics_a_picture_and_a_validation(demo_data, tmp_path):
-    words = ["schedule.appearance.max_steps=3", "trainer.log_every_n_steps=10"]
-    words += ["schedule.appearance.sample_every=100"]
-    fit(demo_data, tmp_path, "appearance", *words)
-    (row,) = read_rows(tmp_path / "metrics.csv")
-    assert row["step"] == "2" and float(row["train/loss"]) and float(row["val/loss"])
-    assert (tmp_path / "loss.png").is_file() and list((tmp_path / "samples" / "step_000003").glob("*.mp4"))
-
-
-@pytest.mark.parametrize(
-    "override", ["callbacks=none", "~callbacks.ema", "~callbacks.checkpoint", "~callbacks.best"]
-)
-def test_callbacks_are_a_free_set(override, demo_data, tmp_path, monkeypatch):
-    if override == "callbacks=none":
-        monkeypatch.setattr(
-            "tests.helpers.training.TINY", [option for option in TINY if "callbacks" not in option]
-        )
-    train.main.__wrapped__(
-        configuration(demo_data, tmp_path, "appearance", *steps("appearance", 2), override)
-    )
-    assert len(losses(tmp_path)) == 2
-    assert (tmp_path / "checkpoints").exists() == (override in ("~callbacks.ema", "~callbacks.best"))
 
 
 def test_no_more_checkpoints_stay_than_are_kept_whatever_was_resumed(demo_data, tmp_path, recwarn):

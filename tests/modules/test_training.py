@@ -1,3 +1,5 @@
+"""What a run of either stage trains, leaves and resumes."""
+
 import numpy as np
 import pytest
 import torch
@@ -5,12 +7,14 @@ from omegaconf import OmegaConf
 from PIL import Image
 from safetensors.torch import load_file
 
+import train
 from faceanim.models.weights import read_checkpoint
 from faceanim.pipelines.export import pipeline_of
 from faceanim.pipelines.initial_weights import open_checkpoint
+from faceanim.runs.csv_log import read_rows
 from scripts import export_weights
 from tests.helpers.callbacks import SEEN, PowerCut
-from tests.helpers.training import equal, fit, losses, steps, whole
+from tests.helpers.training import TINY, configuration, equal, fit, losses, steps, whole
 
 
 def test_a_run_leaves_what_the_documentation_promises(appearance):
@@ -186,3 +190,27 @@ def test_the_masks_options_travel_with_the_checkpoint(demo_data, tmp_path):
     pipeline = pipeline_of(open_checkpoint(tmp_path / "checkpoints" / "last.ckpt"))
     mask = {"region": "clip", "shape": "box", "dilation": 0.3, "soft_edge": 0.05}
     assert dict(pipeline.config["mask"]) == mask
+
+
+def test_a_short_run_ends_with_metrics_a_picture_and_a_validation(demo_data, tmp_path):
+    words = ["schedule.appearance.max_steps=3", "trainer.log_every_n_steps=10"]
+    words += ["schedule.appearance.sample_every=100"]
+    fit(demo_data, tmp_path, "appearance", *words)
+    (row,) = read_rows(tmp_path / "metrics.csv")
+    assert row["step"] == "2" and float(row["train/loss"]) and float(row["val/loss"])
+    assert (tmp_path / "loss.png").is_file() and list((tmp_path / "samples" / "step_000003").glob("*.mp4"))
+
+
+@pytest.mark.parametrize(
+    "override", ["callbacks=none", "~callbacks.ema", "~callbacks.checkpoint", "~callbacks.best"]
+)
+def test_callbacks_are_a_free_set(override, demo_data, tmp_path, monkeypatch):
+    if override == "callbacks=none":
+        monkeypatch.setattr(
+            "tests.helpers.training.TINY", [option for option in TINY if "callbacks" not in option]
+        )
+    train.main.__wrapped__(
+        configuration(demo_data, tmp_path, "appearance", *steps("appearance", 2), override)
+    )
+    assert len(losses(tmp_path)) == 2
+    assert (tmp_path / "checkpoints").exists() == (override in ("~callbacks.ema", "~callbacks.best"))
