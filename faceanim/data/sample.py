@@ -16,24 +16,33 @@ from faceanim.models.pixels import to_signed, to_unit
 
 
 class ClipSample(NamedTuple):
-    """Images in [-1, 1], pose images and masks in [0, 1].
-
-    Where latents are cached, they stand for the pictures of targets and motion frames, which are None.
-    """
+    """Images in [-1, 1], pose images and masks in [0, 1]. images_N3HW: reference, targets, motion frames; with cached
+    latents the reference alone."""
 
     index: int
     clip_id: str
-    reference_3HW: Tensor
+    images_N3HW: Tensor
     reference_mask_1HW: Tensor
     reference_pose_3HW: Tensor
-    frames_T3HW: Tensor | None
     pose_T3HW: Tensor
     face_mask_T1qq: Tensor
     lip_mask_T1qq: Tensor
-    motion_n3HW: Tensor | None
     motion_valid_n: Tensor
     latents_NChw: Tensor | None
     image_tokens_LD: Tensor | None
+
+    @property
+    def reference_3HW(self) -> Tensor:
+        return self.images_N3HW.select(-4, 0)
+
+    @property
+    def frames_T3HW(self) -> Tensor:
+        """The targets; none with cached latents."""
+        return self.images_N3HW.tensor_split([1, 1 + self.pose_T3HW.shape[-4]], dim=-4)[1]
+
+    @property
+    def motion_n3HW(self) -> Tensor:
+        return self.images_N3HW.tensor_split([1, 1 + self.pose_T3HW.shape[-4]], dim=-4)[2]
 
 
 class PackedSample(NamedTuple):
@@ -60,21 +69,15 @@ class PackedSample(NamedTuple):
 
     def unpack(self) -> ClipSample:
         """The same, of a sample or a batch, for the networks, on the device where the bytes are."""
-        T = self.pose_THW3.shape[-4]
-        images_N3HW = to_signed(self.frames_NHW3).contiguous()
-        reference, frames, motion = images_N3HW.tensor_split([1, 1 + T], dim=-4)
-        cached = self.latents_NChw is not None
         return ClipSample(
             index=self.index,
             clip_id=self.clip_id,
-            reference_3HW=reference.squeeze(-4),
+            images_N3HW=to_signed(self.frames_NHW3).contiguous(),
             reference_mask_1HW=self.reference_mask_1HW,
             reference_pose_3HW=to_unit(self.reference_pose_HW3).contiguous(),
-            frames_T3HW=None if cached else frames,
             pose_T3HW=to_unit(self.pose_THW3).contiguous(),
             face_mask_T1qq=self.face_mask_T1qq,
             lip_mask_T1qq=self.lip_mask_T1qq,
-            motion_n3HW=None if cached else motion,
             motion_valid_n=self.motion_valid_n,
             latents_NChw=self.latents_NChw,
             image_tokens_LD=self.image_tokens_LD,

@@ -29,7 +29,7 @@ def encode_batch(codec: nn.Module, batch: ClipSample) -> Latents:
     T, n = batch.pose_T3HW.shape[1], batch.motion_valid_n.shape[1]
     latents = batch.latents_NChw
     if latents is None:
-        images = torch.cat([batch.reference_3HW[:, None], batch.frames_T3HW, batch.motion_n3HW], dim=1)
+        images = batch.images_N3HW
         latents = codec.encode(images.flatten(0, 1)).unflatten(0, images.shape[:2])
     motion = MotionFrames(latents[:, 1 + T :], batch.motion_valid_n) if n else None
     return Latents(latents[:, 1 : 1 + T], latents[:, 0], motion)
