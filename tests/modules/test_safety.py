@@ -93,9 +93,10 @@ def test_a_dry_run_tries_everything_and_leaves_nothing(demo_data, tmp_path, caps
 
 
 def test_a_run_goes_on_with_the_frozen_weights_it_began_with_or_not_at_all(demo_data, appearance, tmp_path):
+    shutil.copytree(appearance, tmp_path / "a", symlinks=True)
     fit(demo_data, tmp_path / "b", "appearance", *steps("appearance", 1), "seed=1")
     options = steps("temporal", 2)
-    fit(demo_data, tmp_path / "t", "temporal", *options, f"init_from={appearance}")
+    fit(demo_data, tmp_path / "t", "temporal", *options, f"init_from={tmp_path / 'a'}")
     with pytest.raises(ValueError, match=r"model\.reference_net.*other weights than before"):
         fit(demo_data, tmp_path / "t", "temporal", *options, f"init_from={tmp_path / 'b'}")
 
