@@ -69,3 +69,27 @@ def command(monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
         return code, captured.out, captured.err
 
     return run
+
+
+@pytest.fixture
+def output_of(command) -> Callable[..., str]:
+    """Run a command that has to succeed, and return its standard output."""
+
+    def run(*words: str) -> str:
+        code, out, err = command(*words)
+        assert code == 0, err
+        return out
+
+    return run
+
+
+@pytest.fixture
+def error_of(command) -> Callable[..., str]:
+    """Run a command that has to end with exit code 2, and return its one line on standard error."""
+
+    def run(*words: str) -> str:
+        code, _, err = command(*words)
+        assert code == 2 and len(err.strip().splitlines()) == 1, err
+        return err
+
+    return run

@@ -5,6 +5,7 @@ stage on it, a pipeline folder after two steps of the temporal stage, and a refe
 pipeline generated of it.
 """
 
+import shlex
 import tarfile
 from pathlib import Path
 
@@ -14,29 +15,19 @@ import pytest
 from faceanim.data.prepared_folder import load_clip, read_index, read_reference
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.options import Sampling
-from tests.helpers.commands import ROOT, run
 
-RUN = [
-    *("experiment=demo", "stage=appearance", "schedule.appearance.init_from=null", "logger=csv"),
-    *(
-        "model.image_size=32",
-        "model.channels=[4,8]",
-        "model.attention=[true,true]",
-        "model.image_token_dim=4",
-    ),
-    *("model.reference_net.latent_channels=8", "model.reference_net.norm_num_groups=2"),
-    *("model.denoising_net.norm_num_groups=2", "model.denoising_net.motion_norm_num_groups=2"),
-    *("model.pose_guider.block_out_channels=[4,4,8]", "model.face_locator.block_out_channels=[4,4,8]"),
-    *("model.image_encoder.image_size=32", "model.image_encoder.hidden_size=8"),
-    *("model.image_encoder.intermediate_size=16", "model.codec.luma=6", "model.codec.chroma=1"),
-    *(
-        "schedule.appearance.warmup_steps=1",
-        "trainer.log_every_n_steps=1",
-        "trainer.enable_progress_bar=false",
-    ),
-    *("callbacks.samples.at_start=false", "callbacks.samples.frames=4", "callbacks.samples.steps=2"),
-    *("schedule.temporal.frames=4", "~callbacks.progress"),
-]
+RUN = shlex.split("""
+    experiment=demo stage=appearance schedule.appearance.init_from=null logger=csv
+    model.image_size=32 model.channels=[4,8] model.attention=[true,true] model.image_token_dim=4
+    model.reference_net.latent_channels=8 model.reference_net.norm_num_groups=2
+    model.denoising_net.norm_num_groups=2 model.denoising_net.motion_norm_num_groups=2
+    model.pose_guider.block_out_channels=[4,4,8] model.face_locator.block_out_channels=[4,4,8]
+    model.image_encoder.image_size=32 model.image_encoder.hidden_size=8
+    model.image_encoder.intermediate_size=16 model.codec.luma=6 model.codec.chroma=1
+    schedule.appearance.warmup_steps=1 trainer.log_every_n_steps=1 trainer.enable_progress_bar=false
+    callbacks.samples.at_start=false callbacks.samples.frames=4 callbacks.samples.steps=2
+    schedule.temporal.frames=4 ~callbacks.progress
+""")
 
 
 @pytest.fixture
@@ -56,25 +47,18 @@ def test_an_earlier_pipeline_folder_and_prepared_clip_give_the_same_frames(earli
     assert np.abs(frames.astype(int) - saved["frames"]).max() <= 1  # rounding on other processors
 
 
-def test_an_earlier_run_is_made_longer_and_exported(earlier):
+def test_an_earlier_run_is_made_longer_and_exported(earlier, output_of):
     where = [f"data.folder={earlier / 'prepared'}", f"run_dir={earlier / 'run'}"]
-    done = run("train.py", *RUN, *where, "schedule.appearance.max_steps=3", cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    assert "appearance: step 3 of 3" in done.stdout
+    out = output_of("train.py", *RUN, *where, "schedule.appearance.max_steps=3")
+    assert "appearance: step 3 of 3" in out
     checkpoint = earlier / "run" / "checkpoints" / "last.ckpt"
-    done = run("-m", "scripts.export_pipeline", f"checkpoint={checkpoint}", f"output={earlier / 'exported'}")
-    assert done.returncode == 0, done.stderr
-    AnimationPipeline.from_pretrained(earlier / "exported")
+    exported = earlier / "exported"
+    output_of("-m", "scripts.export_pipeline", f"checkpoint={checkpoint}", f"output={exported}")
+    AnimationPipeline.from_pretrained(exported)
 
 
-def test_the_temporal_stage_starts_from_an_earlier_run(earlier):
+def test_the_temporal_stage_starts_from_an_earlier_run(earlier, output_of):
     options = [word.replace("appearance", "temporal") for word in RUN if "init_from" not in word]
-    where = [
-        f"data.folder={earlier / 'prepared'}",
-        f"run_dir={earlier / 'next'}",
-        f"init_from={earlier / 'run'}",
-    ]
-    steps = ["schedule.temporal.max_steps=1"]
-    done = run("train.py", *options, *where, *steps, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    assert "temporal: step 1 of 1" in done.stdout
+    options += [f"data.folder={earlier / 'prepared'}", f"run_dir={earlier / 'next'}"]
+    out = output_of("train.py", *options, f"init_from={earlier / 'run'}", "schedule.temporal.max_steps=1")
+    assert "temporal: step 1 of 1" in out

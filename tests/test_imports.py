@@ -67,3 +67,10 @@ def test_a_data_worker_starts_without_lightning_diffusers_and_transformers():
     code = f"import sys, faceanim.data.dataset; print([m for m in {heavy} if m in sys.modules])"
     done = run("-c", code)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_no_test_module_imports_another():
+    """What several share is in tests/helpers."""
+    for path in (ROOT.parent / "tests").rglob("*.py"):
+        parts = {part for name in imported(path) if name.startswith("tests.") for part in name.split(".")}
+        assert not any(part == "conftest" or part.startswith("test_") for part in parts), path

@@ -8,16 +8,12 @@ from faceanim.pose.sequence import PoseSequence
 from tests.helpers.tiny_model import tiny_codec, tiny_model, tiny_scheduler, wake
 
 
-def pipeline(motion_frames: int = 2, codec=None, **settings) -> AnimationPipeline:
-    """Random weights throughout, those included that training starts from zero."""
+def pipeline(motion_frames: int = 2, **changes) -> AnimationPipeline:
+    """Random weights throughout, those included that training starts from zero. changes: other parts and settings."""
     model = tiny_model(motion_frames)
     wake(model)
-    parts = model.parts()
-    return AnimationPipeline(
-        **parts,
-        codec=codec or tiny_codec(),
-        **{"scheduler": tiny_scheduler(), "image_size": 32, "chunk_frames": 4, **settings},
-    )
+    parts = model.parts() | {"codec": tiny_codec(), "scheduler": tiny_scheduler()}
+    return AnimationPipeline(**{**parts, "image_size": 32, "chunk_frames": 4, **changes})
 
 
 def poses(T: int = 10, height: int = 32, width: int = 32) -> PoseSequence:

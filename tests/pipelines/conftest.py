@@ -1,5 +1,7 @@
 """A short run, and two prepared clips of the demo video."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -64,3 +66,25 @@ def prepared_folder(tmp_path_factory) -> Path:
         )
     write_manifest(folder / INDEX_NAME, rows)
     return folder
+
+
+@pytest.fixture
+def evaluate(output_of) -> Callable[..., tuple[dict, str]]:
+    """Run evaluate.py, and return its metrics.json and what it printed."""
+
+    def run(run_dir: Path, *options: str) -> tuple[dict, str]:
+        out = output_of("evaluate.py", f"run_dir='{run_dir}'", *options)
+        return json.loads((run_dir / "metrics.json").read_text()), out
+
+    return run
+
+
+@pytest.fixture
+def videos(tmp_path) -> tuple[Path, Path]:
+    """Folders of predictions and references: a perfect copy, and the first frame repeated."""
+    frames_THWC = read_video(demo_clip_path()).frames_THWC[:24:6, :, :192]
+    predictions, references = tmp_path / "predictions", tmp_path / "references"
+    for name, shown in (("copy.mp4", frames_THWC), ("still.mp4", np.repeat(frames_THWC[:1], 4, axis=0))):
+        write_video(references / name, frames_THWC, 5.0, crf=0)
+        write_video(predictions / name, shown, 5.0, crf=0)
+    return predictions, references

@@ -1,7 +1,6 @@
 """What the pipeline promises whatever the options: sizes, seeds, streaming, memory, devices."""
 
 import itertools
-import threading
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +8,6 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.seams import borders, seam_ratio
 from faceanim.models.animation_model import AnimationModel
 from faceanim.models.codec import VAECodec
 from faceanim.models.reference_attention import spatial_transformer_blocks
@@ -18,7 +16,6 @@ from faceanim.pipelines.guidance import Guidance
 from faceanim.pipelines.long_video import LongVideo
 from faceanim.pipelines.offload import Offload
 from faceanim.pipelines.options import Runtime, Sampling
-from faceanim.pipelines.prefetch import prefetch
 from faceanim.pipelines.runtime import prepare
 from faceanim.pose.sequence import PoseSequence
 from faceanim.profiling.flop_meter import StepMeter
@@ -178,7 +175,8 @@ def test_guidance_in_one_batch_predicts_what_it_does_in_turns(guidance):
     for network in (pipe.model, pipe.codec):
         network.double()
     conditions = pipe.conditions(image(), poses(4).points[0], poses(4))
-    reference = pipe._read_reference(conditions, None)
+    read = pipe.model.read_reference(conditions.reference_1Chw, None, conditions.tokens_1LD)
+    reference = pipe.denoising_net.project(read)
     noise = torch.randn(1, 3, *pipe.latent_shape(32, 32), dtype=torch.float64)
 
     def predicted(one: Guidance) -> torch.Tensor:
@@ -282,33 +280,3 @@ def test_pipelines_compiled_in_one_process_make_the_same_video_but_for_rounding(
         options = {"guidance_scale": 2.0, "sequential_guidance": sequential}
         made = animate(prepare(pipeline(), CPU, Runtime(compile=True)), **options)
         assert np.abs(made - plain).max() <= 1
-
-
-def test_work_ahead_keeps_the_order_passes_errors_on_and_stops_with_its_reader():
-    assert list(prefetch(iter(range(100)), 3)) == list(range(100))
-
-    def breaking():
-        yield 1
-        raise ValueError("at two")
-
-    items = prefetch(breaking())
-    assert next(items) == 1
-    with pytest.raises(ValueError, match="at two"):
-        next(items)
-    before = threading.active_count()
-    endless = prefetch(itertools.count())
-    assert next(endless) == 0 and threading.active_count() == before + 1
-    endless.close()
-    assert threading.active_count() == before
-
-
-def test_a_seam_is_where_chunks_change_more_than_inside():
-    smooth = np.broadcast_to(np.arange(12, dtype=np.uint8)[:, None, None, None] * 2, (12, 4, 4, 3))
-    assert seam_ratio(smooth, [4, 8]) == 1
-    jump = smooth.copy()
-    jump[8:] += 30
-    assert seam_ratio(jump, [4, 8]) == pytest.approx((2 + 32) / 2 / 2)
-    plan = pipeline().plan(12)
-    assert borders(plan) == [4, 8]
-    with pytest.raises(ValueError, match="expected a border"):
-        seam_ratio(smooth, [])

@@ -1,6 +1,7 @@
 """Each bad input is one line and nothing half written, or has the documented way out."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -72,32 +73,28 @@ REFUSED = {
 
 
 @pytest.fixture
-def infer_with(command, pipeline_folder, files, tmp_path):
-    """Run infer.py with good files, but for the one that is named: reference=, driving= or poses=<file>."""
+def words(pipeline_folder, files, tmp_path) -> Callable[..., list[str]]:
+    """infer.py with good files, but for the one that is named: reference=, driving= or poses=<file>."""
 
-    def run(given: str, *options: str) -> tuple[int, str]:
-        name, _, file = given.partition("=")
+    def given(option: str) -> list[str]:
+        name, _, file = option.partition("=")
         inputs = {"reference": files / "good.png", "driving": files / "good.mp4", name: files / file}
         if name == "poses":
             del inputs["driving"]
-        given_files = [f"{key}={path}" for key, path in inputs.items()]
-        fixed = (f"pipeline={pipeline_folder}", f"output={tmp_path / 'out.mp4'}", "steps=1", "device=cpu")
-        code, _, err = command("infer.py", *fixed, *given_files, *options)
-        return code, err
+        inputs |= {"pipeline": pipeline_folder, "output": tmp_path / "out.mp4", "steps": 1, "device": "cpu"}
+        return ["infer.py", *(f"{key}={value}" for key, value in inputs.items())]
 
-    return run
+    return given
 
 
-@pytest.mark.parametrize("given", REFUSED)
-def test_what_cannot_be_used_is_one_line_and_leaves_nothing(infer_with, tmp_path, given):
-    code, err = infer_with(given)
-    assert code == 2 and len(err.strip().splitlines()) == 1, err
-    assert REFUSED[given] in err
+@pytest.mark.parametrize("option", REFUSED)
+def test_what_cannot_be_used_is_one_line_and_leaves_nothing(error_of, words, tmp_path, option):
+    assert REFUSED[option] in error_of(*words(option))
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("given", "n_frames"),
+    ("option", "n_frames"),
     [
         ("driving=lost.mp4", 8),  # two frames without a face: filled
         ("poses=large.npz", 2),  # of another size: scaled
@@ -106,7 +103,6 @@ def test_what_cannot_be_used_is_one_line_and_leaves_nothing(infer_with, tmp_path
         ("driving=variable_rate.mp4", None),
     ],
 )
-def test_what_has_a_way_out_gives_a_video(infer_with, tmp_path, given, n_frames):
-    code, err = infer_with(given, "max_frames=8")
-    assert code == 0, err
+def test_what_has_a_way_out_gives_a_video(output_of, words, tmp_path, option, n_frames):
+    output_of(*words(option), "max_frames=8")
     assert described(tmp_path / "out.mp4")[0] == (n_frames or 8)

@@ -17,7 +17,7 @@ from faceanim.pipelines.moore_layout import IMAGE_ENCODER, VAE, write_moore
 from faceanim.pipelines.pretrained import weights_hash
 from scripts.golden.folder import FILES as GOLDEN_FILES
 from scripts.golden.folder import GoldenFolder
-from tests.helpers.tiny_model import tiny_model, tiny_scheduler, wake
+from tests.helpers.tiny_model import tiny_model, wake
 from tests.helpers.tiny_pipeline import animate, pipeline
 
 
@@ -126,7 +126,7 @@ def test_without_metrics_the_card_has_the_last_validations(appearance_run, tmp_p
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"dtype": "int8"}, "dtype: expected one of float32, float16, bfloat16, got 'int8'"),
+        ({"dtype": "int8"}, "dtype: expected one of float32, bfloat16, float16, got 'int8'"),
         ({"layout": "comfy"}, "layout: expected one of diffusers, moore, got 'comfy'"),
         (
             {"layout": "moore"},
@@ -149,9 +149,7 @@ def test_what_cannot_be_exported_says_why_and_leaves_nothing(appearance_run, tmp
 def moore_pipeline() -> AnimationPipeline:
     model = tiny_model(0, enabled=False)
     wake(model)
-    parts = model.parts()
-    codec = VAECodec((8, 8, 8), 8, 1, 4)
-    return AnimationPipeline(**parts, codec=codec, scheduler=tiny_scheduler(), image_size=32, chunk_frames=4)
+    return pipeline(**model.parts(), codec=VAECodec((8, 8, 8), 8, 1, 4))
 
 
 def test_moores_layout_comes_back_bit_for_bit(tmp_path):

@@ -33,6 +33,10 @@ def infer(command, pipeline_folder):
     return lambda *options: command("infer.py", f"pipeline={pipeline_folder}", *OPTIONS, *options)
 
 
+def options_of(jobs: Path, output: Path | str = "out", **changes) -> InferenceOptions:
+    return chosen(**{"jobs": str(jobs), "output": str(output), "driving": None, "reference": None, **changes})
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {p.name: p.read_bytes() for p in sorted(folder.iterdir()) if p.is_file()}
 
@@ -65,13 +69,7 @@ def test_a_batch_is_its_single_jobs_and_a_killed_one_goes_on_to_the_same(infer, 
 
 
 def test_what_a_video_depends_on_is_made_again_and_nothing_else(infer, table, pipeline_folder, tmp_path):
-    options = chosen(
-        pipeline=str(pipeline_folder),
-        jobs=str(table),
-        output=str(tmp_path / "batch"),
-        driving=None,
-        reference=None,
-    )
+    options = options_of(table, tmp_path / "batch", pipeline=str(pipeline_folder))
 
     def hashes(**changes) -> list[str]:
         return [job.hash for job in jobs_file.read_jobs(InferenceOptions(**{**vars(options), **changes}))]
@@ -109,8 +107,7 @@ def test_a_folder_takes_what_cameras_write_and_passes_over_hidden_names(tmp_path
     for name in ("a.JPG", "a.MTS", "b.png", "b.3gp", "._b.png", "._b.3gp", ".DS_Store", "c.png"):
         (tmp_path / "in" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "in" / name).write_bytes(b"")
-    options = chosen(jobs=str(tmp_path / "in"), output=str(tmp_path / "out"), reference=None, driving="d.mp4")
-    jobs = jobs_file.read_jobs(options)
+    jobs = jobs_file.read_jobs(options_of(tmp_path / "in", driving="d.mp4"))
     made_of = {Path(job.request.reference.path).name: Path(job.request.motion.path).name for job in jobs}
     assert made_of == {"a.JPG": "a.MTS", "b.png": "b.3gp", "c.png": "d.mp4"}
 
@@ -157,11 +154,8 @@ def test_a_dry_run_of_a_batch_shows_what_is_left(infer, table, tmp_path):
 )
 def test_a_table_with_mistakes_is_refused_as_a_whole(rows, expected, tmp_path):
     (tmp_path / "jobs.csv").write_text(rows)
-    options = chosen(
-        jobs=str(tmp_path / "jobs.csv"), output=str(tmp_path / "out"), driving=None, reference=None
-    )
     with pytest.raises(ValueError, match=expected.replace("(", r"\(")):
-        jobs_file.read_jobs(options)
+        jobs_file.read_jobs(options_of(tmp_path / "jobs.csv"))
 
 
 @pytest.mark.parametrize(
@@ -173,10 +167,7 @@ def test_a_table_from_any_spreadsheet_names_the_same_jobs(encoding, separator, t
     lines = [separator.join(f'"{value}"' if "," in value else value for value in row) for row in rows]
     text = ("\ufeff" if encoding in ("utf-16-le", "utf-16-be") else "") + "\r\n".join(lines) + "\r\n"
     (tmp_path / "jobs.csv").write_bytes(text.encode(encoding))
-    options = chosen(
-        jobs=str(tmp_path / "jobs.csv"), output=str(tmp_path / "out"), driving=None, reference=None
-    )
-    (job,) = jobs_file.read_jobs(options)
+    (job,) = jobs_file.read_jobs(options_of(tmp_path / "jobs.csv"))
     assert job.name == "é.mp4" and job.request.sampling.seed == 3
     assert Path(job.request.reference.path) == tmp_path / "größe, klein.png"
     assert Path(job.request.motion.path) == tmp_path / "a.mp4"
@@ -184,11 +175,8 @@ def test_a_table_from_any_spreadsheet_names_the_same_jobs(encoding, separator, t
 
 def test_a_workbook_in_a_tables_place_is_one_line(tmp_path):
     (tmp_path / "jobs.csv").write_bytes(b"PK\x03\x04" + bytes(200))
-    options = chosen(
-        jobs=str(tmp_path / "jobs.csv"), output=str(tmp_path / "out"), driving=None, reference=None
-    )
     with pytest.raises(ValueError, match=r"jobs.csv: expected .*workbook: save it as CSV"):
-        jobs_file.read_jobs(options)
+        jobs_file.read_jobs(options_of(tmp_path / "jobs.csv"))
 
 
 def test_jobs_and_output_have_to_be_what_they_are_called(tmp_path):

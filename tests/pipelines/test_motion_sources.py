@@ -12,7 +12,7 @@ from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.image import write_image
 from faceanim.media.sound import write_wav
 from faceanim.media.video import read_video, write_video
-from faceanim.pipelines.motion_sources import DrivingVideo, Speech, Template, on_reference
+from faceanim.pipelines.motion_sources import DrivingVideo, SavedPoses, Speech, Template, on_reference
 from faceanim.pipelines.reference import find_reference
 from faceanim.pose.composed import compose
 from faceanim.pose.landmarkers import landmarker
@@ -141,6 +141,19 @@ def test_a_head_that_the_border_cuts_off_is_padded_and_pasted_back_where_there_a
     )
     np.testing.assert_array_equal(pasted[~inside], picture[~inside])
     assert pasted.shape == picture.shape and (pasted[inside] != picture[inside]).any()
+
+
+def test_motion_without_any_face_or_in_a_frame_that_is_not_square_is_refused(tmp_path):
+    write_video(tmp_path / "grey.mp4", np.full((3, 96, 96, 3), 128, np.uint8), 24.0)
+    with pytest.raises(ValueError, match="no face found in any of 3 frames of the video"):
+        DrivingVideo(tmp_path / "grey.mp4").read((64, 64), landmarker=landmarker("dlib"))
+    points = np.random.default_rng(0).uniform(0, 50, (2, 68, 2)).astype(np.float32)
+    PoseSequence(points, np.ones(2, np.float32), 24.0, 64, 48).save(tmp_path / "wide.npz")
+    with pytest.raises(ValueError, match=r"wide\.npz: expected a square image with crop=false, got 64x48"):
+        SavedPoses(tmp_path / "wide.npz").read((64, 64))
+    PoseSequence(points * np.nan, np.ones(2, np.float32), 24.0, 64, 64).save(tmp_path / "empty.npz")
+    with pytest.raises(ValueError, match="no face in any of 2 frames of the poses"):
+        SavedPoses(tmp_path / "empty.npz").read((64, 64))
 
 
 def test_smoothing_takes_the_head_s_jitter_and_leaves_the_lips(tmp_path):

@@ -1,3 +1,5 @@
+"""A pipeline folder gives back what was saved, starts a training, and is refused where it is damaged."""
+
 import json
 import shutil
 
@@ -11,7 +13,7 @@ from faceanim.pipelines.export import export_pipeline, pipeline_of
 from faceanim.pipelines.initial_weights import open_checkpoint
 from faceanim.pipelines.options import Sampling
 from tests.helpers.public_weights import POINTER
-from tests.helpers.tiny_model import tiny_codec, tiny_model, tiny_scheduler, wake
+from tests.helpers.tiny_model import wake
 from tests.helpers.tiny_pipeline import animate, image, pipeline, poses
 from tests.helpers.training import fit, steps
 
@@ -48,14 +50,9 @@ def test_a_pipeline_folder_starts_a_training(demo_data, appearance_run, tmp_path
 
 
 def test_a_multi_scale_guider_is_saved_and_loaded_as_such(tmp_path):
-    model = tiny_model()
-    wake(model)
     guider = MultiScalePoseGuider(16, (16, 32), (4, 8), 2, 4, norm_num_groups=4, attend_reference=True)
     wake(guider)
-    parts = {name: getattr(model, name) for name in model.components} | {"pose_guider": guider}
-    pipe = AnimationPipeline(
-        **parts, codec=tiny_codec(), scheduler=tiny_scheduler(), image_size=32, chunk_frames=4
-    )
+    pipe = pipeline(pose_guider=guider)
     pipe.save_pretrained(tmp_path / "p")
     assert np.array_equal(animate(AnimationPipeline.from_pretrained(tmp_path / "p")), animate(pipe))
 
@@ -68,11 +65,13 @@ def test_the_face_masks_region_may_be_all_that_is_driven():
 
 def test_the_second_chunk_follows_from_the_first():
     """Other poses in the first chunk change the second chunk, through the motion frames alone."""
-    pipe = pipeline()
-    other = poses()
+    pipe, other = pipeline(), poses()
     other.points[:3] += 2
     moved = pipe(image(), poses().points[0], other, Sampling(steps=2))
-    assert not np.array_equal(moved[3:], animate(pipe)[3:])
+    assert not np.array_equal(moved[3:6], animate(pipe)[3:6])
+
+
+WEIGHTS = "reference_net/diffusion_pytorch_model.safetensors"
 
 
 @pytest.mark.parametrize(
@@ -82,11 +81,8 @@ def test_the_second_chunk_follows_from_the_first():
         (lambda p: shutil.rmtree(p / "pose_guider"), "pose_guider"),
         (lambda p: (p / "denoising_net" / "config.json").write_text("{"), "denoising_net"),
         (lambda p: (p / "denoising_net" / "config.json").write_text('{"latent_chanels": 8}'), "does not fit"),
-        (lambda p: cut(p / "reference_net" / "diffusion_pytorch_model.safetensors"), "cannot read weights"),
-        (
-            lambda p: pointer(p / "reference_net" / "diffusion_pytorch_model.safetensors"),
-            "is a pointer of Git LFS",
-        ),
+        (lambda p: (p / WEIGHTS).write_bytes((p / WEIGHTS).read_bytes()[:-100]), "cannot read weights"),
+        (lambda p: (p / WEIGHTS).write_text(POINTER), "is a pointer of Git LFS"),
         (lambda p: rename_class(p, "codec", ["os", "system"]), "expected one of DCTCodec"),
     ],
 )
@@ -97,14 +93,6 @@ def test_a_damaged_folder_is_one_clear_error(damage, word, tmp_path):
         AnimationPipeline.from_pretrained(tmp_path / "p")
 
 
-def pointer(path):
-    path.write_text(POINTER)
-
-
-def cut(path):
-    path.write_bytes(path.read_bytes()[:-100])
-
-
 def rename_class(folder, component, value):
     index = json.loads((folder / "model_index.json").read_text())
     index[component] = value
@@ -112,16 +100,16 @@ def rename_class(folder, component, value):
 
 
 @pytest.mark.parametrize(
-    ("picture", "points", "word"),
+    ("reference", "points", "word"),
     [
         (np.zeros((16, 16, 3), np.uint8), poses().points[0], r"expected uint8 \(32, 32, 3\)"),
         (image().astype(np.float32), poses().points[0], "expected uint8"),
         (image(), np.full((68, 2), np.nan, np.float32), "no face found"),
     ],
 )
-def test_inputs_that_do_not_fit_are_one_clear_error(picture, points, word):
+def test_inputs_that_do_not_fit_are_one_clear_error(reference, points, word):
     with pytest.raises(ValueError, match=word):
-        pipeline()(picture, points, poses(), Sampling(steps=1))
+        pipeline()(reference, points, poses(), Sampling(steps=1))
 
 
 def test_more_frames_at_once_than_the_motion_modules_see_are_refused():

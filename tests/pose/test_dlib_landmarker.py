@@ -22,9 +22,7 @@ def dlib_landmarker() -> FaceLandmarker:
     return landmarker("dlib")
 
 
-def test_a_face_is_found_and_lies_the_right_way(
-    frames_THWC: np.ndarray, dlib_landmarker: FaceLandmarker
-) -> None:
+def test_a_face_is_found_and_lies_the_right_way(frames_THWC, dlib_landmarker):
     found = dlib_landmarker.detect(frames_THWC[:20:10])
     assert found.found.all() and len(found) == 2
     assert found.points.dtype == np.float32 and found.points.shape == (2, 68, 2)
@@ -35,7 +33,7 @@ def test_a_face_is_found_and_lies_the_right_way(
     assert ((found.confidence > 0) & (found.confidence <= 1)).all()
 
 
-def test_strongly_rolled_frames_are_found(frames_THWC: np.ndarray, dlib_landmarker: FaceLandmarker) -> None:
+def test_strongly_rolled_frames_are_found(frames_THWC, dlib_landmarker):
     turn = cv2.getRotationMatrix2D((96, 72), 35, 1.0)
     rolled = cv2.warpAffine(frames_THWC[0], turn, (193, 144), borderMode=cv2.BORDER_REPLICATE)[None]
     found = dlib_landmarker.detect(rolled)
@@ -47,15 +45,11 @@ def test_strongly_rolled_frames_are_found(frames_THWC: np.ndarray, dlib_landmark
     assert np.linalg.norm(centre - expected.mean(axis=0)) < 8
 
 
-def test_the_rolled_end_of_the_demo_clip_is_found_whole(
-    frames_THWC: np.ndarray, dlib_landmarker: FaceLandmarker
-) -> None:
+def test_the_rolled_end_of_the_demo_clip_is_found_whole(frames_THWC, dlib_landmarker):
     assert dlib_landmarker.detect(frames_THWC[96:]).found.all()
 
 
-def test_points_come_back_in_the_frames_own_pixels(
-    frames_THWC: np.ndarray, dlib_landmarker: FaceLandmarker
-) -> None:
+def test_points_come_back_in_the_frames_own_pixels(frames_THWC, dlib_landmarker):
     """Small, original and very large copies of one frame give the same face."""
     points = dlib_landmarker.detect(frames_THWC[:1]).points[0]
     for size in ((64, 86), (1080, 1448)):
@@ -65,7 +59,7 @@ def test_points_come_back_in_the_frames_own_pixels(
         assert np.linalg.norm(back - points, axis=1).mean() < 2.5
 
 
-def test_the_largest_face_is_taken(frames_THWC: np.ndarray, dlib_landmarker: FaceLandmarker) -> None:
+def test_the_largest_face_is_taken(frames_THWC, dlib_landmarker):
     face = frames_THWC[0]
     half = cv2.resize(face, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
     half = cv2.copyMakeBorder(half, 0, 144 - half.shape[0], 0, 0, cv2.BORDER_REPLICATE)
@@ -73,7 +67,7 @@ def test_the_largest_face_is_taken(frames_THWC: np.ndarray, dlib_landmarker: Fac
     assert (dlib_landmarker.detect(two).points[0, :, 0] > half.shape[1]).all()
 
 
-def test_a_frame_without_a_face_is_nan_and_never_an_exception(dlib_landmarker: FaceLandmarker) -> None:
+def test_a_frame_without_a_face_is_nan_and_never_an_exception(dlib_landmarker):
     noise = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), np.uint8)
     for frames in (np.zeros((2, 48, 64, 3), np.uint8), noise, np.zeros((1, 2, 500, 3), np.uint8)):
         found = dlib_landmarker.detect(frames)
@@ -81,6 +75,6 @@ def test_a_frame_without_a_face_is_nan_and_never_an_exception(dlib_landmarker: F
         assert (found.confidence == 0).all()
 
 
-def test_wrong_shapes_are_refused_with_the_reason() -> None:
+def test_wrong_shapes_are_refused_with_the_reason():
     with pytest.raises(ValueError, match=r"expected uint8 \(T, H, W, 3\), got float64"):
         landmarker("dlib").detect(np.zeros((1, 8, 8, 3)))

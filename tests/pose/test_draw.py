@@ -19,7 +19,7 @@ def face(size: float = 128) -> np.ndarray:
     return points * size
 
 
-def test_each_part_shows_its_colour_at_its_points() -> None:
+def test_each_part_shows_its_colour_at_its_points():
     image = draw_pose(face()[None], 128, 128)[0]
     assert image.shape == (128, 128, 3) and image.dtype == np.uint8
     for part in PARTS:
@@ -28,7 +28,7 @@ def test_each_part_shows_its_colour_at_its_points() -> None:
         assert np.abs(patch - part.colour).max(axis=1).min() < 60, part.name
 
 
-def test_a_closed_part_returns_to_its_start_and_an_open_one_does_not() -> None:
+def test_a_closed_part_returns_to_its_start_and_an_open_one_does_not():
     points = np.full((68, 2), -1000, np.float32)
     square = np.array([(10, 10), (60, 10), (60, 60), (40, 60), (10, 60), (10, 40)], np.float32)
     points[36:42] = square
@@ -37,7 +37,7 @@ def test_a_closed_part_returns_to_its_start_and_an_open_one_does_not() -> None:
     assert not draw_pose(points[None], 96, 96)[0, 25, 10].any()
 
 
-def test_half_a_pixel_of_motion_changes_the_image() -> None:
+def test_half_a_pixel_of_motion_changes_the_image():
     a, b = draw_pose(np.stack([face(), face() + np.float32(0.4)]), 128, 128)
     assert np.abs(a.astype(int) - b).max() > 20
     middle = (a[..., 0].astype(float) * np.arange(128)).sum() / a[..., 0].sum()
@@ -45,19 +45,19 @@ def test_half_a_pixel_of_motion_changes_the_image() -> None:
     assert moved - middle == pytest.approx(0.4, abs=0.1)
 
 
-def test_frames_without_a_face_stay_black() -> None:
+def test_frames_without_a_face_stay_black():
     points = np.stack([face(), np.full((68, 2), np.nan, np.float32)])
     images = draw_pose(points, 128, 128)
     assert images[0].any() and not images[1].any()
 
 
-def test_points_far_beyond_the_frame_do_no_harm() -> None:
+def test_points_far_beyond_the_frame_do_no_harm():
     assert not draw_pose(np.full((1, 68, 2), 1e30, np.float32), 32, 32).any()
     assert not draw_pose(face()[None] - 1e6, 32, 32).any()
     assert draw_pose(face()[None] - 60, 128, 128).any()
 
 
-def test_drawing_at_another_size_scales_points_like_pixels() -> None:
+def test_drawing_at_another_size_scales_points_like_pixels():
     """A curve drawn at four times the size and shrunk again lies where the curve drawn small lies."""
     points = np.full((1, 68, 2), -1000, np.float32)
     points[0, :17] = np.stack([np.linspace(10, 30, 17), np.linspace(40, 15, 17)], axis=1)
@@ -69,23 +69,23 @@ def test_drawing_at_another_size_scales_points_like_pixels() -> None:
         assert centres[0] == pytest.approx(centres[1], abs=0.1)
 
 
-def test_lines_grow_with_the_picture() -> None:
+def test_lines_grow_with_the_picture():
     ink = [draw_pose(face(size)[None], size, size).any(axis=3).sum() / size for size in (128, 512)]
     assert ink[1] > 2 * ink[0]
 
 
-def test_landmarks_over_a_frame_leave_the_frame_as_it_was() -> None:
+def test_landmarks_over_a_frame_leave_the_frame_as_it_was():
     frame = np.full((128, 128, 3), 90, np.uint8)
     assert (draw_over(frame, face()) != 90).any() and (frame == 90).all()
     np.testing.assert_array_equal(draw_over(frame, np.full((68, 2), np.nan)), frame)
 
 
-def test_points_of_another_shape_are_refused() -> None:
+def test_points_of_another_shape_are_refused():
     with pytest.raises(ValueError, match=r"expected \(T, 68, 2\), got \(68, 2\)"):
         draw_pose(face(), 32, 32)
 
 
-def test_other_drawings_leave_out_the_jaw_or_the_lines() -> None:
+def test_other_drawings_leave_out_the_jaw_or_the_lines():
     full, bare, points = (
         draw_pose(face()[None], 256, 256, drawing=d)[0] for d in ("full", "no_face_contour", "points")
     )

@@ -81,9 +81,7 @@ def frames(*colours: tuple[int, int, int]) -> np.ndarray:
     return np.stack([np.full((320, 320, 3), colour, np.uint8) for colour in colours])
 
 
-def test_the_face_part_of_the_largest_person_comes_back_in_the_frames_pixels(
-    dwpose_landmarker: FaceLandmarker,
-) -> None:
+def test_the_face_part_of_the_largest_person_comes_back_in_the_frames_pixels(dwpose_landmarker):
     found = dwpose_landmarker.detect(frames(MAGENTA))
     column, row, width, height = LARGE
     centre, size = np.array([column, row]) * 16, np.array([width, height]) / 2 * 1.25  # the network sees more
@@ -93,16 +91,14 @@ def test_the_face_part_of_the_largest_person_comes_back_in_the_frames_pixels(
     assert found.confidence[0] == pytest.approx(0.6)
 
 
-def test_people_are_sought_in_bgr_and_marked_in_rgb_as_the_networks_were_trained(
-    dwpose_landmarker: FaceLandmarker,
-) -> None:
+def test_people_are_sought_in_bgr_and_marked_in_rgb_as_the_networks_were_trained(dwpose_landmarker):
     """Without blue no person, without red no face: both are NaN, and no exception."""
     found = dwpose_landmarker.detect(frames((255, 0, 0), BLUE, MAGENTA, (0, 0, 0)))
     assert found.found.tolist() == [False, False, True, False]
     assert found.confidence.tolist()[:2] == [0, 0]
 
 
-def test_the_faces_of_all_people_come_the_largest_first(dwpose_landmarker: FaceLandmarker) -> None:
+def test_the_faces_of_all_people_come_the_largest_first(dwpose_landmarker):
     boxes = dwpose_landmarker.boxes(frames(MAGENTA)[0])
     found = dwpose_landmarker.detect(frames(MAGENTA))
     assert len(boxes) == 2 and boxes.dtype == np.float32
@@ -110,14 +106,12 @@ def test_the_faces_of_all_people_come_the_largest_first(dwpose_landmarker: FaceL
     assert dwpose_landmarker.boxes(frames(BLUE)[0]).shape == (0, 4)
 
 
-def test_frames_of_odd_sizes_are_no_exception(dwpose_landmarker: FaceLandmarker) -> None:
+def test_frames_of_odd_sizes_are_no_exception(dwpose_landmarker):
     for size in ((2, 2, 500), (1, 1, 5000), (1, 1, 1), (0, 64, 64)):
         assert len(dwpose_landmarker.detect(np.zeros((*size, 3), np.uint8))) == size[0]
 
 
-def test_wrong_options_frames_and_files_are_refused_with_the_reason(
-    dwpose_landmarker: FaceLandmarker, weights: Path, tmp_path: Path
-) -> None:
+def test_wrong_options_frames_and_files_are_refused_with_the_reason(dwpose_landmarker, weights, tmp_path):
     with pytest.raises(ValueError, match=r"expected uint8 \(T, H, W, 3\), got float64"):
         dwpose_landmarker.detect(np.zeros((1, 8, 8, 3)))
     (tmp_path / DETECTOR.name).write_bytes(b"cut off")
@@ -126,7 +120,7 @@ def test_wrong_options_frames_and_files_are_refused_with_the_reason(
         DwposeLandmarker(tmp_path, "cpu")
 
 
-def test_a_gpu_that_onnxruntime_cannot_use_is_an_error(weights: Path) -> None:
+def test_a_gpu_that_onnxruntime_cannot_use_is_an_error(weights):
     onnxruntime = pytest.importorskip("onnxruntime")
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("onnxruntime can use a GPU here")
@@ -134,6 +128,6 @@ def test_a_gpu_that_onnxruntime_cannot_use_is_an_error(weights: Path) -> None:
         DwposeLandmarker(weights, "cuda")
 
 
-def test_nothing_is_printed(weights: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_printed(weights, capfd):
     DwposeLandmarker(weights, "cpu")
     assert capfd.readouterr().out == ""

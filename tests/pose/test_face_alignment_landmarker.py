@@ -71,7 +71,7 @@ def picture(*squares: tuple[int, int, tuple[int, int, int]]) -> np.ndarray:
     return frame_HWC
 
 
-def test_the_largest_face_is_found_and_no_face_is_nan_in_batches_as_alone(weights: Path) -> None:
+def test_the_largest_face_is_found_and_no_face_is_nan_in_batches_as_alone(weights):
     frames_THWC = np.stack([picture((4, 4, RED)), picture(), picture((4, 4, RED), (6, 8, YELLOW))])
     backend = FaceAlignmentLandmarker(weights, "cpu", batch_size=2)
     found = backend.detect(frames_THWC)
@@ -87,23 +87,21 @@ def test_the_largest_face_is_found_and_no_face_is_nan_in_batches_as_alone(weight
     np.testing.assert_allclose(backend.detect(frames_THWC[2:]).points[0], found.points[2], atol=1e-3)
 
 
-def test_all_faces_of_a_picture_come_the_largest_first(fan_landmarker: FaceLandmarker) -> None:
+def test_all_faces_of_a_picture_come_the_largest_first(fan_landmarker):
     large, small = fan_landmarker.boxes(picture((2, 2, RED), (7, 9, YELLOW)))
     assert 120 < large[2] - large[0] < 140 and small[2] - small[0] == pytest.approx(64, abs=0.2)
     assert fan_landmarker.boxes(picture()).shape == (0, 4)
     assert fan_landmarker.boxes(np.zeros((2, 500, 3), np.uint8)).shape == (0, 4)
 
 
-def test_frames_too_small_or_too_thin_hold_no_face(fan_landmarker: FaceLandmarker) -> None:
+def test_frames_too_small_or_too_thin_hold_no_face(fan_landmarker):
     for size in ((2, 2, 500), (1, 1, 1), (1, 64, 64), (0, 64, 64)):
         found = fan_landmarker.detect(np.zeros((*size, 3), np.uint8))
         assert len(found) == size[0] and not found.found.any()
 
 
 @pytest.mark.slow
-def test_a_large_frame_is_searched_shrunk_and_cut_out_of_its_own_pixels(
-    fan_landmarker: FaceLandmarker,
-) -> None:
+def test_a_large_frame_is_searched_shrunk_and_cut_out_of_its_own_pixels(fan_landmarker):
     frame_HWC = np.kron(picture((4, 4, RED)), np.ones((8, 8, 1), np.uint8))  # 1280x1536, searched at 640x768
     found = fan_landmarker.detect(frame_HWC[None])
     left, top, right, bottom = found.box[0]
@@ -111,9 +109,7 @@ def test_a_large_frame_is_searched_shrunk_and_cut_out_of_its_own_pixels(
     assert right - left == pytest.approx(128, abs=1)
 
 
-def test_wrong_options_frames_and_files_are_refused_with_the_reason(
-    fan_landmarker: FaceLandmarker, weights: Path, tmp_path: Path
-) -> None:
+def test_wrong_options_frames_and_files_are_refused_with_the_reason(fan_landmarker, weights, tmp_path):
     with pytest.raises(ValueError, match="batch_size: expected 1 or more, got 0"):
         FaceAlignmentLandmarker(weights, "cpu", batch_size=0)
     with pytest.raises(ValueError, match=r"expected uint8 \(T, H, W, 3\), got float64"):
@@ -127,7 +123,7 @@ def test_wrong_options_frames_and_files_are_refused_with_the_reason(
         FaceAlignmentLandmarker(tmp_path, "cpu")
 
 
-def test_no_code_in_a_weights_file_is_run(weights: Path, tmp_path: Path) -> None:
+def test_no_code_in_a_weights_file_is_run(weights, tmp_path):
     class Attack:
         def __reduce__(self) -> tuple:
             return Path.touch, (tmp_path / "was here",)
@@ -140,9 +136,7 @@ def test_no_code_in_a_weights_file_is_run(weights: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.slow  # the package compiles its decoding first
-def test_the_points_are_the_packages_own_but_for_its_rounding(
-    fan_landmarker: FaceLandmarker, weights: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_points_are_the_packages_own_but_for_its_rounding(fan_landmarker, weights, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(weights.parents[1]))
     package = face_alignment.FaceAlignment(face_alignment.LandmarksType.TWO_D, device="cpu", compile=False)
     for frame_HWC in (picture((4, 4, RED)), picture((7, 3, YELLOW))):

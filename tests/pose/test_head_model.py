@@ -48,25 +48,25 @@ def test_angles_undo_rotations_and_have_the_signs_of_head_angles():
 
 
 @pytest.mark.parametrize("angles", [(0, 0, 0), (25, 0, 0), (0, -15, 0), (0, 0, 30), (-30, 10, -12)])
-def test_a_turned_head_gives_back_its_angles(angles: tuple[float, float, float]) -> None:
+def test_a_turned_head_gives_back_its_angles(angles):
     np.testing.assert_allclose(head_angles(turned_head(*angles)[None])[0], angles, atol=0.01)
 
 
-def test_mouth_chin_brows_and_lids_do_not_turn_the_head() -> None:
+def test_mouth_chin_brows_and_lids_do_not_turn_the_head():
     points = np.repeat(turned_head(12, 5, -7)[None], 2, axis=0)
     moving = [*range(3, 14), *range(17, 27), 37, 38, 40, 41, 43, 44, 46, 47, *range(48, 68)]
     points[1, moving] += (8, 40)
     np.testing.assert_array_equal(*head_angles(points))
 
 
-def test_size_and_place_do_not_matter_and_no_face_has_no_angles() -> None:
+def test_size_and_place_do_not_matter_and_no_face_has_no_angles():
     points = np.stack([turned_head(12, 5, -7), 0.3 * turned_head(12, 5, -7) - 40, np.full((68, 2), np.nan)])
     angles = head_angles(points)
     np.testing.assert_allclose(angles[0], angles[1], atol=0.01)
     assert np.isnan(angles[2]).all()
 
 
-def test_a_real_face_mirrored_and_tilted_turns_the_other_way_and_tilts() -> None:
+def test_a_real_face_mirrored_and_tilted_turns_the_other_way_and_tilts():
     picture = np.ascontiguousarray(data.astronaut()[:300, 80:380])
     turn = cv2.getRotationMatrix2D((150, 150), -15, 1)  # OpenCV counts counter-clockwise
     tilted = cv2.warpAffine(picture, turn, (300, 300), borderMode=cv2.BORDER_REPLICATE)

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +25,7 @@ def face(size: float, confidence: float = 0.5) -> Face:
     return Face(confidence, np.full((68, 2), size), np.array([10, 10, 10 + size, 10 + size]))
 
 
-def test_frames_without_a_face_hold_nan_and_confidence_0() -> None:
+def test_frames_without_a_face_hold_nan_and_confidence_0():
     found = Landmarks.of([None, face(4)])
     assert found.found.tolist() == [False, True] and found.confidence.tolist() == [0, 0.5]
     assert np.isnan(found.points[0]).all() and np.isnan(found.box[0]).all()
@@ -34,18 +33,18 @@ def test_frames_without_a_face_hold_nan_and_confidence_0() -> None:
     assert len(Landmarks.of([])) == 0
 
 
-def test_pieces_of_a_video_join() -> None:
+def test_pieces_of_a_video_join():
     piece = Landmarks.of([face(4), None])
     assert Landmarks.concatenate([piece, piece]).found.tolist() == [True, False, True, False]
 
 
-def test_the_largest_face_is_the_main_one_however_sure_the_others_are() -> None:
+def test_the_largest_face_is_the_main_one_however_sure_the_others_are():
     assert largest([face(4, 0.9), face(9, 0.4), face(5, 1.0)]).confidence == 0.4
     assert largest([]) is None
     assert box_around(np.array([(3.0, 9.0), (5.0, 7.0)])).tolist() == [3, 7, 5, 9]
 
 
-def test_wrong_names_and_shapes_are_refused_with_the_reason() -> None:
+def test_wrong_names_and_shapes_are_refused_with_the_reason():
     expected = "expected one of face_alignment, dlib, mediapipe, dwpose, got 'nose'"
     with pytest.raises(ValueError, match=expected):
         landmarker("nose")
@@ -54,9 +53,7 @@ def test_wrong_names_and_shapes_are_refused_with_the_reason() -> None:
 
 
 @pytest.mark.parametrize("name", BACKENDS)
-def test_a_missing_package_is_named_with_the_extra_that_brings_it(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_package_is_named_with_the_extra_that_brings_it(name, monkeypatch):
     monkeypatch.delitem(sys.modules, f"faceanim.pose.{name}_landmarker", raising=False)
     package = PACKAGES[name]
     for module in [module for module in sys.modules if module.split(".")[0] == package] + [package]:
@@ -70,7 +67,7 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(
         landmarker(name)
 
 
-def test_no_command_needs_the_package_of_a_backend_that_was_not_chosen() -> None:
+def test_no_command_needs_the_package_of_a_backend_that_was_not_chosen():
     """All modules but the backends' own are imported as if none of their packages were installed."""
     backends = [*(f"faceanim.pose.{name}_landmarker" for name in BACKENDS), "faceanim.pose.face_detection"]
     program = f"""
@@ -96,9 +93,7 @@ for package in (faceanim, scripts):
         ("-m", "scripts.make_template", "video=demo.mp4", "name=x", "output=OUT"),
     ],
 )
-def test_without_dlib_a_command_that_wants_it_ends_with_one_line_and_2(
-    words: tuple[str, ...], command: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_dlib_a_command_that_wants_it_ends_with_one_line_and_2(words, command, tmp_path, monkeypatch):
     for module in [name for name in sys.modules if name.endswith(("dlib_landmarker", "face_detection"))]:
         monkeypatch.delitem(sys.modules, module)
     for module in [name for name in sys.modules if name.split(".")[0] == "dlib"] + ["dlib"]:
@@ -112,8 +107,8 @@ def test_without_dlib_a_command_that_wants_it_ends_with_one_line_and_2(
 
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_missing_weights_are_an_error_that_says_what_to_fetch_and_where_to_put_it(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    name, tmp_path, monkeypatch
+):
     pytest.importorskip(PACKAGES[name])
     monkeypatch.setenv("FACEANIM_WEIGHTS", str(tmp_path))
     with pytest.raises(
@@ -128,9 +123,7 @@ def test_missing_weights_are_an_error_that_says_what_to_fetch_and_where_to_put_i
     assert len(WEIGHTS[name]) == 1 or WEIGHTS[name][0] not in str(caught.value)  # only what is missing
 
 
-def test_the_weights_folder_is_the_argument_else_the_environments_else_the_users_cache(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_weights_folder_is_the_argument_else_the_environments_else_the_users_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("FACEANIM_WEIGHTS", "/of/the/environment")
     assert weights_folder(tmp_path) == tmp_path
     assert weights_folder() == Path("/of/the/environment")

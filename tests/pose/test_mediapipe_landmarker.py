@@ -70,7 +70,7 @@ def error(points: np.ndarray, expected: np.ndarray) -> np.ndarray:
     return np.linalg.norm(points - expected, axis=1) / eye_distance(expected)
 
 
-def test_every_part_of_the_face_lies_where_dlib_has_it(mediapipe_landmarker: FaceLandmarker) -> None:
+def test_every_part_of_the_face_lies_where_dlib_has_it(mediapipe_landmarker):
     """Measured on 26 pictures: 0.03 on average, 0.05 for the jaw; at most 0.05 and, for one part, 0.08."""
     dlib_landmarker = landmarker("dlib")
     errors = []
@@ -84,7 +84,7 @@ def test_every_part_of_the_face_lies_where_dlib_has_it(mediapipe_landmarker: Fac
     assert np.mean(errors) < 0.04
 
 
-def test_a_mirrored_picture_gives_mirrored_points(mediapipe_landmarker: FaceLandmarker) -> None:
+def test_a_mirrored_picture_gives_mirrored_points(mediapipe_landmarker):
     image_HWC = astronaut()
     points = mediapipe_landmarker.detect(image_HWC[None]).points[0]
     mirrored = mediapipe_landmarker.detect(image_HWC[None, :, ::-1]).points[0]
@@ -92,9 +92,7 @@ def test_a_mirrored_picture_gives_mirrored_points(mediapipe_landmarker: FaceLand
     np.testing.assert_array_less(error(back[MIRROR], points), 0.06)
 
 
-def test_each_frame_is_looked_at_for_itself(
-    frames_THWC: np.ndarray, mediapipe_landmarker: FaceLandmarker
-) -> None:
+def test_each_frame_is_looked_at_for_itself(frames_THWC, mediapipe_landmarker):
     """Also behind a cut, and behind frames without a face."""
     nobody = np.zeros_like(frames_THWC[:1])
     video_THWC = np.concatenate([frames_THWC[:2], nobody, frames_THWC[-1:], frames_THWC[:1]])
@@ -106,9 +104,7 @@ def test_each_frame_is_looked_at_for_itself(
     np.testing.assert_array_equal(found.box[0, :2], found.points[0].min(axis=0))
 
 
-def test_small_faces_of_a_wide_frame_are_found_in_its_own_pixels(
-    mediapipe_landmarker: FaceLandmarker,
-) -> None:
+def test_small_faces_of_a_wide_frame_are_found_in_its_own_pixels(mediapipe_landmarker):
     """A head of 240 and of 120 of 1280 pixels: seen in squares of the short side, and of half of it."""
     head_HWC = astronaut()[:240, 110:350]
     points = mediapipe_landmarker.detect(head_HWC[None]).points[0]
@@ -121,7 +117,7 @@ def test_small_faces_of_a_wide_frame_are_found_in_its_own_pixels(
         assert found.found.all() and error(found.points[0], expected).mean() < 0.03
 
 
-def test_the_largest_face_is_taken(mediapipe_landmarker: FaceLandmarker) -> None:
+def test_the_largest_face_is_taken(mediapipe_landmarker):
     head_HWC = astronaut()[:240, 110:350]
     smaller = cv2.resize(head_HWC, (160, 160), interpolation=cv2.INTER_AREA)
     for left, right in ((head_HWC, smaller), (smaller, head_HWC)):
@@ -130,7 +126,7 @@ def test_the_largest_face_is_taken(mediapipe_landmarker: FaceLandmarker) -> None
         assert (found.points[0].mean(axis=0)[0] < len(left[0])) == (left is head_HWC)
 
 
-def test_a_frame_without_a_face_is_nan_and_never_an_exception(mediapipe_landmarker: FaceLandmarker) -> None:
+def test_a_frame_without_a_face_is_nan_and_never_an_exception(mediapipe_landmarker):
     noise = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), np.uint8)
     sizes = ((2, 48, 64), (1, 2, 500), (1, 5000, 3), (1, 1, 1), (0, 48, 64))
     for frames in (*(np.zeros((*size, 3), np.uint8) for size in sizes), noise):
@@ -138,9 +134,7 @@ def test_a_frame_without_a_face_is_nan_and_never_an_exception(mediapipe_landmark
         assert len(found) == len(frames) and not found.found.any() and (found.confidence == 0).all()
 
 
-def test_wrong_options_frames_and_files_are_refused_with_the_reason(
-    mediapipe_landmarker: FaceLandmarker, weights: Path, tmp_path: Path
-) -> None:
+def test_wrong_options_frames_and_files_are_refused_with_the_reason(mediapipe_landmarker, weights, tmp_path):
     with pytest.raises(ValueError, match=r"expected uint8 \(T, H, W, 3\), got float64"):
         mediapipe_landmarker.detect(np.zeros((1, 8, 8, 3)))
     (tmp_path / BUNDLE.name).write_bytes(b"not a bundle")
@@ -151,7 +145,7 @@ def test_wrong_options_frames_and_files_are_refused_with_the_reason(
 @pytest.mark.parametrize(
     "rest", ["", "cycle = [landmarker]; cycle.append(cycle); del landmarker, cycle; gc.collect()"]
 )
-def test_it_is_closed_without_a_word_and_without_waiting(weights: Path, rest: str) -> None:
+def test_it_is_closed_without_a_word_and_without_waiting(weights, rest):
     """MediaPipe's own object never returns from its deletion by the garbage collector, and complains at exit."""
     make = "from faceanim.pose.landmarkers import landmarker as make; import gc"
     code = f"{make}; landmarker = make('mediapipe', weights={str(weights)!r}); {rest}"

@@ -19,7 +19,7 @@ def sequence(n_frames: int = 6) -> PoseSequence:
     return PoseSequence(points, confidence, 29.97, 120, 100, "a test")
 
 
-def test_a_saved_sequence_is_loaded_exactly(tmp_path: Path) -> None:
+def test_a_saved_sequence_is_loaded_exactly(tmp_path):
     sequence().save(tmp_path / "a.npz")
     back = PoseSequence.load(tmp_path / "a.npz")
     np.testing.assert_array_equal(back.points, sequence().points)
@@ -28,7 +28,7 @@ def test_a_saved_sequence_is_loaded_exactly(tmp_path: Path) -> None:
     assert isinstance(back.width, int) and back.points.dtype == np.float32
 
 
-def test_found_and_slices_follow_the_frames() -> None:
+def test_found_and_slices_follow_the_frames():
     pose = sequence()
     assert pose.found.tolist() == [True, False, True, True, True, True]
     piece = pose[1:4]
@@ -40,7 +40,7 @@ def test_found_and_slices_follow_the_frames() -> None:
         pose[6:]
 
 
-def test_a_crop_maps_points_like_pixels() -> None:
+def test_a_crop_maps_points_like_pixels():
     """The centre of a crop stays the centre; pixel centres lie at whole numbers."""
     points = np.zeros((1, 68, 2), np.float32)
     points[0, 0], points[0, 1], points[0, 2] = (20, 30), (20 + 39.5, 30 + 39.5), (19.5 + 80, 29.5 + 80)
@@ -49,7 +49,7 @@ def test_a_crop_maps_points_like_pixels() -> None:
     assert (pose.width, pose.height) == (40, 40)
 
 
-def test_drawing_scales_from_the_sequences_own_frame() -> None:
+def test_drawing_scales_from_the_sequences_own_frame():
     pose = sequence()
     np.testing.assert_array_equal(pose.draw(100, 120), draw_pose(pose.points, 100, 120))
     np.testing.assert_array_equal(
@@ -69,20 +69,20 @@ def test_drawing_scales_from_the_sequences_own_frame() -> None:
         ("width", 0, "expected a frame size, got 0x100"),
     ],
 )
-def test_wrong_values_are_refused_by_name(field: str, value: object, message: str) -> None:
+def test_wrong_values_are_refused_by_name(field, value, message):
     values = {name: getattr(sequence(), name) for name in ("points", "confidence", "fps", "width", "height")}
     with pytest.raises(ValueError, match=message):
         PoseSequence(**values | {field: value})
 
 
-def test_a_frame_that_is_partly_nan_is_refused() -> None:
+def test_a_frame_that_is_partly_nan_is_refused():
     points = sequence().points.copy()
     points[3, 5] = np.nan
     with pytest.raises(ValueError, match="frame 3 all finite or all NaN"):
         PoseSequence(points, sequence().confidence, 24, 120, 100)
 
 
-def test_foreign_and_hostile_files_are_refused_in_one_line(tmp_path: Path) -> None:
+def test_foreign_and_hostile_files_are_refused_in_one_line(tmp_path):
     (tmp_path / "text.npz").write_text("no archive")
     np.savez(tmp_path / "other.npz", a=np.zeros(3))
     np.save(tmp_path / "bare.npz.npy", np.zeros(3))
@@ -114,7 +114,7 @@ class _Trap:
         return Path.touch, (self.path,)
 
 
-def test_nothing_in_a_file_is_ever_run(tmp_path: Path) -> None:
+def test_nothing_in_a_file_is_ever_run(tmp_path):
     good = {name: getattr(sequence(), name) for name in ("points", "fps", "width", "height", "source")}
     trap = np.array([_Trap(tmp_path / "sprung")], dtype=object)
     np.savez(tmp_path / "trap.npz", confidence=trap, **good)
@@ -123,7 +123,7 @@ def test_nothing_in_a_file_is_ever_run(tmp_path: Path) -> None:
     assert not (tmp_path / "sprung").exists()
 
 
-def test_saving_needs_its_suffix_and_a_folder(tmp_path: Path) -> None:
+def test_saving_needs_its_suffix_and_a_folder(tmp_path):
     with pytest.raises(ValueError, match=r"ends in \.npz"):
         sequence().save(tmp_path / "a.txt")
     (tmp_path / "file").write_text("")
