@@ -24,14 +24,14 @@ class Watermark:
             points = max(_SMALLEST, int(points * width / (placed.width + points)))
             placed = _Line(runs, points)
         strip = placed.drawn(pad=max(1, points // 3))
-        self._text_hw1 = (np.asarray(strip, np.float32) / 255)[-height:, :width, None]
+        self.text_hw1 = (np.asarray(strip, np.float32) / 255)[-height:, :width, None]
 
     def over(self, frame_HWC: np.ndarray) -> np.ndarray:
         """A copy of the uint8 frame with the label."""
         labelled = frame_HWC.copy()
-        h, w, _ = self._text_hw1.shape
+        h, w, _ = self.text_hw1.shape
         corner = labelled[-h:, :w].astype(np.float32) * _DARK
-        labelled[-h:, :w] = np.round(corner + (255 - corner) * self._text_hw1).astype(np.uint8)
+        labelled[-h:, :w] = np.round(corner + (255 - corner) * self.text_hw1).astype(np.uint8)
         return labelled
 
 

@@ -35,9 +35,9 @@ def check_steps(name: str | None, trained: SchedulerMixin, steps: int) -> None:
     Raises ValueError: see `uneven_steps`.
     """
     if uneven := uneven_steps(name, trained, steps):
-        _warn_once(str(uneven))
+        warn_once(str(uneven))
     if name == "lcm" and not isinstance(trained, LCMScheduler):  # nothing here can check it
-        _warn_once("scheduler=lcm needs weights distilled for it; with others the frames are blurred")
+        warn_once("scheduler=lcm needs weights distilled for it; with others the frames are blurred")
 
 
 def uneven_steps(name: str | None, trained: SchedulerMixin, steps: int) -> UnevenSteps | None:
@@ -89,5 +89,5 @@ def _nearest_even(sampler: SchedulerMixin, steps: int, direction: int) -> int | 
 
 
 @cache
-def _warn_once(words: str) -> None:
+def warn_once(words: str) -> None:
     log.warning("%s", words)

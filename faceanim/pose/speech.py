@@ -17,7 +17,7 @@ from faceanim.pose.idle_motion import blinks, idle
 from faceanim.pose.motion import FaceMotion
 from faceanim.pose.speech_head import head_from_speech
 
-_PIECE_SECONDS = 20.0  # of speech computed at a time
+PIECE_SECONDS = 20.0  # of speech computed at a time
 _WAV2VEC2_CONTEXT = 2.0  # seconds to either side that a piece is given of what its transformer would look at
 _FAINT = 0.25  # of the bands' mean over SILENT, in their normalised units (2 dB): from there on it is sound
 _FADE = 7  # spectra (70 ms) to either side over which sound fades in and out
@@ -104,7 +104,7 @@ def _hidden_states(sound_N: np.ndarray, profile_C: torch.Tensor, model: AudioToP
     """wav2vec2's (C, L), in pieces that each see some seconds more to either side."""
     rate = model.feature_rate
     hop, n_features = round(SPEECH_RATE / rate), len(sound_N) * rate / SPEECH_RATE
-    step, around = round(_PIECE_SECONDS * rate), round(_WAV2VEC2_CONTEXT * rate)
+    step, around = round(PIECE_SECONDS * rate), round(_WAV2VEC2_CONTEXT * rate)
     pieces = []
     for begin in range(0, max(1, int(n_features)), step):
         first = max(0, begin - around)
@@ -119,7 +119,7 @@ def _expression(sound: Sound, model: AudioToPose, n_frames: int, fps: float) -> 
     pieces meet. Where nothing is heard the face is the neutral one, whatever the network has learnt."""
     features_CL = sound.features_CL
     around = round(model.reach * model.feature_rate) + 1
-    step = max(1, round(_PIECE_SECONDS * fps))
+    step = max(1, round(PIECE_SECONDS * fps))
     made = []
     for begin in range(0, n_frames, step):
         place_T = torch.arange(begin, min(begin + step, n_frames), device=model.device) * (

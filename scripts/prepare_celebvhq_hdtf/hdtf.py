@@ -31,8 +31,8 @@ def read_hdtf(raw: str, meta: str) -> Release:
     and three of them are taller than it. The split goes by person: all videos of one name (without its
     number), and all names of one video.
     """
-    videos = [video for subset in SUBSETS for video in _read_subset(Path(meta), subset)]
-    identities = _identities(videos)
+    videos = [video for subset in SUBSETS for video in read_subset(Path(meta), subset)]
+    identities = identities_of(videos)
     listed = ReleaseBuilder(raw)
     for video in videos:
         full = f"{video.subset}_{video.name}"
@@ -45,7 +45,7 @@ def read_hdtf(raw: str, meta: str) -> Release:
     return listed.release(_NAMING, _TERMS)
 
 
-def _read_subset(meta: Path, subset: str) -> list[_Video]:
+def read_subset(meta: Path, subset: str) -> list[_Video]:
     urls, times, crops, heights = (
         _table(meta / f"{subset}_{kind}.txt")
         for kind in ("video_url", "annotion_time", "crop_wh", "resolution")  # spelt as in the release
@@ -88,7 +88,7 @@ def _face(words: list[str] | None, height: int) -> FaceHint | None:
     return FaceHint((x, y, x + w, y + h), height) if 0 < y + h <= height else None
 
 
-def _identities(videos: list[_Video]) -> dict[str, str]:
+def identities_of(videos: list[_Video]) -> dict[str, str]:
     """<subset>_<name> -> the first YouTube id of all that its person, or a video of theirs, is linked with."""
     groups: dict[str, set[str]] = {}  # person or video -> the ids of its group
     for video in videos:

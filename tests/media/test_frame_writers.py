@@ -87,7 +87,7 @@ def test_the_label_is_legible_at_the_lower_left_and_changes_nothing_else(size):
     label = Watermark("AI-generated", *size)
     labelled = label.over(frame)
     assert (frame == 255).all()  # a copy was drawn on
-    h, w, _ = label._text_hw1.shape
+    h, w, _ = label.text_hw1.shape
     changed = labelled != frame
     assert changed[-h:, :w].mean() > 0.5 and not changed[:-h].any() and not changed[:, w:].any()
     if size[0] == 512:

@@ -20,7 +20,7 @@ needs_fonts = pytest.mark.skipif(
 
 def drawn(text: str) -> np.ndarray:
     """(h, w) 0 to 1."""
-    return Watermark(text, 480, 900)._text_hw1[:, :, 0]
+    return Watermark(text, 480, 900).text_hw1[:, :, 0]
 
 
 def by_pillow(text: str, font: Path, layout: ImageFont.Layout | None = None) -> np.ndarray:

@@ -65,7 +65,7 @@ def test_inceptions_known_traps_would_show(monkeypatch):
     assert off() > 0.01
     network.Mixed_7c.pool = "max"
     with monkeypatch.context() as patched:
-        patched.setattr(inception, "_average", lambda x: F.avg_pool2d(x, 3, 1, 1))
+        patched.setattr(inception, "average_3x3", lambda x: F.avg_pool2d(x, 3, 1, 1))
         assert off() > 0.01
     with monkeypatch.context() as patched:
         bilinear = lambda x, side: F.interpolate(x, (side, side), mode="bilinear")  # noqa: E731

@@ -11,7 +11,7 @@ from faceanim.media.sound import write_wav
 from faceanim.media.video import write_video
 from faceanim.metrics.prepared_clips import PreparedClips, paired
 from faceanim.metrics.protocol import Protocol
-from scripts.prepare_celebvhq_hdtf.hdtf import SUBSETS, _identities, _read_subset
+from scripts.prepare_celebvhq_hdtf.hdtf import SUBSETS, identities_of, read_subset
 from scripts.prepare_celebvhq_hdtf.sources import split_of
 from tests.helpers.assets import asset
 from tests.helpers.protocols import named
@@ -90,8 +90,8 @@ def test_clips_of_another_rate_or_size_than_the_protocols_are_refused(folder):
 
 def test_the_frozen_lists_follow_from_the_releases_as_their_files_say():
     meta = asset("data/meta")
-    videos = [video for subset in SUBSETS for video in _read_subset(meta / "hdtf", subset)]
-    people = _identities(videos)
+    videos = [video for subset in SUBSETS for video in read_subset(meta / "hdtf", subset)]
+    people = identities_of(videos)
     held_out = {}
     for video in videos:
         name = f"{video.subset}_{video.name}"

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import skimage.data
-import torch
 
 from faceanim.metrics.clip_metrics import measure
 from faceanim.metrics.metric import LANDMARKS
@@ -40,7 +39,7 @@ def test_values_are_the_means_over_all_frames_that_an_evaluation_finds():
 
 def test_what_cannot_be_had_is_missing_with_the_reason_and_never_a_number(tmp_path, monkeypatch):
     monkeypatch.setenv("FACEANIM_WEIGHTS", str(tmp_path))
-    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     metrics = ValidationMetrics(landmarks="face_alignment")
     assert metrics.available == ["psnr", "ssim"]
     assert set(metrics.unavailable) == {"nme", "face_found_rate", "identity", "lpips"}

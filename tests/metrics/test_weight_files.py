@@ -35,7 +35,7 @@ def sha256(path: Path) -> str:
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("FACEANIM_WEIGHTS", str(tmp_path))
-    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "hub"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     return tmp_path
 
 

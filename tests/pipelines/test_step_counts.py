@@ -75,7 +75,7 @@ def test_thirty_steps_of_ddim_shift_the_mean_and_twenty_five_or_forty_do_not():
 
 
 def test_the_warning_names_the_nearest_counts_that_do_better_and_comes_once(caplog):
-    step_counts._warn_once.cache_clear()
+    step_counts.warn_once.cache_clear()
     assert uneven_steps(None, scheduler("trailing"), 30) == UnevenSteps(30, 10, (25, 40))
     assert uneven_steps(None, scheduler("linspace"), 30).better == ()
     with caplog.at_level(logging.WARNING):

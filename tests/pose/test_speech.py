@@ -1,6 +1,5 @@
 """From a sound file to a pose sequence: length, time, pieces, memory, and what is refused."""
 
-import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +62,7 @@ def test_pieces_leave_no_seams(monkeypatch):
     assert whole.features_CL.shape[1] == len(whole.heard_L) == 1 + len(sound) // HOP
     assert (whole.features_CL - pieces.features_CL).abs().max() < 1e-4
     expected = expression_of(sound, model, 175, 24.0)
-    monkeypatch.setattr(speech, "_PIECE_SECONDS", 1.0)
+    monkeypatch.setattr(speech, "PIECE_SECONDS", 1.0)
     assert np.abs(expression_of(sound, model, 175, 24.0) - expected).max() < 1e-5
 
 
@@ -86,21 +85,6 @@ def test_the_hidden_states_of_long_speech_are_as_many_and_at_their_moments():
     inside = slice(100, 900)  # of the first piece; a second is 50 features
     moved = late[:, 150:950]
     assert torch.corrcoef(torch.stack([moved.flatten(), features[:, inside].flatten()]))[0, 1] > 0.9
-
-
-def test_ten_minutes_take_little_memory(tmp_path):
-    sound = babble(20)
-    write_wav(tmp_path / "long.wav", np.tile(sound, 30))
-    model = talker()
-    torch.set_num_threads(1)
-    tracemalloc.start()
-    motion = motion_from_speech(tmp_path / "long.wav", model)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert len(motion) == 600 * 24
-    assert peak < 100e6  # numpy's: 16 MB are the motion itself; the sound alone would be 38 MB as floats
-    one = motion_from_speech(tmp_path / "long.wav", model, max_seconds=700).expression
-    np.testing.assert_array_equal(one, motion.expression)
 
 
 def test_blinks_and_a_head_that_moves_and_the_same_seed_gives_the_same(tmp_path):

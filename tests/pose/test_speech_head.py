@@ -93,5 +93,6 @@ def test_ten_minutes_take_little_memory_and_do_not_leave_the_bound(tmp_path):
     motion = motion_from_speech(tmp_path / "long.wav", model)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len(motion) == 14_400 and peak < 100e6
+    assert len(motion) == 14_400
+    assert peak < 100e6  # numpy's: 16 MB are the motion itself; the sound alone would be 38 MB as floats
     assert (np.abs(motion.head_poses) <= model.head_network.bound_6.numpy() * (1 + 1e-6)).all()

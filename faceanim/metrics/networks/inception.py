@@ -74,7 +74,7 @@ class _Unit(nn.Module):
         return F.relu(self.bn(self.conv(x)))
 
 
-def _average(x: Tensor) -> Tensor:
+def average_3x3(x: Tensor) -> Tensor:
     return F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)  # TensorFlow counts no padding
 
 
@@ -92,7 +92,7 @@ class _BlockA(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         double = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
         five = self.branch5x5_2(self.branch5x5_1(x))
-        return torch.cat([self.branch1x1(x), five, double, self.branch_pool(_average(x))], 1)
+        return torch.cat([self.branch1x1(x), five, double, self.branch_pool(average_3x3(x))], 1)
 
 
 class _BlockB(nn.Module):
@@ -127,7 +127,7 @@ class _BlockC(nn.Module):
         once = self.branch7x7_3(self.branch7x7_2(self.branch7x7_1(x)))
         double = self.branch7x7dbl_3(self.branch7x7dbl_2(self.branch7x7dbl_1(x)))
         double = self.branch7x7dbl_5(self.branch7x7dbl_4(double))
-        return torch.cat([self.branch1x1(x), once, double, self.branch_pool(_average(x))], 1)
+        return torch.cat([self.branch1x1(x), once, double, self.branch_pool(average_3x3(x))], 1)
 
 
 class _BlockD(nn.Module):
@@ -165,7 +165,7 @@ class _BlockE(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         once = self.branch3x3_1(x)
         double = self.branch3x3dbl_2(self.branch3x3dbl_1(x))
-        pooled = _average(x) if self.pool == "average" else F.max_pool2d(x, 3, 1, 1)
+        pooled = average_3x3(x) if self.pool == "average" else F.max_pool2d(x, 3, 1, 1)
         parts = [self.branch1x1(x), self.branch3x3_2a(once), self.branch3x3_2b(once)]
         parts += [self.branch3x3dbl_3a(double), self.branch3x3dbl_3b(double), self.branch_pool(pooled)]
         return torch.cat(parts, 1)
