@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from lightning import Trainer
 
 from faceanim.cli import CONF_FOLDER
 from faceanim.models.animation_model import AnimationModel
 from tests.helpers.commands import run
+from tests.helpers.composed import composed
 
 ON_CPU = ["trainer.accelerator=cpu", "trainer.devices=1", "trainer.precision=32-true"]
 
@@ -23,16 +23,14 @@ def choices(group: str) -> list[str]:
 @pytest.mark.parametrize("stage", ["appearance", "temporal"])
 @pytest.mark.parametrize("experiment", choices("experiment"))
 def test_every_experiment_composes_for_both_stages(experiment, stage):
-    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
-        cfg = compose("train", [f"experiment={experiment}", f"stage={stage}", "run_dir=x"])
+    cfg = composed("train", f"experiment={experiment}", f"stage={stage}", "run_dir=x")
     assert cfg.stage.name == stage
     assert cfg.trainer.max_steps == cfg.schedule[stage].max_steps
     assert cfg.data.module.rules.motion_frames == cfg.model.reference_net.get("motion_frames")
 
 
 def test_the_stage_of_speech_brings_its_own_model_data_callbacks_and_settings():
-    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
-        cfg = compose("train", ["stage=audio_to_pose", "data.folder=x", "run_dir=x", "trainer=gpu"])
+    cfg = composed("train", "stage=audio_to_pose", "data.folder=x", "run_dir=x", "trainer=gpu")
     assert cfg.trainer.max_steps == cfg.schedule.audio_to_pose.max_steps
     assert set(cfg.schedule) == {"audio_to_pose"} and cfg.callbacks.samples is None
     network = instantiate(cfg.model, _convert_="all")["network"]
@@ -43,8 +41,7 @@ def test_the_stage_of_speech_brings_its_own_model_data_callbacks_and_settings():
 def test_every_trainer_is_built_where_its_devices_are(name):
     if "deepspeed" in name:
         pytest.importorskip("deepspeed")
-    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
-        cfg = compose("train", [f"trainer={name}", "run_dir=x"])
+    cfg = composed("train", f"trainer={name}", "run_dir=x")
     options = instantiate(cfg.trainer, _convert_="all", _target_="builtins.dict")
     options |= {"accelerator": "cpu", "devices": 1}
     assert Trainer(**options, logger=False).max_steps == cfg.schedule.appearance.max_steps
@@ -52,8 +49,7 @@ def test_every_trainer_is_built_where_its_devices_are(name):
 
 @pytest.mark.parametrize("choice", ["csv", "tensorboard", "wandb", "[tensorboard,wandb]"])
 def test_loggers_combine_and_metrics_csv_is_always_written(choice, tmp_path):
-    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
-        cfg = compose("train", [f"logger={choice}", f"run_dir={tmp_path}"])
+    cfg = composed("train", f"logger={choice}", f"run_dir={tmp_path}")
     loggers = instantiate(cfg.logger)
     assert set(loggers) == {"csv", *choice.strip("[]").split(",")}
     assert loggers["csv"].path == tmp_path / "metrics.csv"
@@ -64,8 +60,7 @@ def test_loggers_combine_and_metrics_csv_is_always_written(choice, tmp_path):
     "name", [name for name in choices("model") if name != "pipeline"]
 )  # that of init_from
 def test_every_model_can_be_built_and_fits_its_codec(name):
-    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
-        cfg = compose("train", [f"model={name}", "run_dir=x"])
+    cfg = composed("train", f"model={name}", "run_dir=x")
     del cfg.model.scheduler
     with torch.device("meta"):  # sizes without memory
         parts = instantiate(cfg.model, _convert_="all")

@@ -7,10 +7,8 @@ import sys
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 
 import train
-from faceanim.cli import CONF_FOLDER
 from faceanim.metrics.families import METRICS
 from faceanim.metrics.video_pair import ClipFrames, Finders, VideoPair
 from faceanim.models.codec import CODECS
@@ -18,6 +16,7 @@ from faceanim.pipelines.export import export_pipeline
 from faceanim.pose.landmarkers import BACKENDS, landmarker
 from scripts.prepare_celebvhq_hdtf.readers import READERS
 from tests.helpers.commands import ROOT
+from tests.helpers.composed import composed
 from tests.helpers.training import options, steps
 
 BLOCKS = re.findall(r"```(?:python|yaml)\n# (\S+)\n(.*?)```", (ROOT / "docs/extending.md").read_text(), re.S)
@@ -51,8 +50,7 @@ def test_a_stage_and_a_codec_train_resume_and_are_exported(mine, demo_data):
         one for one in given if not one.startswith(("model.codec.", "model.reference_net.latent_channels=8"))
     ]
     for maximum in (1, 2):
-        with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
-            cfg = compose("train", [*given, *steps("edges", maximum)])
+        cfg = composed("train", *given, *steps("edges", maximum))
         train.main.__wrapped__(cfg)
     checkpoint = torch.load(mine / "run/checkpoints/last.ckpt", weights_only=True)
     assert checkpoint["global_step"] == 2 and checkpoint["faceanim"]["stage"] == "edges"

@@ -1,19 +1,17 @@
 """The small starting point that the demo goes on from."""
 
 import pytest
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
-from faceanim.cli import CONF_FOLDER
 from faceanim.models.animation_model import AnimationModel
 from faceanim.pipelines.initial_weights import initialise
 from tests.helpers.commands import ROOT
+from tests.helpers.composed import composed
 from tests.helpers.stages import APPEARANCE, APPEARANCE_AND_ENCODER, TEMPORAL
 
 
 def test_it_is_small_has_a_card_and_fits_the_demos_model():
-    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
-        cfg = compose("train", ["experiment=demo", "stage=appearance", "run_dir=x"])
+    cfg = composed("train", "experiment=demo", "stage=appearance", "run_dir=x")
     path = ROOT / cfg.init_from
     assert path.stat().st_size <= 8_000_000
     assert "train.py" in path.with_suffix(".md").read_text()
@@ -26,8 +24,7 @@ def test_it_is_small_has_a_card_and_fits_the_demos_model():
 
 
 def test_it_can_be_declined():
-    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
-        cfg = compose("train", ["run_dir=x", "init_from=null"])
+    cfg = composed("train", "run_dir=x", "init_from=null")
     assert cfg.init_from is None
     none = instantiate(cfg.weights, _convert_="all")
     parts = instantiate(cfg.model, _convert_="all")

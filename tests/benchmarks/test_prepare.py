@@ -5,10 +5,9 @@ import shlex
 import subprocess
 
 import pytest
-from hydra import compose, initialize_config_dir
 
-from faceanim.cli import CONF_FOLDER
 from tests.helpers.commands import ROOT
+from tests.helpers.composed import composed
 
 ELSEWHERE = {"memory_savers", "drift"}  # they need extras or a pipeline: benchmarks/README.md
 
@@ -36,6 +35,5 @@ def test_make_bench_runs_every_benchmark_that_a_cpu_can_do_with_options_that_exi
     commands = re.findall(r"-m benchmarks\.(\w+)(.*)", done.stdout)
     there = {path.stem for path in (ROOT / "benchmarks").glob("*.py")} - {"__init__"}
     assert {name for name, _ in commands} == there - ELSEWHERE
-    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
-        for name, options in commands:
-            compose(f"benchmark_{name}", shlex.split(options))
+    for name, options in commands:
+        composed(f"benchmark_{name}", *shlex.split(options))

@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from safetensors.torch import save_file
 
@@ -12,7 +11,7 @@ from faceanim.data.latents import LatentCache
 from faceanim.data.manifest import read_manifest
 from faceanim.data.prepared_folder import read_index
 from scripts import cache_latents
-from tests.helpers.commands import ROOT
+from tests.helpers.composed import composed
 from tests.helpers.training import TINY, fit, losses, steps
 
 MODEL = [option for option in TINY if option.startswith("model.")]
@@ -20,8 +19,7 @@ AS_THEY_ARE = ["data.module.jitter=null", "model.train_image_encoder=false", *st
 
 
 def cache(data, output, *overrides: str) -> None:
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        cfg = compose("cache_latents", [f"data.folder={data}", f"output={output}", *MODEL, *overrides])
+    cfg = composed("cache_latents", f"data.folder={data}", f"output={output}", *MODEL, *overrides)
     cache_latents.main(cfg)
 
 
@@ -29,8 +27,7 @@ def cache(data, output, *overrides: str) -> None:
 def encoders(tmp_path_factory) -> list[str]:
     """Options that give the image encoder weights: one file's, another file's."""
     folder = tmp_path_factory.mktemp("encoders")
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        cfg = compose("cache_latents", ["data.folder=x", "output=x", *MODEL])
+    cfg = composed("cache_latents", "data.folder=x", "output=x", *MODEL)
     for seed in range(2):
         torch.manual_seed(seed)
         save_file(instantiate(cfg.model.image_encoder).clip.state_dict(), folder / f"{seed}.safetensors")

@@ -6,11 +6,10 @@ from pathlib import Path
 import av
 import decord
 import pytest
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from faceanim.cli import CONF_FOLDER
 from faceanim.pipelines.request import InferenceOptions
+from tests.helpers.composed import composed
 
 
 def described(path: Path) -> tuple[int, int, int, Fraction]:
@@ -27,6 +26,5 @@ def described(path: Path) -> tuple[int, int, int, Fraction]:
 
 def chosen(**changes) -> InferenceOptions:
     """conf/infer.yaml with these changes."""
-    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
-        cfg = compose("infer", ["pipeline=p", "reference=r.png", "output=o.mp4", "driving=d.mp4"])
+    cfg = composed("infer", "pipeline=p", "reference=r.png", "output=o.mp4", "driving=d.mp4")
     return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(InferenceOptions), cfg, changes))

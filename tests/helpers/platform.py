@@ -10,11 +10,11 @@ from pathlib import Path
 
 import httpx
 from gradio_client import Client, handle_file
-from hydra import compose, initialize_config_dir
 
 from faceanim.app.settings import AppSettings
-from faceanim.cli import CONF_FOLDER, typed
+from faceanim.cli import typed
 from faceanim.pipelines.request import InferenceOptions
+from tests.helpers.composed import composed
 
 QUICK = [
     "options=['steps=2','smoothing=0.5']",
@@ -77,8 +77,7 @@ def until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
 
 def settings_of(pipeline: Path, **limits) -> tuple[AppSettings, dict[str, InferenceOptions]]:
     """Settings with the limits of conf/app.yaml but for these, and the one preset of the tests."""
-    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
-        settings = typed(compose("app", [f"pipeline={pipeline}", "devices=[cpu]"]), AppSettings)
-        given = [f"pipeline={pipeline}", "output=a.mp4", "reference=a.png", "driving=a.mp4"]
-        options = typed(compose("infer", given), InferenceOptions)
+    settings = typed(composed("app", f"pipeline={pipeline}", "devices=[cpu]"), AppSettings)
+    given = [f"pipeline={pipeline}", "output=a.mp4", "reference=a.png", "driving=a.mp4"]
+    options = typed(composed("infer", *given), InferenceOptions)
     return replace(settings, limits=replace(settings.limits, **limits)), {"standard": options}

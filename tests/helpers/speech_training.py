@@ -4,10 +4,9 @@ import csv
 from pathlib import Path
 
 import torch
-from hydra import compose, initialize_config_dir
 
 import train
-from faceanim.cli import CONF_FOLDER
+from tests.helpers.composed import composed
 
 
 def fit(data: Path, run_dir: Path, steps: int, *options: str) -> dict:
@@ -18,8 +17,7 @@ def fit(data: Path, run_dir: Path, steps: int, *options: str) -> dict:
         "trainer.log_every_n_steps=1",
         *options,
     ]
-    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
-        train.main.__wrapped__(compose("train", words))
+    train.main.__wrapped__(composed("train", *words))
     return torch.load(run_dir / "checkpoints" / "last.ckpt", weights_only=True)
 
 

@@ -4,13 +4,12 @@ import csv
 from pathlib import Path
 
 import torch
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from torch import Tensor
 
 import train
 from faceanim.pipelines.initial_weights import open_checkpoint, tensors
-from tests.helpers.commands import ROOT
+from tests.helpers.composed import composed
 
 TINY = [
     "schedule.appearance.init_from=null",
@@ -43,8 +42,7 @@ TINY = [
 
 def configuration(data: Path, run_dir: Path, stage: str, *overrides: str) -> DictConfig:
     """conf/train.yaml with the tiny model, of `stage`, on prepared clips."""
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return compose("train", options(data, run_dir, stage, *overrides))
+    return composed("train", *options(data, run_dir, stage, *overrides))
 
 
 def options(data: Path, run_dir: Path, stage: str, *overrides: str) -> list[str]:

@@ -2,17 +2,15 @@
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
-from faceanim.cli import CONF_FOLDER
 from faceanim.models.reference_attention import spatial_transformer_blocks
+from tests.helpers.composed import composed
 
 
 @pytest.fixture(scope="module")
 def sd15() -> dict:
-    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
-        cfg = compose("train", ["model=sd15", "run_dir=x"])
+    cfg = composed("train", "model=sd15", "run_dir=x")
     with torch.device("meta"):
         return instantiate(cfg.model, _convert_="all")
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import ControlNetModel
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from safetensors.torch import load_file, save_file
@@ -24,6 +23,7 @@ from faceanim.modules.temporal import TemporalStage
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.export import export_pipeline
 from faceanim.pipelines.initial_weights import initialise
+from tests.helpers.composed import composed
 from tests.helpers.public_weights import VISION, adapter, animatediff, stock_unet, vae
 from tests.helpers.stages import APPEARANCE, APPEARANCE_AND_ENCODER, TEMPORAL
 from tests.helpers.tiny_model import tiny_codec, tiny_model, tiny_scheduler, wake
@@ -212,8 +212,7 @@ def test_a_source_that_is_none_is_an_error(start, tmp_path):
 @pytest.mark.parametrize("name", sorted(p.stem for p in (CONF_FOLDER / "weights").glob("*.yaml")))
 def test_every_choice_of_weights_composes_and_names_parts_that_exist(name):
     size = "sd15_multi_scale" if name == "aniportrait" else "sd15"
-    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
-        cfg = compose("train", [f"model={size}", f"weights={name}", "run_dir=x"])
+    cfg = composed("train", f"model={size}", f"weights={name}", "run_dir=x")
     weights = instantiate(cfg.weights, _convert_="all")
     model = tiny_model()
     sources = {part: WeightSource.parse(value) for part, value in weights["parts"].items()}
@@ -225,8 +224,7 @@ def test_every_choice_of_weights_composes_and_names_parts_that_exist(name):
 
 def test_a_part_may_be_a_path_in_place_of_a_hub_file_and_may_be_pinned():
     options = ["weights=sd15", "weights.parts.codec=/a/vae.bin", "+weights.parts.pose_guider.sha256=00ff"]
-    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
-        cfg = compose("train", [*options, "run_dir=x"])
+    cfg = composed("train", *options, "run_dir=x")
     parts = OmegaConf.to_container(cfg.weights.parts)
     assert WeightSource.parse(parts["codec"]) == WeightSource(path="/a/vae.bin")
     assert WeightSource.parse(parts["pose_guider"]).sha256 == "00ff"

@@ -12,16 +12,15 @@ from multiprocessing.process import BaseProcess
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 
 import evaluate
-from faceanim.cli import CONF_FOLDER
 from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.video import read_video
 from faceanim.media.video_writer import write_video
 from faceanim.metrics.distributed import Ranks
 from faceanim.metrics.networks.inception import Inception
 from tests.helpers.commands import OFFLINE, ROOT
+from tests.helpers.composed import composed
 from tests.metrics.formula import fill
 
 
@@ -35,8 +34,7 @@ def evaluate_as(rank: int, count: int, port: int, options: list[str]) -> None:
     """evaluate.py's main, as torchrun starts it."""
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(count)}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
-        cfg = compose("evaluate", options)
+    cfg = composed("evaluate", *options)
     evaluate.main.__wrapped__(cfg)
 
 

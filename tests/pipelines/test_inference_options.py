@@ -3,12 +3,11 @@
 import re
 
 import pytest
-from hydra import compose, initialize_config_dir
 
-from faceanim.cli import CONF_FOLDER
 from faceanim.pipelines.motion_sources import Speech
 from faceanim.pipelines.request import request_of
 from faceanim.pipelines.step_counts import uneven_steps
+from tests.helpers.composed import composed
 from tests.helpers.inference import chosen
 from tests.helpers.tiny_model import tiny_scheduler
 
@@ -69,9 +68,8 @@ def test_a_request_has_every_option_in_the_part_that_it_belongs_to():
 
 @pytest.mark.parametrize("name", ["quality", "fast", "preview"])
 def test_presets_choose_the_sampling_and_options_go_before_them(name):
-    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
-        given = ["pipeline=p", "reference=r", "output=o.mp4", "driving=d", f"preset={name}"]
-        preset, changed = compose("infer", given), compose("infer", [*given, "steps=7"])
+    given = ["pipeline=p", "reference=r", "output=o.mp4", "driving=d", f"preset={name}"]
+    preset, changed = composed("infer", *given), composed("infer", *given, "steps=7")
     assert preset.steps == {"quality": 40, "fast": 12, "preview": 6}[name] and changed.steps == 7
     assert uneven_steps(preset.scheduler, tiny_scheduler("v_prediction"), preset.steps) is None
     assert changed.guidance_scale == preset.guidance_scale == (1.0 if name == "preview" else 3.5)
