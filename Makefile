@@ -45,10 +45,10 @@ bench: $(READY) $(BENCH)/data/index.parquet  ## speed and memory on this CPU, ea
 	$(PY) -m benchmarks.inference_memory
 
 test: $(READY)  ## the test suite
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not slow and not gpu"
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal -m "not slow and not gpu"
 
 test-all: $(READY)  ## the test suite with what takes minutes, and what needs a GPU if there is one
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal
 
 lint: $(READY)  ## ruff: style and format
 	$(VENV)/bin/ruff check .

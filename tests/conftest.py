@@ -89,7 +89,7 @@ def error_of(command) -> Callable[..., str]:
 
     def run(*words: str) -> str:
         code, _, err = command(*words)
-        assert code == 2 and len(err.strip().splitlines()) == 1, err
+        assert code == 2 and err.startswith("error: ") and len(err.strip().splitlines()) == 1, err
         return err
 
     return run

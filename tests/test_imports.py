@@ -53,7 +53,7 @@ def test_a_floor_imports_only_from_below(floor):
                 assert name.split(".")[1] in FLOORS[floor] | {floor}, f"{path.name} imports {name}"
 
 
-def test_networks_know_neither_lightning_nor_hydra_and_configs_stop_at_the_entry_points():
+def test_networks_know_neither_lightning_nor_hydra_and_configs_stop_early():
     for path in ROOT.rglob("*.py"):
         roots = {name.split(".")[0] for name in imported(path)}
         if path.parent.name == "models":

@@ -22,7 +22,7 @@ BLOCK = 1024  # samples
 SPEECH_RATE = 16_000  # samples a second of what speech networks take, mono
 MAX_SECONDS = 3600.0  # of speech
 UNREADABLE = "unreadable"  # the attribute `note` of the log record that warns of it
-SPEECH_PIECE = 10 * SPEECH_RATE  # samples held at a time
+_SPEECH_PIECE = 10 * SPEECH_RATE  # samples held at a time
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ def iter_speech(path: str | Path, max_seconds: float = MAX_SECONDS) -> Iterator[
         n_held += len(piece_n1)
         if n_given + n_held > max_seconds * SPEECH_RATE:
             raise MediaTooLongError(f"sound {path} is too long: expected at most {max_seconds:g} s, got more")
-        if n_held >= SPEECH_PIECE:
+        if n_held >= _SPEECH_PIECE:
             yield np.concatenate(held)
             n_given, n_held, held = n_given + n_held, 0, []
     if n_held:

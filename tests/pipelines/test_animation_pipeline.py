@@ -124,7 +124,7 @@ def test_a_video_that_is_kept_does_take_more_memory():
     assert long.peak - short.peak > 0.5 * 16 * frames[0][0].nbytes
 
 
-def test_the_reference_is_read_once_a_video_with_windows_and_once_a_chunk_with_motion_frames():
+def test_the_reference_is_read_once_a_video_and_once_a_chunk_with_motion_frames():
     def read(strategy: str, motion_frames: int = 2) -> int:
         pipe, calls = pipeline(motion_frames), []
         pipe.reference_net.register_forward_hook(lambda *_: calls.append(1))

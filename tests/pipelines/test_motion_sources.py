@@ -116,7 +116,7 @@ def test_a_full_body_photograph_is_cut_to_its_head_with_a_warning_of_its_few_pix
 
 
 @pytest.mark.parametrize("side", ["left", "right", "top", "bottom", "top left", "bottom right"])
-def test_a_head_that_the_border_cuts_off_is_padded_and_pasted_back_where_there_are_pixels(side, caplog):
+def test_a_head_that_the_border_cuts_off_is_padded_and_pasted_back(side, caplog):
     frame = read_video(demo_clip_path()).frames_THWC[40, :, :192]
     faces = landmarker("dlib")
     points = faces.detect(frame[None]).points[0]

@@ -123,7 +123,7 @@ def test_missing_weights_are_an_error_that_says_what_to_fetch_and_where_to_put_i
     assert len(WEIGHTS[name]) == 1 or WEIGHTS[name][0] not in str(caught.value)  # only what is missing
 
 
-def test_the_weights_folder_is_the_argument_else_the_environments_else_the_users_cache(tmp_path, monkeypatch):
+def test_the_weights_folder_is_the_argument_the_environments_or_the_users_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("FACEANIM_WEIGHTS", "/of/the/environment")
     assert weights_folder(tmp_path) == tmp_path
     assert weights_folder() == Path("/of/the/environment")
