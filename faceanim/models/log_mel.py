@@ -23,12 +23,11 @@ class LogMel(nn.Module):
 
     def __init__(self, bands: int = 40):
         super().__init__()
-        edges = torch.linspace(_mel(_LOWEST), _mel(_HIGHEST), bands + 2, dtype=torch.float64)
-        edges = 700 * (10 ** (edges / 2595) - 1)
-        frequencies = torch.linspace(0, RATE / 2, N_FFT // 2 + 1, dtype=torch.float64)
-        rising = (frequencies - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
-        falling = (edges[2:, None] - frequencies) / (edges[2:] - edges[1:-1])[:, None]
-        bank = torch.minimum(rising, falling).clamp(min=0).float()
+        # the import takes a second, which data workers need not spend
+        from transformers.audio_utils import mel_filter_bank
+
+        bank_KC = mel_filter_bank(N_FFT // 2 + 1, bands, _LOWEST, _HIGHEST, RATE, mel_scale="htk")
+        bank = torch.from_numpy(bank_KC).T.float().contiguous()
         self.register_buffer("bank_CF", bank, persistent=False)
         self.register_buffer("window_N", torch.hann_window(WINDOW), persistent=False)
 
@@ -56,7 +55,3 @@ def normalised(log_mel_BCL: Tensor, profile_BC: Tensor) -> Tensor:
 
 
 SILENT = -_FARTHEST  # what `normalised` makes of silence
-
-
-def _mel(hertz: float) -> float:
-    return 2595 * math.log10(1 + hertz / 700)
