@@ -1,4 +1,4 @@
-"""What costs nothing and keeps everybody honest. T: frames; H, W: pixels; P: points; K: triangles."""
+"""Baselines: the reference repeated, and warped to the landmarks. T: frames; H, W: pixels; P: points; K: triangles."""
 
 import cv2
 import numpy as np
@@ -7,16 +7,14 @@ from matplotlib.tri import Triangulation
 from faceanim.metrics.video_pair import SeenVideo, VideoPair
 from faceanim.pose.topology import LEFT_EYE, RIGHT_EYE
 
-BASELINES = ("static", "warped")
-
 
 def static(seen: VideoPair) -> SeenVideo:
-    """The reference, repeated."""
+    """The reference image, repeated."""
     return SeenVideo.still(seen.reference.frames_THW3[0], len(seen.real), seen.real.finders)
 
 
 def warped(seen: VideoPair) -> SeenVideo | None:
-    """The reference, bent so that its landmarks lie where the real ones do; None where either face is never found.
+    """The reference, warped so that its landmarks are where the real ones are; None if either face is never found.
 
     Frames without a real face take the nearest one's landmarks. Another person's motion is taken relative to the first
     frame, scaled by the two faces' eye distances. It cannot show what the reference does not: teeth, the other cheek.
@@ -35,7 +33,7 @@ def warped(seen: VideoPair) -> SeenVideo | None:
 
 
 def warp(image_HW3: np.ndarray, source_P2: np.ndarray, target_TP2: np.ndarray) -> np.ndarray:
-    """uint8 (T, H, W, 3): the image, bent piecewise affinely so that the source points come to the targets.
+    """uint8 (T, H, W, 3): the image, warped piecewise affinely so that the source points are moved to the targets.
 
     The triangles are Delaunay's of the source points and of eight points of the frame's border, which stay.
     """

@@ -1,4 +1,4 @@
-"""Ids of clips that are named by video files: they name records, sheets and videos, in any file system."""
+"""Ids of clips from the names of video files: names of records, sheets and videos in any file system."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""From one clip's frames to its figures. T: frames; N: samples; D: features."""
+"""All metrics of one clip, for each method. T: frames; N: samples; D: features."""
 
 from dataclasses import dataclass, replace
 
@@ -13,7 +13,7 @@ from faceanim.metrics.metric import LANDMARKS, MetricSpec
 from faceanim.metrics.metric_suite import MetricSuite
 from faceanim.metrics.video_pair import ClipFrames, SeenVideo, VideoPair
 
-# In the order of the report: what was made, the baselines, and what the real video itself scores.
+# In the order of the report.
 METHODS = ("generated", "static", "warped", "real")
 _NO_REAL_FACE = "no face was found in any real frame"
 _NO_GENERATED_FACE = "no face was found in any generated frame that has a real one"
@@ -23,10 +23,12 @@ _NO_WARP = "no face to warp, or to warp to"
 
 @dataclass(frozen=True)
 class ClipMetrics:
-    """scores, series: by method and metric; a series has a number for each frame, or pair, or every so many frames.
+    """Results of one clip.
+
+    scores, series: by method and metric; a series has a number per frame, pair of frames, or every few frames.
 
     counts: by method, its frames without a face where there is a real one, and those of a single colour.
-    features: by network and method, float32 (N, D). warped_THW3: the warped baseline's frames, to be looked at.
+    features: by network and method, float32 (N, D). warped_THW3: the warped baseline's frames, for viewing.
     """
 
     n_frames: int
@@ -39,7 +41,7 @@ class ClipMetrics:
 
 
 def measure(frames: ClipFrames, suite: MetricSuite) -> ClipMetrics:
-    """What was generated and, through the same metrics, the baselines and the real video itself.
+    """Measure the generated frames and, by the same metrics, the baselines and the real video itself.
 
     One backend finds the landmarks of all frames, the real ones too, so that a perfect copy scores exactly 0. In
     cross-reenactment the real video shows another person, so that it is no method.

@@ -1,4 +1,4 @@
-"""One clip's result on disk: written whole, and read again only where nothing has changed since."""
+"""One clip's result on disk: written whole, and reused only if nothing has changed since."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ def write_record(
     fps: float,
     found: ClipMetrics,
 ) -> ClipRecord:
-    """Writes `clips/<clip_id>.json` and, before it, the features: a record that is there is complete."""
+    """Write `clips/<clip_id>.json` and, before it, the features: an existing record is complete."""
     record = ClipRecord(
         clip_id,
         stamp,
@@ -96,7 +96,7 @@ def features_path(run_dir: Path, clip_id: str) -> Path:
 
 
 def parsed(content: dict[str, Any]) -> ClipRecord:
-    """A record as it was written, of whatever protocol; raises what damaged files make one raise."""
+    """A record as it was written, of whatever protocol; any exception if it is damaged."""
     scores = {
         method: {
             name: Estimate(**{**s, "interval": None if s["interval"] is None else tuple(s["interval"])})

@@ -1,4 +1,4 @@
-"""A clip's videos beside each other, small enough to stand in a report. T: frames; H, W: pixels."""
+"""A clip's videos side by side, small enough for a report. T: frames; H, W: pixels."""
 
 from pathlib import Path
 
@@ -14,13 +14,13 @@ _CRF = 27
 
 
 def beside_titles(same_person: bool, has_warped: bool) -> list[str]:
-    """What the columns of `write_beside` are, from left to right."""
+    """Titles of the columns of `write_beside`, from left to right."""
     warped = ["warped"] if has_warped else []
     return ["static (the reference)", *warped, "generated", "real" if same_person else "driving"]
 
 
 def write_beside(path: Path, frames: ClipFrames, warped_THW3: np.ndarray | None) -> None:
-    """The baselines, what was generated and the real frames, from left to right."""
+    """Write the baselines, the generated and the real frames, from left to right."""
     still = np.repeat(frames.reference_HW3[None], len(frames.real_THW3), axis=0)
     warped = [] if warped_THW3 is None else [warped_THW3]
     columns = side_by_side([still, *warped, frames.generated_THW3, frames.real_THW3])

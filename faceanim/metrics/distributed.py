@@ -1,4 +1,4 @@
-"""Several processes that share the clips among them, as torchrun starts them."""
+"""Several processes that share the clips, as torchrun starts them."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Ranks:
-    """number: of this process, of `count`. Every item is one process's: nothing is padded, nothing done twice."""
+    """This process's number of `count`. Each item belongs to one process: nothing is padded, nothing done twice."""
 
     number: int = 0
     count: int = 1
@@ -29,7 +29,7 @@ class Ranks:
         return items[self.number :: self.count]
 
     def device(self, name: str) -> torch.device:
-        """As `choose_device`; each process of a machine takes a GPU of its own, as far as there are any."""
+        """As `choose_device`; each process of a machine takes a GPU of its own, as long as there are enough."""
         chosen = choose_device(name)
         if chosen.type == "cuda" and chosen.index is None:
             local = int(os.environ.get("LOCAL_RANK", self.number))

@@ -1,6 +1,5 @@
-"""From clips to a report, one clip at a time, resumable, over any number of processes."""
+"""Evaluation of all clips into a report, one clip at a time, resumable, over any number of processes."""
 
-import dataclasses
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,9 +18,9 @@ from faceanim.metrics.evaluation_report import EvaluationReport
 from faceanim.metrics.metric_suite import MetricSuite
 from faceanim.metrics.predictions import EvaluationClip, Predictions
 from faceanim.metrics.protocol import Stamp
-from faceanim.metrics.report import REPORT_FILES, table, write_csv
-from faceanim.metrics.report_beside import read_run
-from faceanim.metrics.report_page import write_page
+from faceanim.metrics.report.other_evaluations import read_evaluation
+from faceanim.metrics.report.page import write_page
+from faceanim.metrics.report.table import REPORT_FILES, table, write_csv
 from faceanim.metrics.summary import summarise
 
 
@@ -38,17 +37,17 @@ def evaluate(
     Writes below `run_dir` for each clip `clips/<clip_id>.json`, `sheets/<clip_id>.png`, `beside/<clip_id>.mp4` (all
     that there is to see) and, for a pipeline, `videos/<clip_id>.mp4` (to look at: the metrics see the frames before
     they are compressed); at the end `metrics.json` (see `summarise`), `per_clip.csv` and `report.html`. Prints the
-    summary and returns it, on the first of the ranks, which share the clips and the folder.
+    summary and returns the report, on the first of the ranks, which share the clips and the folder.
     A clip that was measured in this folder before is skipped if nothing has changed since: neither the protocol, nor
     any clip, nor the weights or prediction, nor the networks that measure.
-    compare: other runs' folders, to stand in the report.
+    compare: folders of other evaluations to compare with in the report.
     """
     run_dir, ranks = Path(run_dir), ranks or Ranks()
     stamp = predictions.protocol.stamp((clip.clip_id, clip.content_hash) for clip in predictions.clips)
     if ranks.number == 0:
-        for name in REPORT_FILES:  # no old numbers lie beside new clips if this run is interrupted
+        for name in REPORT_FILES:  # an interrupted run leaves no old results next to new clips
             (run_dir / name).unlink(missing_ok=True)
-    others = {str(folder): read_run(folder) for folder in compare}
+    others = {str(folder): read_evaluation(folder) for folder in compare}
     error = None
     try:
         shared = ranks.share(predictions.clips)
@@ -71,11 +70,10 @@ def evaluate(
     report = summarise(
         run_dir, predictions, stamp, records, suite.unavailable, suite.weights, device or torch.device("cpu")
     )
-    content = dataclasses.asdict(report)
     write_csv(run_dir / "per_clip.csv", records)
-    write_page(run_dir, content, records, others)
+    write_page(run_dir, report, records, others)
     report.write(run_dir / "metrics.json")
-    print(table(content))
+    print(table(report))
     print(utf8_name(f"metrics: {run_dir / 'metrics.json'}\nreport: {run_dir / 'report.html'}"))
     return report
 
@@ -97,7 +95,7 @@ def _evaluate_clip(
 def _finished(
     run_dir: Path, predictions: Predictions, clip: EvaluationClip, stamp: Stamp, suite: MetricSuite
 ) -> ClipRecord | None:
-    """What an earlier run found out about the clip, if it still holds."""
+    """The clip's record of an earlier run, or None if it is missing or stale."""
     if predictions.kind == "pipeline" and not _video_path(run_dir, clip).is_file():
         return None
     return read_record(run_dir, clip.clip_id, stamp, clip.maker_hash, suite.weights)

@@ -1,6 +1,7 @@
-"""The results of an evaluation as one record: what stands in metrics.json."""
+"""The results of an evaluation as one record, the content of metrics.json."""
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -23,6 +24,17 @@ class Figure(Estimate):
 
     interval_of: str | None = None
     common: float | None = None
+
+
+def most_frames(figures: Iterable[Figure]) -> int:
+    """The largest number of frames that one of the figures is a mean over."""
+    return max((figure.n for figure in figures if figure.value is not None), default=0)
+
+
+def over_fewer(by_method: Mapping[str, Figure], method: str) -> int | None:
+    """The number of frames of another method, if this one's figure is over fewer: what is lost cannot be wrong."""
+    figure, most = by_method[method], most_frames(by_method.values())
+    return most if figure.value is not None and figure.n < most else None
 
 
 @dataclass(frozen=True)
@@ -72,6 +84,19 @@ class EvaluationReport:
     @property
     def methods(self) -> list[str]:
         return list(next(iter(self.metrics.values())))
+
+    @property
+    def untagged(self) -> str:
+        """A sentence about videos without colour tags."""
+        how = {
+            "auto": "BT.709 from 720 lines on, BT.601 below",
+            "bt601": "BT.601",
+            "bt709": "BT.709",
+        }[self.untagged_colour]
+        return (
+            f"{len(self.untagged_videos)} videos have no colour tags, first {self.untagged_videos[0]}: read as {how} "
+            f"(colour={self.untagged_colour}; colour=bt601 or bt709 decides)"
+        )
 
     def write(self, path: Path) -> None:
         """Write metrics.json; ValueError for results without their hashes."""

@@ -86,7 +86,7 @@ class MetricSpec:
     compares: Literal["frames", "motion"] | None = None
     of_whole_clip: bool = False
     still_wins: bool = False
-    limits: tuple[float, float] = (-math.inf, math.inf)
+    limits: tuple[float, float] = (0.0, math.inf)
     interval_of: Literal["mean", "distance", "spread"] = "mean"
     headline: bool = False
     in_validation: bool = False

@@ -33,7 +33,7 @@ class MetricSuite:
     weights: dict[str, str] = field(default_factory=dict)
 
     def available(self) -> list[MetricSpec]:
-        """Those whose networks are all loaded."""
+        """The metrics whose networks are all loaded."""
         return [spec for spec in self.specs if all(network in self.networks for network in spec.needs)]
 
     def metrics(self) -> dict[str, MeanOverFrames]:

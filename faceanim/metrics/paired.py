@@ -1,4 +1,7 @@
-"""Methods compared on the frames in which all of them have a figure. M: methods; N: frames (pairs of frames, clips)."""
+"""Comparison of methods on the frames in which all of them have a figure.
+
+M: methods; N: frames (pairs of frames, clips).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

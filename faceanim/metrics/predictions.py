@@ -1,4 +1,4 @@
-"""What can be evaluated: a pipeline on prepared clips, or videos that were made elsewhere.
+"""Predictions to evaluate: of a pipeline on prepared clips, or videos that were made elsewhere.
 
 T: frames; H, W: pixels.
 """
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class EvaluationClip(NamedTuple):
-    """content_hash: of what is given (video, landmarks, reference). maker_hash: of weights or prediction."""
+    """content_hash: of the inputs (video, landmarks, reference). maker_hash: of the weights or the prediction."""
 
     clip_id: str
     content_hash: str
@@ -145,7 +145,7 @@ class AnimatedClips:
 
 
 class PredictedVideos:
-    """Two folders with videos of the same names; the first frame of the real one stands for the reference.
+    """Two folders with videos of the same names; the first frame of the real one is the reference.
 
     colour: how videos without colour tags are read, see `colour_tags`; part of the clips' hashes unless auto.
     """

@@ -17,7 +17,7 @@ from faceanim.pose.sequence import PoseSequence
 
 
 class MissingClip(NamedTuple):
-    """A clip of the protocol that is not measured."""
+    """A clip of the protocol that is not measured, and why."""
 
     clip_id: str
     reason: str
@@ -25,7 +25,7 @@ class MissingClip(NamedTuple):
 
 @dataclass(frozen=True)
 class Job:
-    """A clip whose motion is shown, and the clip whose first frame is the reference image."""
+    """The driving clip, and the clip whose first frame is the reference image."""
 
     driving: ManifestRow
     reference: ManifestRow
@@ -36,8 +36,8 @@ class PreparedClips:
     """The jobs of a protocol, by name, and which of its clips are missing.
 
     With reference=source, the reference is the first frame of the earliest kept clip, of whatever split, that was cut
-    from the same raw video (`source_path`, `source_start_frame`): where clips are split by time, a picture that
-    training has seen, while the motion to be shown is held out.
+    from the same raw video (`source_path`, `source_start_frame`): where clips are split by time, an image that
+    training has seen, while the motion is held out.
     """
 
     def __init__(self, folder: str | Path, protocol: Protocol) -> None:
@@ -77,7 +77,7 @@ class PreparedClips:
         return read_reference(self.folder, self.jobs[name].reference)
 
     def read_sound(self, name: str, seconds: float) -> np.ndarray | None:
-        """The driving clip's sound from its start on, mono at 16 kHz, where it has any."""
+        """The driving clip's sound from its start on, mono at 16 kHz; None if it has none."""
         row = self.jobs[name].driving
         return read_soundtrack(self.folder / row.audio_path, seconds=seconds) if row.audio_path else None
 

@@ -1,4 +1,4 @@
-"""What exactly is measured, and how: without a protocol there is no result."""
+"""The protocol of an evaluation: what exactly is measured, and how. There is no result without one."""
 
 import dataclasses
 import hashlib
@@ -20,7 +20,7 @@ RETARGETS = get_args(Mode)
 
 @dataclass(frozen=True)
 class Protocol:
-    """All choices that shape the numbers of an evaluation; the values stand in conf/protocol/.
+    """All choices that shape the numbers of an evaluation; the values are in conf/protocol/.
 
     task: the reference's own clip gives the motion and is what should come out (self), or another person's clip gives
     the motion (cross).
@@ -37,7 +37,7 @@ class Protocol:
     landmarks: the backend that finds the faces in real and generated frames alike. identity: the face embedding;
     identity_every: of so many frames one is embedded. fvd_network, fvd_frames: FVD's network, and how many frames it
     sees at a time.
-    extractors: by name, the sha256 of the weights of what measures; other files are refused.
+    extractors: by name, the sha256 of the weights of the networks that measure; other files are refused.
     resamples, bootstrap_seed: of the confidence intervals. version: counts changes of what this name stands for.
     """
 
@@ -94,7 +94,7 @@ class Protocol:
             raise ValueError("protocol.pairs: expected task=cross")
 
     def for_videos(self) -> Self:
-        """The protocol for videos made elsewhere: how, is unknown; all of each video is measured."""
+        """The protocol for videos made elsewhere, in an unknown way; all of each video is measured."""
         unknown = ("split", "clips", "pairs", "max_frames", "steps", "guidance_scale", "seed", "fps", "size")
         return dataclasses.replace(
             self,
@@ -112,13 +112,13 @@ class Protocol:
         return _hash(dataclasses.asdict(self))
 
     def stamp(self, clips: Iterable[tuple[str, str]]) -> "Stamp":
-        """What results on these clips, (clip id, hash of its content), carry."""
+        """The stamp of results on these clips, given as (clip id, hash of its content)."""
         return Stamp(self.hash, _hash(sorted([list(clip) for clip in clips])))
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """What every result carries: figures compare where both hashes, sha256, are the same.
+    """The two sha256 hashes in every result: figures are comparable if both are the same.
 
     protocol: of all choices. data: of the clips that were measured, with their contents, whatever their order.
     """

@@ -1,4 +1,4 @@
-"""All clips' figures together."""
+"""Summary of all clips."""
 
 import dataclasses
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a validation measures on sampled clips, with the evaluation's own metrics."""
+"""The evaluation's metrics on the clips that are sampled in a validation during training."""
 
 import warnings
 from collections.abc import Sequence
@@ -29,13 +29,13 @@ class ValidationMetrics:
         return list(self._metrics)
 
     def update(self, frames: ClipFrames) -> None:
-        """Adds a clip."""
+        """Add a clip."""
         seen = VideoPair.of(frames, self._finders)
         for metric in self._metrics.values():
             metric.update(seen)
 
     def compute(self, names: Sequence[str], device: torch.device | str = "cpu") -> dict[str, Tensor]:
-        """The values of these, and a fresh start. All ranks have to ask for the same names; device: where they talk."""
+        """Return these values and reset. All ranks must give the same names; device: for their communication."""
         return {name: _reduced(self._metrics[name], device).float() for name in names}
 
     def reset(self) -> None:

@@ -1,4 +1,4 @@
-"""What metrics look at: a clip's reference, real and generated frames, and what is found in them.
+"""The input of metrics: a clip's reference, real and generated frames, and what is found in them.
 
 T: frames; H, W: pixels; h, w: pixels of the frames on which flow is found; D: size of an embedding; N: of sound.
 """
@@ -18,8 +18,8 @@ from faceanim.pose.landmarks import FaceLandmarker
 class ClipFrames(NamedTuple):
     """Frames of one clip, uint8, all of one size.
 
-    real_THW3: what drove it. same_person: and what it should be, frame for frame; if not, only the motion is.
-    poses_THW3: the pose images that drove it, where known. sound_N: mono at 16 kHz, where there is any.
+    real_THW3: the driving frames. same_person: they are also the truth, frame for frame; else only their motion is.
+    poses_THW3: the pose images, if known. sound_N: mono at 16 kHz, if there is any.
     """
 
     reference_HW3: np.ndarray
@@ -31,14 +31,14 @@ class ClipFrames(NamedTuple):
     sound_N: np.ndarray | None = None
 
     def videos(self) -> dict[str, np.ndarray]:
-        """What there is to see, by name: reference (T, H, W, 3), pose, generated, real."""
+        """All videos by name: reference (T, H, W, 3), pose, generated, real."""
         still = np.repeat(self.reference_HW3[None], len(self.real_THW3), axis=0)
         poses = {} if self.poses_THW3 is None else {"pose": self.poses_THW3}
         shown = {"generated": self.generated_THW3, "real" if self.same_person else "driving": self.real_THW3}
         return {"reference": still, **poses, **shown}
 
     def sheet(self) -> np.ndarray:
-        """Rows of evenly spaced frames: uint8 (height, width, 3). The reference stands once."""
+        """Rows of evenly spaced frames: uint8 (height, width, 3); the reference once."""
         videos = self.videos()
         return video_sheet(videos | {"reference": videos["reference"][:1]})
 
@@ -61,7 +61,7 @@ class Embedder(Protocol):
 
 @dataclass(frozen=True)
 class Finders:
-    """What looks for faces. embedder: None where there is none. embed_every: of so many frames one is embedded."""
+    """Networks that find faces. embedder: None if there is none. embed_every: one of this many frames is embedded."""
 
     landmarker: FaceLandmarker | None
     embedder: Embedder | None = None
@@ -70,10 +70,10 @@ class Finders:
 
 @dataclass
 class SeenVideo:
-    """uint8 frames (T, H, W, 3) and, once it is asked for, what is in them.
+    """uint8 frames (T, H, W, 3) and, computed once when first needed, what is in them.
 
-    still_of: the video is this single frame, repeated, so that everything is looked for once. notes: what else was
-    found, by whom.
+    still_of: the video is this single frame, repeated, so that everything is computed once. notes: a cache for metrics,
+    by name.
     """
 
     frames_THW3: np.ndarray
@@ -92,7 +92,7 @@ class SeenVideo:
 
     @classmethod
     def still(cls, image_HW3: np.ndarray, n_frames: int, finders: Finders) -> Self:
-        """An image for so many frames."""
+        """An image, repeated."""
         frames = np.repeat(image_HW3[None], n_frames, axis=0)
         return cls(frames, finders, cls(image_HW3[None], finders))
 
@@ -108,7 +108,7 @@ class SeenVideo:
 
     @cached_property
     def embeddings(self) -> torch.Tensor:
-        """float32 (ceil(T / embed_every), D): of every so many frames; NaN where no face was found."""
+        """float32 (ceil(T / embed_every), D): of one frame in `embed_every`; NaN where no face was found."""
         every = self.finders.embed_every
         if self.still_of is not None:
             return self.still_of.embeddings.repeat(-(-len(self) // every), 1)
@@ -124,14 +124,14 @@ class SeenVideo:
 
     @property
     def blank(self) -> int:
-        """Frames of a single colour throughout, as numbers that are not finite come out of a network."""
+        """Number of frames of a single colour throughout, which values that are not finite become."""
         flat = self.frames_THW3.reshape(len(self), -1, 3)
         return int((flat == flat[:, :1]).all(axis=(1, 2)).sum())
 
 
 @dataclass(frozen=True)
 class VideoPair:
-    """One clip as some method shows it, beside what it is compared with. reference: one frame."""
+    """One clip as a method shows it, and the real video that it is compared with. reference: one frame."""
 
     reference: SeenVideo
     real: SeenVideo
@@ -150,7 +150,7 @@ class VideoPair:
 
     @classmethod
     def of(cls, frames: ClipFrames, finders: Finders) -> Self:
-        """The generated frames beside the real ones."""
+        """The pair of a clip's generated and real frames."""
         return cls(
             SeenVideo(frames.reference_HW3[None], finders),
             SeenVideo(frames.real_THW3, finders),

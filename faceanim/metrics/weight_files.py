@@ -1,4 +1,4 @@
-"""Where the weights of the networks that measure lie, and which they have to be."""
+"""Weights of the networks that measure: where they are, and which files they must be."""
 
 import sys
 from pathlib import Path
@@ -52,7 +52,7 @@ PUBLISHED = {
 
 
 class WeightFiles:
-    """Finds files and refuses those that the protocol does not name.
+    """Finder of weight files that refuses all but those that the protocol names.
 
     pinned: name -> sha256, of the protocol. paths: name -> a file or folder, in place of the weights folder
     (FACEANIM_WEIGHTS, else ~/.cache/faceanim). download: fetch what is missing from where it is published.
@@ -77,7 +77,7 @@ class WeightFiles:
         return found
 
     def note_dlib(self, name: str, file: str | None = None) -> None:
-        """The same for one of dlib's files, which come with a package."""
+        """Check and note one of dlib's files, which come with a package."""
         from faceanim.pose.dlib_landmarker import dlib_weights  # needs the package dlib
 
         path = dlib_weights() if file is None else dlib_weights().with_name(file)
@@ -85,7 +85,7 @@ class WeightFiles:
         self.used[name] = self.pinned.get(name) or file_hash(path)
 
     def note_landmarker(self, name: str, backend: FaceLandmarker) -> None:
-        """Notes the files that another backend's module names; the protocol pins dlib's only."""
+        """Note the files that another backend's module names; the protocol pins dlib's only."""
         if name == "dlib":
             self.note_dlib("dlib_landmarks")
             return

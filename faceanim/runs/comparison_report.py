@@ -1,8 +1,6 @@
 """A comparison of runs as a table, an image and one self-contained page."""
 
-import base64
 import csv
-import html
 import io
 import math
 from collections.abc import Sequence
@@ -12,33 +10,16 @@ from typing import Any
 import matplotlib
 from PIL import Image
 
-from faceanim import __version__
 from faceanim.media.files import atomic_path
 from faceanim.media.image import read_image
 from faceanim.media.video_files import utf8_name
+from faceanim.pages.page import data_uri, write_page
 from faceanim.runs.comparison import Run, SeedGroup, seed_groups
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-_STYLE = """body { font: 14px/1.5 sans-serif; margin: 2em auto; max-width: 1500px; padding: 0 1em; color: #222 }
-.wide { overflow-x: auto } table { border-collapse: collapse; margin: 1em 0 }
-td, th { padding: .2em .7em; border-bottom: 1px solid #ddd; text-align: left; vertical-align: top }
-th { cursor: pointer; background: #f4f4f4 } td.n { text-align: right; font-variant-numeric: tabular-nums }
-tr.failed td { background: #fdecea } tr.unfinished td { background: #fff7e0 }
-tr.baseline td:first-child { font-weight: bold }
-td.why { min-width: 14em; max-width: 24em; overflow-wrap: anywhere } img { max-width: 100% }
-.samples { display: flex; flex-wrap: wrap; gap: 1em } figure { margin: 0 } figcaption { overflow-wrap: anywhere }"""
-_SAMPLE_WIDTH = 700  # pixels of a sample's image in the page
-_SORT = """document.querySelectorAll("th").forEach((th, k) => th.onclick = () => {
-  const body = th.closest("table").tBodies[0], up = th.dataset.up = th.dataset.up === "1" ? "" : "1";
-  const key = row => row.cells[k].dataset.v ?? row.cells[k].textContent;
-  body.append(...[...body.rows].sort((a, b) => {
-    const [x, y] = [key(a), key(b)];
-    if (!x || !y) return !x - !y;  // what is missing comes last, either way
-    const order = isNaN(x) || isNaN(y) ? x.localeCompare(y) : x - y;
-    return up ? order : -order; }));
-});"""
+_SAMPLE_WIDTH = 700  # pixels of a sample in the page
 
 
 def table(runs: Sequence[Run], metric: str, baseline: str | None = None) -> list[dict[str, Any]]:
@@ -95,8 +76,23 @@ def write_comparison(
         writer.writerows(rows)
     with atomic_path(paths[1]) as temporary:
         temporary.write_bytes(image)
-    with atomic_path(paths[2]) as temporary:
-        temporary.write_text(_page(runs, rows, metric, image, reason), encoding="utf-8")
+    states = [row["state"] for row in rows]
+    base = next((row["run"] for row in rows if row["baseline"]), None)
+    clip, samples = _samples(runs)
+    write_page(
+        paths[2],
+        "comparison.html",
+        rows=rows,
+        columns=[name for name in rows[0] if name != "baseline"],
+        states={s: states.count(s) for s in ("finished", "unfinished", "failed") if s in states},
+        metric=metric,
+        base=base,
+        reason=reason,
+        image=data_uri(image, "image/png"),
+        seeds=_seeds(seed_groups(runs, metric), metric, base),
+        clip=clip,
+        samples=samples,
+    )
     return paths
 
 
@@ -132,91 +128,44 @@ def curves_png(runs: Sequence[Run], metric: str) -> bytes:
 
 
 def _variant(run: Run) -> str:
-    """What is particular of the run, without the groups that its options stand in."""
+    """The options in which the run differs, without their groups."""
     text = ", ".join(f"{name.rpartition('.')[2]}={value}" for name, value in run.differing.items())
     text = text if 0 < len(text) <= 70 else run.name[:70]
     return utf8_name(text).replace("$", r"\$")  # no mathematics
 
 
-def _page(runs: Sequence[Run], rows: list[dict[str, Any]], metric: str, image: bytes, reason: str) -> str:
-    states = [row["state"] for row in rows]
-    counts = ", ".join(f"{states.count(s)} {s}" for s in ("finished", "unfinished", "failed") if s in states)
-    base = next((row["run"] for row in rows if row["baseline"]), None)
-    about = (
-        f"Differences in {metric} are from {base}, between last values." if base else "No finished baseline."
-    ) + (f" Why this one: {reason}." if base and reason else "")
-    columns = [name for name in rows[0] if name != "baseline"]
-    head = "".join(f"<th>{html.escape(name)}" for name in columns)
-    body = "".join(
-        f'<tr class="{row["state"]}{" baseline" * bool(row["baseline"])}">'
-        + "".join(_cell(n, row[n]) for n in columns)
-        for row in rows
-    )
-    return "\n".join(
-        (
-            "<!DOCTYPE html><meta charset=utf-8><meta name=viewport content='width=device-width, initial-scale=1'>"
-            f"<title>Comparison</title><style>{_STYLE}</style>",
-            f"<h1>{len(rows)} runs</h1><p>{counts}. {html.escape(about)} Smaller is better in losses; one seed "
-            "each says nothing of chance. A click on a head sorts. Wall seconds: of all starts together.</p>",
-            f'<img src="data:image/png;base64,{base64.b64encode(image).decode()}" alt="curves">',
-            f"<div class=wide><table><thead><tr>{head}<tbody>{body}</table></div>",
-            _seeds(seed_groups(runs, metric), metric, base),
-            _samples(runs),
-            f"<p>faceanim {__version__}</p><script>{_SORT}</script>\n",
-        )
-    )
-
-
-def _seeds(groups: Sequence[SeedGroup], metric: str, base: str | None) -> str:
-    """The table of configurations that ran with several seeds; nothing where each ran once."""
+def _seeds(groups: Sequence[SeedGroup], metric: str, base: str | None) -> list[dict[str, Any]]:
+    """A row per configuration that ran with several seeds; empty if each ran once."""
     if all(len(group.runs) == 1 for group in groups):
-        return ""
+        return []
     start = next((group.mean for group in groups if base in group.runs), None)
-    names = list(groups[0].options)
-    head = [*names, "runs", f"{metric} mean", "standard deviation", "mean minus baseline's", "of"]
-    body = ""
-    for group in groups:
-        values = [
-            *(group.options[name] for name in names),
-            len(group.runs),
-            group.mean,
-            group.std if len(group.runs) > 1 else "",
-            "" if start is None else group.mean - start,
-            ", ".join(group.runs),
-        ]
-        body += "<tr>" + "".join(_cell("", value) for value in values)
-    return (
-        "<h2>Seeds</h2><p>Finished runs that differ by their seed alone, by their last values.</p>"
-        f"<div class=wide><table><thead><tr>{''.join(f'<th>{html.escape(n)}' for n in head)}<tbody>{body}</table></div>"
-    )
+    return [
+        {
+            **group.options,
+            "runs": len(group.runs),
+            f"{metric} mean": group.mean,
+            "standard deviation": group.std if len(group.runs) > 1 else "",
+            "mean minus baseline's": "" if start is None else group.mean - start,
+            "of": ", ".join(group.runs),
+        }
+        for group in groups
+    ]
 
 
-def _samples(runs: Sequence[Run]) -> str:
-    """One clip's newest sample of every run; of the clip that most runs have, the first by name."""
+def _samples(runs: Sequence[Run]) -> tuple[str, list[tuple[str, str]]]:
+    """One clip's newest sample of every run, as (title, image); of the clip that most runs have, the first by name."""
     clips = [clip for run in runs for clip in run.samples]
-    if not clips:
-        return ""
-    clip = min(set(clips), key=lambda name: (-clips.count(name), name))
-    figures = "".join(
-        f"<figure><figcaption>{html.escape(run.name)}, {html.escape(run.samples[clip].parent.name)}</figcaption>"
-        f'<img src="data:image/jpeg;base64,{_jpeg(run.samples[clip])}" alt=""></figure>'
+    clip = min(set(clips), key=lambda name: (-clips.count(name), name), default="")
+    return clip, [
+        (f"{run.name}, {run.samples[clip].parent.name}", data_uri(_jpeg(run.samples[clip]), "image/jpeg"))
         for run in runs
         if clip in run.samples
-    )
-    return f"<h2>Samples of {html.escape(clip)}</h2><div class=samples>{figures}</div>"
+    ]
 
 
-def _jpeg(path: Path) -> str:
+def _jpeg(path: Path) -> bytes:
     image = Image.fromarray(read_image(path))
     image.thumbnail((_SAMPLE_WIDTH, 10 * _SAMPLE_WIDTH))
     content = io.BytesIO()
     image.save(content, "JPEG", quality=85)
-    return base64.b64encode(content.getvalue()).decode()
-
-
-def _cell(name: str, value: Any) -> str:
-    if isinstance(value, float):
-        shown = f"{value:+.4g}" if name.endswith("minus baseline") else f"{value:.4g}"
-        return f'<td class=n data-v="{value}">{shown}'
-    kind = " class=n" if isinstance(value, int) and not isinstance(value, bool) else ""
-    return f"<td{' class=why' if name == 'where or why' else kind}>{html.escape(str(value))}"
+    return content.getvalue()

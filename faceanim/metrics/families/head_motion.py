@@ -1,7 +1,5 @@
 """Head pose and expression: does the head turn, and the face look, as it should? T: frames; E: expression points."""
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -54,7 +52,7 @@ def expression_distance(real_T68x2: Tensor, generated_T68x2: Tensor, between_peo
     """Mean distance of brows, eyes and mouth with the head held still, in inter-ocular distances: float64 (T,).
 
     The average expression distance of face reenactment, with landmarks in the place of a 3D model's coefficients: each
-    face is moved, turned in the picture and scaled until what an expression hardly moves lies on an average face.
+    face is moved, turned in the image and scaled until what an expression hardly moves lies on an average face.
     between_people: compares what differs from each face's mean over the frames where both are there, as two people
     differ at rest; it takes two such frames. NaN where either face is missing.
     """
@@ -95,30 +93,12 @@ class ExpressionDistance(MeanOverFrames):
         return expression_distance(seen.real.points, seen.generated.points, not seen.same_person)
 
 
-register(
-    MetricSpec(
-        "pose_distance",
-        "head pose distance",
-        "degrees",
-        "lower",
-        "mean of yaw, pitch and roll, from landmarks",
-        lambda networks: PoseDistance(),
-        needs=(LANDMARKS,),
-        compares="motion",
-        limits=(0, math.inf),
-    )
-)
-register(
-    MetricSpec(
-        "expression_distance",
-        "expression distance",
-        "eye distances",
-        "lower",
-        "brows, eyes and mouth with the head held still",
-        lambda networks: ExpressionDistance(),
-        needs=(LANDMARKS,),
-        compares="motion",
-        limits=(0, math.inf),
-        headline=True,
-    )
-)
+register(MetricSpec(
+    "pose_distance", "head pose distance", "degrees", "lower", "mean of yaw, pitch and roll, from landmarks",
+    lambda networks: PoseDistance(), needs=(LANDMARKS,), compares="motion",
+))  # fmt: skip
+register(MetricSpec(
+    "expression_distance", "expression distance", "eye distances", "lower",
+    "brows, eyes and mouth with the head held still", lambda networks: ExpressionDistance(),
+    needs=(LANDMARKS,), compares="motion", headline=True,
+))  # fmt: skip

@@ -26,7 +26,7 @@ _BATCH = 16
 
 
 def identity_similarity(reference_TD: Tensor, generated_TD: Tensor) -> Tensor:
-    """1 - the Euclidean distance of two faces' embeddings: float64 (T,), 1 is the same picture; NaN stays NaN.
+    """1 - the Euclidean distance of two faces' embeddings: float64 (T,), 1 is the same image; NaN stays NaN.
 
     dlib's embeddings are trained so that one person's are less than 0.6 apart (99.4% right on Labeled Faces in the
     Wild): above 0.4 is the same person. Their cosine hardly differs between people: 0.83 is usual for two strangers.
@@ -37,7 +37,7 @@ def identity_similarity(reference_TD: Tensor, generated_TD: Tensor) -> Tensor:
 
 def cosine_similarity(reference_TD: Tensor, generated_TD: Tensor) -> Tensor:
     """The cosine of two faces' embeddings, as networks of the ArcFace family are trained on: float64 (T,), 1 is the
-    same picture, strangers are near 0; NaN stays NaN."""
+    same image, strangers are near 0; NaN stays NaN."""
     _check(reference_TD, generated_TD)
     a, b = reference_TD.double(), generated_TD.double()
     return (a * b).sum(dim=1) / (a.norm(dim=1) * b.norm(dim=1))
@@ -136,8 +136,8 @@ class ArcFaceEmbedder:
             if not len(chunk):
                 continue
             faces = np.stack([aligned(frames_THW3[t], points_T68x2[t]) for t in chunk])
-            pictures = (faces.transpose(0, 3, 1, 2).astype(np.float32) - 127.5) / 127.5
-            embeddings[chunk] = self._session.run(None, {self._input: pictures})[0]
+            images = (faces.transpose(0, 3, 1, 2).astype(np.float32) - 127.5) / 127.5
+            embeddings[chunk] = self._session.run(None, {self._input: images})[0]
         return embeddings
 
     def likeness(self, reference_TD: Tensor, generated_TD: Tensor) -> Tensor:
@@ -146,7 +146,7 @@ class ArcFaceEmbedder:
 
 
 def aligned(frame_HW3: np.ndarray, points_68x2: np.ndarray) -> np.ndarray:
-    """uint8 (112, 112, 3): moved, turned and scaled so that eyes, nose and mouth come nearest to their places."""
+    """uint8 (112, 112, 3): moved, turned and scaled so that eyes, nose and mouth are nearest to the template."""
     eyes = [points_68x2[list(eye)].mean(axis=0) for eye in (RIGHT_EYE, LEFT_EYE)]
     five = np.stack([*eyes, points_68x2[NOSE_TIP], points_68x2[48], points_68x2[54]]).astype(np.float64)
     return cv2.warpAffine(
@@ -182,18 +182,9 @@ def _load_embedder(setup: Setup) -> Embedder:
 
 
 EMBEDDER = Network("embedder", _load_embedder)
-register(
-    MetricSpec(
-        "identity",
-        "identity",
-        "",
-        "higher",
-        "likeness to the reference; dlib: above 0.4 is taken for one person",
-        lambda networks: IdentitySimilarity(networks[EMBEDDER].likeness),
-        needs=(LANDMARKS, EMBEDDER),
-        still_wins=True,
-        limits=(-math.inf, 1),
-        headline=True,
-        in_validation=True,
-    )
-)
+register(MetricSpec(
+    "identity", "identity", "", "higher",
+    "likeness to the reference; dlib: above 0.4 is taken for one person",
+    lambda networks: IdentitySimilarity(networks[EMBEDDER].likeness), needs=(LANDMARKS, EMBEDDER),
+    still_wins=True, limits=(-math.inf, 1), headline=True, in_validation=True,
+))  # fmt: skip

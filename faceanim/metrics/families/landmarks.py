@@ -1,7 +1,5 @@
 """Landmark metrics: does the generated face move like the real one? T: frames."""
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -96,44 +94,18 @@ for _name, _title, _part, _about in (
     ("nme_mouth", "mouth error", "mouth", "the same, of the mouth's 20 points"),
     ("nme_eyes", "eye error", "eyes", "the same, of the eyes' 12 points"),
 ):
-    register(
-        MetricSpec(
-            _name,
-            _title,
-            "eye distances",
-            "lower",
-            _about,
-            lambda networks, part=_part: LandmarkError(part),
-            needs=(LANDMARKS,),
-            compares="frames",
-            limits=(0, math.inf),
-            headline=_name == "nme",
-            in_validation=_name == "nme",
-        )
-    )
-register(
-    MetricSpec(
-        "nme_success_rate",
-        "landmarks right",
-        "share",
-        "higher",
-        "frames with a landmark error of at most 0.1; a lost face is wrong",
-        lambda networks: LandmarkSuccessRate(),
-        needs=(LANDMARKS,),
-        compares="frames",
-        limits=(0, 1),
-    )
-)
-register(
-    MetricSpec(
-        "face_found_rate",
-        "faces found",
-        "share",
-        "higher",
-        "frames with a generated face, of those with a real one",
-        lambda networks: FaceFoundRate(),
-        needs=(LANDMARKS,),
-        limits=(0, 1),
-        in_validation=True,
-    )
-)
+    register(MetricSpec(
+        _name, _title, "eye distances", "lower", _about, lambda networks, part=_part: LandmarkError(part),
+        needs=(LANDMARKS,), compares="frames", headline=_name == "nme",
+        in_validation=_name == "nme",
+    ))  # fmt: skip
+register(MetricSpec(
+    "nme_success_rate", "landmarks right", "share", "higher",
+    "frames with a landmark error of at most 0.1; a lost face is wrong",
+    lambda networks: LandmarkSuccessRate(), needs=(LANDMARKS,), compares="frames", limits=(0, 1),
+))  # fmt: skip
+register(MetricSpec(
+    "face_found_rate", "faces found", "share", "higher",
+    "frames with a generated face, of those with a real one", lambda networks: FaceFoundRate(),
+    needs=(LANDMARKS,), limits=(0, 1), in_validation=True,
+))  # fmt: skip

@@ -1,9 +1,9 @@
 """Lip sync: do the lips move with the speech? T: frames, at 25 a second; W: windows; S: shifts; D: size of a vector."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -21,7 +21,7 @@ FPS = 25
 _SHIFTS = 15  # frames to either side
 _PER_FRAME = 4  # cepstra
 _FOREHEAD = 0.6  # a face detector's box reaches about to the hairline
-_MARGIN, _GREY = 0.4, 110  # around that box, and what lies outside the frame
+_MARGIN, _GREY = 0.4, 110  # around that box, and the level outside the frame
 _SMOOTH = 13  # frames over which boxes are the median
 
 
@@ -39,13 +39,13 @@ class LipSync:
         load_into(network, read_tensors(weights), weights, part="syncnet")
         return cls(network.to(device).eval().requires_grad_(False), device, batch)
 
-    def judge(self, seen: VideoPair) -> tuple[float, float]:
-        """Confidence and distance of a clip; NaN without sound, faces, or six frames at 25 a second. Judged once."""
+    def score(self, seen: VideoPair) -> tuple[float, float]:
+        """Confidence and distance of a clip; NaN without sound, faces, or six frames at 25 a second. Computed once."""
         if "lip_sync" not in seen.generated.notes:
-            seen.generated.notes["lip_sync"] = self._judge(seen)
+            seen.generated.notes["lip_sync"] = self._score(seen)
         return seen.generated.notes["lip_sync"]
 
-    def _judge(self, seen: VideoPair) -> tuple[float, float]:
+    def _score(self, seen: VideoPair) -> tuple[float, float]:
         points_T68x2 = seen.generated.points.numpy()
         if seen.sound_N is None or not np.isfinite(points_T68x2).all(axis=(1, 2)).any():
             return float("nan"), float("nan")
@@ -81,7 +81,7 @@ class LipSync:
 
 
 def confidence_and_distance(seen_WD: Tensor, heard_WD: Tensor) -> tuple[float, float]:
-    """As syncnet_python: the mean distance of what is seen to what is heard so many frames earlier or later; the
+    """As syncnet_python: the mean distance of the lips' vectors to the sound's, shifted by up to 15 frames; the
     smallest is the distance, and the median less the smallest the confidence. Before and after there is silence, zeros.
     """
     padded = F.pad(heard_WD, (0, 0, _SHIFTS, _SHIFTS))
@@ -123,56 +123,27 @@ def _cut(frame_HW3: np.ndarray, x: float, y: float, half: float) -> np.ndarray:
     return cut[..., ::-1]
 
 
-class SyncConfidence(MeanOverFrames):
-    """SyncNet's confidence, a number a clip, `lost` where there is no sound or no face."""
+class SyncScore(MeanOverFrames):
+    """SyncNet's confidence or distance, a number a clip; `lost` counts clips without sound or face."""
 
-    def __init__(self, judge: LipSync) -> None:
+    def __init__(self, network: LipSync, of: Literal["confidence", "distance"]) -> None:
         super().__init__()
-        self.judge = judge
+        self.network, self.of = network, of
 
     def values(self, seen: VideoPair) -> Tensor:
         """(1,)"""
-        return torch.tensor([self.judge.judge(seen)[0]], dtype=torch.float64)
-
-
-class SyncDistance(MeanOverFrames):
-    """SyncNet's distance at the best shift, a number a clip, `lost` where there is no sound or no face."""
-
-    def __init__(self, judge: LipSync) -> None:
-        super().__init__()
-        self.judge = judge
-
-    def values(self, seen: VideoPair) -> Tensor:
-        """(1,)"""
-        return torch.tensor([self.judge.judge(seen)[1]], dtype=torch.float64)
+        confidence, distance = self.network.score(seen)
+        return torch.tensor([confidence if self.of == "confidence" else distance], dtype=torch.float64)
 
 
 LIP_SYNC = Network(
     "lip_sync", lambda setup: LipSync.load(setup.files.find("syncnet"), setup.device, setup.batch)
 )
-register(
-    MetricSpec(
-        "sync_confidence",
-        "lip sync confidence",
-        "",
-        "higher",
-        "SyncNet; clips with sound",
-        lambda networks: SyncConfidence(networks[LIP_SYNC]),
-        needs=(LANDMARKS, LIP_SYNC),
-        needs_sound=True,
-        limits=(0, math.inf),
-    )
-)
-register(
-    MetricSpec(
-        "sync_distance",
-        "lip sync distance",
-        "",
-        "lower",
-        "SyncNet; clips with sound",
-        lambda networks: SyncDistance(networks[LIP_SYNC]),
-        needs=(LANDMARKS, LIP_SYNC),
-        needs_sound=True,
-        limits=(0, math.inf),
-    )
-)
+register(MetricSpec(
+    "sync_confidence", "lip sync confidence", "", "higher", "SyncNet; clips with sound",
+    lambda networks: SyncScore(networks[LIP_SYNC], "confidence"), needs=(LANDMARKS, LIP_SYNC), needs_sound=True,
+))  # fmt: skip
+register(MetricSpec(
+    "sync_distance", "lip sync distance", "", "lower", "SyncNet; clips with sound",
+    lambda networks: SyncScore(networks[LIP_SYNC], "distance"), needs=(LANDMARKS, LIP_SYNC), needs_sound=True,
+))  # fmt: skip

@@ -59,7 +59,7 @@ def _smooth(image_HW3: np.ndarray) -> np.ndarray:
 
 
 def _check_pair(real_THW3: np.ndarray, generated_THW3: np.ndarray) -> None:
-    """ValueError for what cannot be compared."""
+    """ValueError for frames that cannot be compared."""
     if real_THW3.shape != generated_THW3.shape or real_THW3.ndim != 4 or real_THW3.shape[3] != 3:
         raise ValueError(
             f"frames to compare: expected (T, H, W, 3) twice, got {real_THW3.shape}, {generated_THW3.shape}"
@@ -102,45 +102,16 @@ class PerceptualDistance(MeanOverFrames):
         return self.network.distance(seen.real.frames_THW3, seen.generated.frames_THW3)
 
 
-register(
-    MetricSpec(
-        "psnr",
-        "PSNR",
-        "dB",
-        "higher",
-        "identical frames count as 100",
-        lambda networks: Psnr(),
-        compares="frames",
-        limits=(-math.inf, HIGHEST_PSNR),
-        headline=True,
-        in_validation=True,
-    )
-)
-register(
-    MetricSpec(
-        "ssim",
-        "SSIM",
-        "",
-        "higher",
-        "Gaussian window of 11 pixels",
-        lambda networks: Ssim(),
-        compares="frames",
-        limits=(-1, 1),
-        in_validation=True,
-    )
-)
+register(MetricSpec(
+    "psnr", "PSNR", "dB", "higher", "identical frames count as 100", lambda networks: Psnr(),
+    compares="frames", limits=(-math.inf, HIGHEST_PSNR), headline=True, in_validation=True,
+))  # fmt: skip
+register(MetricSpec(
+    "ssim", "SSIM", "", "higher", "Gaussian window of 11 pixels", lambda networks: Ssim(), compares="frames",
+    limits=(-1, 1), in_validation=True,
+))  # fmt: skip
 LPIPS = Network("lpips", lambda setup: load_lpips(setup.files.find("alexnet"), setup.device))
-register(
-    MetricSpec(
-        "lpips",
-        "LPIPS",
-        "",
-        "lower",
-        "AlexNet, version 0.1",
-        lambda networks: PerceptualDistance(networks[LPIPS]),
-        needs=(LPIPS,),
-        compares="frames",
-        limits=(0, math.inf),
-        in_validation=True,
-    )
-)
+register(MetricSpec(
+    "lpips", "LPIPS", "", "lower", "AlexNet, version 0.1",
+    lambda networks: PerceptualDistance(networks[LPIPS]), needs=(LPIPS,), compares="frames", in_validation=True,
+))  # fmt: skip

@@ -184,53 +184,22 @@ FRAMES = Network(
     "frames", lambda setup: FrameFeatures(setup.files.find("inception"), setup.device, setup.batch)
 )
 WINDOWS = Network("windows", _window_features)
-register(
-    MetricSpec(
-        "fid",
-        "FID",
-        "",
-        "lower",
-        "frames, Inception features; too large with few clips: below it stands the spread at this number of clips, no "
-        "confidence interval",
-        distance=frechet_score,
-        needs=(FRAMES,),
-        limits=(0, math.inf),
-        interval_of="spread",
-    )
-)
-register(
-    MetricSpec(
-        "fid_limit",
-        "FID, N to infinity",
-        "",
-        "lower",
-        "the line through FID at 1/N frames, read at 0 (Chong and Forsyth, 2020)",
-        distance=frechet_limit,
-        needs=(FRAMES,),
-    )
-)
-register(
-    MetricSpec(
-        "kid",
-        "KID",
-        "",
-        "lower",
-        "frames, Inception features, all pairs; the interval is of ever more clips",
-        distance=kernel_score,
-        needs=(FRAMES,),
-        interval_of="distance",
-    )
-)
-register(
-    MetricSpec(
-        "fvd",
-        "FVD",
-        "",
-        "lower",
-        "windows of frames, I3D or VideoMAE features; as FID, below it its spread",
-        distance=frechet_score,
-        needs=(WINDOWS,),
-        limits=(0, math.inf),
-        interval_of="spread",
-    )
-)
+register(MetricSpec(
+    "fid", "FID", "", "lower",
+    "frames, Inception features; too large with few clips: below it stands the spread at this number of clips, no "
+    "confidence interval",
+    distance=frechet_score, needs=(FRAMES,), interval_of="spread",
+))  # fmt: skip
+register(MetricSpec(
+    "fid_limit", "FID, N to infinity", "", "lower",
+    "the line through FID at 1/N frames, read at 0 (Chong and Forsyth, 2020)", distance=frechet_limit,
+    needs=(FRAMES,), limits=(-math.inf, math.inf),
+))  # fmt: skip
+register(MetricSpec(
+    "kid", "KID", "", "lower", "frames, Inception features, all pairs; the interval is of ever more clips",
+    distance=kernel_score, needs=(FRAMES,), interval_of="distance", limits=(-math.inf, math.inf),
+))  # fmt: skip
+register(MetricSpec(
+    "fvd", "FVD", "", "lower", "windows of frames, I3D or VideoMAE features; as FID, below it its spread",
+    distance=frechet_score, needs=(WINDOWS,), interval_of="spread",
+))  # fmt: skip

@@ -36,9 +36,8 @@ def warping_error(frames_THW3: np.ndarray, flow_Thw2: np.ndarray) -> np.ndarray:
     """Mean absolute difference between a frame and the one before, moved onto it by the video's own flow:
     float64 (T - 1,), in levels of 255.
 
-    What motion cannot explain: flicker, texture that swims, things that come and go (after Lai et al., 2018,
-    arXiv:1808.00449, section 3.2, without their masks). A video that stands still has none, so it tells something
-    only beside `flow_error`.
+    What motion cannot explain: flicker, swimming texture, objects that appear and vanish (after Lai et al., 2018,
+    arXiv:1808.00449, section 3.2, without their masks). A still video has none, so compare `flow_error` too.
     """
     frames = flow_frames(frames_THW3)
     y, x = np.mgrid[: flow_Thw2.shape[1], : flow_Thw2.shape[2]].astype(np.float32)
@@ -149,80 +148,32 @@ class Drift(MeanOverFrames):
         return torch.tensor([slope], dtype=torch.float64)
 
 
-register(
-    MetricSpec(
-        "flow_error",
-        "motion error (tOF)",
-        "px of 256",
-        "lower",
-        "optical flow against the real video's",
-        lambda networks: FlowError(),
-        compares="frames",
-        limits=(0, math.inf),
-    )
-)
-register(
-    MetricSpec(
-        "tlp",
-        "tLP",
-        "",
-        "lower",
-        "change from frame to frame in LPIPS, against the real video's",
-        lambda networks: TemporalPerceptualDistance(networks[LPIPS]),
-        needs=(LPIPS,),
-        compares="frames",
-        limits=(0, math.inf),
-    )
-)
-register(
-    MetricSpec(
-        "warping_error",
-        "warping error",
-        "levels",
-        "lower",
-        "what the video's own motion leaves unexplained; 0 for a still one",
-        lambda networks: WarpingError(),
-        still_wins=True,
-        limits=(0, math.inf),
-    )
-)
-register(
-    MetricSpec(
-        "background_variation",
-        "background variation",
-        "levels",
-        "lower",
-        "change from frame to frame away from the face",
-        lambda networks: BackgroundVariation(),
-        needs=(LANDMARKS,),
-        still_wins=True,
-        limits=(0, math.inf),
-        without_value="fewer than two frames, or no room beside the face",
-    )
-)
-register(
-    MetricSpec(
-        "nme_drift",
-        "drift of landmark error",
-        "per second",
-        "zero",
-        "slope over the clip",
-        lambda networks: Drift(LandmarkError()),
-        needs=(LANDMARKS,),
-        compares="frames",
-        of_whole_clip=True,
-    )
-)
-register(
-    MetricSpec(
-        "identity_drift",
-        "drift of identity",
-        "per second",
-        "zero",
-        "slope over the clip",
-        lambda networks: Drift(IdentitySimilarity(networks[EMBEDDER].likeness)),
-        needs=(LANDMARKS, EMBEDDER),
-        of_whole_clip=True,
-        still_wins=True,
-    )
-)
+register(MetricSpec(
+    "flow_error", "motion error (tOF)", "px of 256", "lower", "optical flow against the real video's",
+    lambda networks: FlowError(), compares="frames",
+))  # fmt: skip
+register(MetricSpec(
+    "tlp", "tLP", "", "lower", "change from frame to frame in LPIPS, against the real video's",
+    lambda networks: TemporalPerceptualDistance(networks[LPIPS]), needs=(LPIPS,), compares="frames",
+))  # fmt: skip
+register(MetricSpec(
+    "warping_error", "warping error", "levels", "lower",
+    "what the video's own motion leaves unexplained; 0 for a still one", lambda networks: WarpingError(),
+    still_wins=True,
+))  # fmt: skip
+register(MetricSpec(
+    "background_variation", "background variation", "levels", "lower",
+    "change from frame to frame away from the face", lambda networks: BackgroundVariation(),
+    needs=(LANDMARKS,), still_wins=True,
+    without_value="fewer than two frames, or no room beside the face",
+))  # fmt: skip
+register(MetricSpec(
+    "nme_drift", "drift of landmark error", "per second", "zero", "slope over the clip",
+    lambda networks: Drift(LandmarkError()), needs=(LANDMARKS,), compares="frames", of_whole_clip=True,
+    limits=(-math.inf, math.inf),
+))  # fmt: skip
+register(MetricSpec(
+    "identity_drift", "drift of identity", "per second", "zero", "slope over the clip",
+    lambda networks: Drift(IdentitySimilarity(networks[EMBEDDER].likeness)), needs=(LANDMARKS, EMBEDDER),
+    of_whole_clip=True, still_wins=True, limits=(-math.inf, math.inf),
+))  # fmt: skip

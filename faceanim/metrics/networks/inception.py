@@ -1,6 +1,8 @@
 """The Inception that FID is defined by: Google's of 2015-12-05, as pytorch-fid and torch-fidelity publish it.
 
-B: pictures; C: channels; H, W: pixels.
+Own code: torch-fidelity, which has the same network, installs a top-level package `tests`.
+
+B: images; C: channels; H, W: pixels.
 """
 
 import torch
@@ -12,7 +14,7 @@ FEATURES = 2048
 
 
 class Inception(nn.Module):
-    """Pictures to the 2048 numbers before the last layer. Keys are those of the published file: strict loading fits."""
+    """Images to the 2048 numbers before the last layer. Keys are those of the published file: strict loading fits."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,9 +36,9 @@ class Inception(nn.Module):
         self.Mixed_7c = _BlockE(2048, "max")
         self.fc = nn.Linear(FEATURES, 1008)  # of the file; its output is not used
 
-    def forward(self, pictures_B3HW: Tensor) -> Tensor:
-        """(B, 2048) of float pictures in [0, 255], of any size."""
-        x = (resize_like_tensorflow(pictures_B3HW, SIDE) - 128) / 128
+    def forward(self, images_B3HW: Tensor) -> Tensor:
+        """(B, 2048) of float images in [0, 255], of any size."""
+        x = (resize_like_tensorflow(images_B3HW, SIDE) - 128) / 128
         x = self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x)))
         x = F.max_pool2d(x, 3, 2)
         x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(x))

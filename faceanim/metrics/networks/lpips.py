@@ -1,4 +1,7 @@
-"""LPIPS (Zhang et al., 2018, arXiv:1801.03924), version 0.1 on AlexNet. T: frames; B, C, H, W as ever."""
+"""LPIPS (Zhang et al., 2018, arXiv:1801.03924), version 0.1 on AlexNet. T: frames; B: batch; C: channels; H, W: pixels.
+
+Own code: torchmetrics' and lpips' classes download their weights.
+"""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +13,7 @@ from torch import Tensor, nn
 from faceanim.models.pixels import to_signed
 from faceanim.models.weights import load_into, read_tensors
 
-_SHIFT = (-0.030, -0.088, -0.188)  # of pictures in [-1, 1], as in the paper's program
+_SHIFT = (-0.030, -0.088, -0.188)  # of images in [-1, 1], as in the paper's program
 _SCALE = (0.458, 0.448, 0.450)
 _CHANNELS = (64, 192, 384, 256, 256)
 _EPSILON = 1e-10
@@ -38,7 +41,7 @@ class Lpips(nn.Module):
             self.add_module(f"lin{k}", nn.ModuleDict({"model": _linear(channels)}))
 
     def forward(self, a_B3HW: Tensor, b_B3HW: Tensor) -> Tensor:
-        """(B,) for pictures in [-1, 1], at least 32 pixels a side; 0 is identical."""
+        """(B,) for images in [-1, 1], at least 32 pixels a side; 0 is identical."""
         total = torch.zeros(len(a_B3HW), device=a_B3HW.device)
         for k, (a_BCHW, b_BCHW) in enumerate(zip(self._layers(a_B3HW), self._layers(b_B3HW), strict=True)):
             difference = (_unit(a_BCHW) - _unit(b_BCHW)).square()
@@ -67,10 +70,7 @@ class Lpips(nn.Module):
 
 
 def load_lpips(alexnet: Path, device: torch.device) -> Lpips:
-    """LPIPS from AlexNet's weights as torchvision publishes them, and the linear layers that torchmetrics brings.
-
-    torchmetrics' own class would download AlexNet.
-    """
+    """LPIPS from AlexNet's weights as torchvision publishes them, and the linear layers that torchmetrics brings."""
     network = Lpips()
     package = Path(find_spec("torchmetrics").submodule_search_locations[0])
     linear = read_tensors(package / "functional" / "image" / "lpips_models" / "alex.pth")

@@ -1,0 +1,1 @@
+"""HTML pages that people read: jinja2 templates, one stylesheet, plots."""
