@@ -7,14 +7,11 @@ import torch
 
 from faceanim.metrics.families.head_motion import (
     EXPRESSION,
-    ExpressionDistance,
-    PoseDistance,
     expression_distance,
     pose_distance,
 )
 from faceanim.pose.head_model import AVERAGE_HEAD_68x3
 from faceanim.pose.topology import MOUTH
-from tests.metrics.seen import pair
 
 
 def face() -> np.ndarray:
@@ -71,11 +68,3 @@ def test_between_people_it_counts_how_heads_move_and_not_where_they_look():
     still = tensor(face(), face())  # 8 degrees of one angle of three, in two halves
     assert pose_distance(real, still, between_people=True).tolist() == pytest.approx([4 / 3] * 2, abs=0.05)
     assert pose_distance(real[:1], still[:1], between_people=True).isnan().all()
-
-
-def test_lost_faces_are_counted_and_left_out():
-    real, made = tensor(face(), face(), face()), tensor(face(), face(), turned(face(), 9.0))
-    made[0] = torch.nan
-    for metric in (PoseDistance(), ExpressionDistance()):
-        metric.update(pair(real, made))
-        assert (metric.n, metric.lost) == (2, 1) and metric.compute().isfinite()

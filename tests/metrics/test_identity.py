@@ -1,4 +1,4 @@
-"""Identity similarity by hand, faces that were not found, and real people."""
+"""Embeddings of faces: real people are told apart, by dlib's and by ArcFace's."""
 
 import cv2
 import numpy as np
@@ -12,16 +12,13 @@ from faceanim.media.video import iter_video
 from faceanim.metrics.families.identity import (
     ArcFaceEmbedder,
     FaceEmbedder,
-    IdentitySimilarity,
     aligned,
     cosine_similarity,
     identity_similarity,
 )
-from faceanim.metrics.video_pair import VideoPair
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.scaling import resize_within
 from tests.helpers.assets import asset, present
-from tests.metrics.seen import video
 
 
 @pytest.fixture(scope="module")
@@ -37,46 +34,6 @@ def embed():
 
 def embeddings(n_frames: int, seed: int) -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(seed).normal(0, 0.1, (n_frames, 128)).astype(np.float32))
-
-
-def test_it_is_one_minus_the_distance():
-    a, b = embeddings(5, 0), embeddings(5, 1)
-    expected = [
-        1 - np.sqrt(sum((x - y) ** 2)) for x, y in zip(a.double().numpy(), b.double().numpy(), strict=True)
-    ]
-    np.testing.assert_allclose(identity_similarity(a, b).numpy(), expected, rtol=1e-6)
-    assert identity_similarity(a, a).tolist() == [1.0] * 5
-
-
-def seen(reference: torch.Tensor, generated: torch.Tensor) -> VideoPair:
-    n_frames = len(generated)
-    return VideoPair(
-        video(1, embeddings=reference), video(n_frames), video(n_frames, embeddings=generated), fps=25.0
-    )
-
-
-def test_lost_faces_are_counted_and_left_out_of_the_mean():
-    reference, generated = embeddings(1, 0), embeddings(6, 1)
-    generated[[0, 2, 3]] = torch.nan
-    metric = IdentitySimilarity()
-    metric.update(seen(reference, generated))
-    assert (metric.n, metric.lost) == (3, 3)
-    expected = identity_similarity(reference.expand(6, -1), generated)[[1, 4, 5]].mean().item()
-    assert metric.compute().item() == pytest.approx(expected)
-    metric.reset()
-    metric.update(seen(torch.full_like(reference, torch.nan), generated))
-    assert metric.compute().isnan()  # nothing to take a mean over: never 0
-
-
-def test_merging_ranks_with_an_odd_number_of_frames_counts_each_once():
-    a, b = embeddings(1, 0), embeddings(5, 1)
-    whole, one, other = IdentitySimilarity(), IdentitySimilarity(), IdentitySimilarity()
-    whole.update(seen(a, b))
-    one.update(seen(a, b[:3]))
-    other.update(seen(a, b[3:]))
-    one.merge_state(other)
-    assert one.n == 5
-    torch.testing.assert_close(one.compute(), whole.compute(), atol=1e-12, rtol=0)
 
 
 def test_wrong_shapes_say_what_was_expected():

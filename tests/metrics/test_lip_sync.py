@@ -11,15 +11,14 @@ import torch
 
 from faceanim.metrics.families.lip_sync import (
     LipSync,
-    SyncConfidence,
-    SyncDistance,
+    SyncScore,
     confidence_and_distance,
     faces_at_25,
 )
 from faceanim.metrics.networks.syncnet import SyncNet, cepstra
 from faceanim.metrics.video_pair import ClipFrames, Finders, VideoPair
 from faceanim.pose.landmarkers import landmarker
-from tests.metrics.formula import features, fill, video
+from tests.helpers.formula import features, fill, video
 
 SEEN = (
     (-1147.0188, 787.30463, -1885.95642, -348.59174, 609.64886, 327.1312),
@@ -91,10 +90,10 @@ def test_faces_are_cut_at_25_frames_a_second_and_stay_in_their_place():
     assert np.abs(middle - middle.mean(axis=0)).max() < 8 and np.abs(middle.mean(axis=0)[0] - 112) < 12
 
 
-def test_a_clip_is_judged_by_its_sound_and_has_no_figure_without(network):
+def test_a_clip_is_scored_by_its_sound_and_has_no_figure_without(network):
     frames = astronaut(8)
     sound = np.random.default_rng(0).normal(0, 0.1, 8 * 640).astype(np.float32)
-    judge = LipSync(network, torch.device("cpu"), batch=2)
+    lip_sync = LipSync(network, torch.device("cpu"), batch=2)
 
     points = torch.from_numpy(landmarker("dlib").detect(frames).points)
 
@@ -105,13 +104,13 @@ def test_a_clip_is_judged_by_its_sound_and_has_no_figure_without(network):
         found.generated.points = torch.full_like(points, torch.nan) if lost else points[:n_frames]
         return found
 
-    confidence, distance = SyncConfidence(judge), SyncDistance(judge)
+    confidence, distance = SyncScore(lip_sync, "confidence"), SyncScore(lip_sync, "distance")
     for clip in (seen(sound), seen(None), seen(sound, lost=True), seen(sound[: 5 * 640], n_frames=5)):
         confidence.update(clip)
         distance.update(clip)
     for metric in (confidence, distance):
         assert metric.compute().isfinite() and (metric.n, metric.lost) == (1, 3)
     whole = seen(sound)
-    assert LipSync(network, torch.device("cpu"), batch=100).judge(whole) == pytest.approx(
-        judge.judge(seen(sound))
+    assert LipSync(network, torch.device("cpu"), batch=100).score(whole) == pytest.approx(
+        lip_sync.score(seen(sound))
     )

@@ -18,8 +18,8 @@ from faceanim.metrics.networks.set_features import FrameFeatures, VideoMaeFeatur
 from faceanim.metrics.networks.videomae import renamed, videomae
 from faceanim.metrics.video_pair import VideoPair
 from faceanim.models.weights import load_into, read_tensors
-from tests.metrics.formula import fill, video
-from tests.metrics.seen import video as seen_video
+from tests.helpers.formula import fill, video
+from tests.helpers.seen_videos import video as seen_video
 
 CPU = torch.device("cpu")
 INCEPTION = (

@@ -21,7 +21,7 @@ from faceanim.metrics.networks.lpips import Lpips, load_lpips
 from faceanim.metrics.video_pair import SeenVideo, VideoPair
 from faceanim.pose.landmarkers import landmarker
 from tests.helpers.assets import present
-from tests.metrics.formula import fill
+from tests.helpers.formula import fill
 
 SIZE, N_FRAMES = 192, 12  # at 12 frames a second
 

@@ -8,7 +8,7 @@ import torch
 from scipy.linalg import sqrtm
 
 from faceanim.metrics.families.sets import frechet_distance, frechet_limit, frechet_score, kernel_score
-from tests.metrics.formula import features
+from tests.helpers.formula import features
 
 CPU = torch.device("cpu")
 

@@ -5,10 +5,8 @@ import pytest
 import skimage.data
 import torch
 
-from faceanim.metrics.families.landmarks import LandmarkError
 from faceanim.metrics.families.temporal import (
     BackgroundVariation,
-    Drift,
     background_variation,
     drift,
     flow_error,
@@ -16,7 +14,7 @@ from faceanim.metrics.families.temporal import (
 )
 from faceanim.metrics.optical_flow import optical_flow
 from faceanim.metrics.video_pair import Finders, SeenVideo, VideoPair
-from tests.metrics.seen import pair, video
+from tests.helpers.seen_videos import video
 
 
 def moving(step: int, n_frames: int = 4, size: int = 256) -> np.ndarray:
@@ -95,13 +93,3 @@ def test_drift_is_the_slope_per_second_of_what_is_there():
     values[[0, 4, 5]] = np.nan
     assert drift(values, 25.0) == pytest.approx(0.5)
     assert np.isnan(drift(values[:2], 25.0))
-
-
-def test_the_drift_of_a_metric_is_that_of_its_frames():
-    points = torch.rand(6, 68, 2, generator=torch.Generator().manual_seed(0)) * 100
-    farther = points + torch.arange(6.0)[:, None, None]
-    seen = pair(points, farther, fps=10.0)
-    expected = drift(LandmarkError().values(seen).numpy(), 10.0)
-    metric = Drift(LandmarkError())
-    metric.update(seen)
-    assert metric.compute().item() == pytest.approx(expected) and metric.n == 1 and expected > 0

@@ -118,7 +118,10 @@ def test_a_torchscript_file_runs_only_with_its_hash(folder):
 
 def test_an_evaluation_without_weights_says_of_every_metric_why_it_has_none(folder):
     suite = evaluation_suite(
-        named("self_reenactment"), WeightFiles(named("self_reenactment").extractors), CPU, 4
+        named("self_reenactment"),
+        WeightFiles(named("self_reenactment").extractors),
+        CPU,
+        4,
     )
     missing = {"lpips", "tlp", "fid", "fid_limit", "kid", "fvd", "sync_confidence", "sync_distance"}
     assert set(suite.unavailable) == missing and not missing & set(suite.metrics())

@@ -21,7 +21,7 @@ from faceanim.metrics.distributed import Ranks
 from faceanim.metrics.networks.inception import Inception
 from tests.helpers.commands import OFFLINE, ROOT
 from tests.helpers.composed import composed
-from tests.metrics.formula import fill
+from tests.helpers.formula import fill
 
 
 def test_shares_are_all_clips_once_for_any_number_of_ranks():

@@ -101,7 +101,9 @@ def test_the_sheets_have_a_strip_for_each_clip_and_the_page_needs_no_other_file(
     alike = re.search("The same for all: (.*?)[.]</p>", page)[1].split(", ")  # these have no bars
     assert {"loudness -120", "mouth_audio_correlation 0", "mouth_audio_lag 0"} <= set(alike)
     assert page.count("<svg") == 14 - len(alike) and "-0.5 to 0.5" not in page
-    assert "<td>min_seconds</td><td>0.25</td><td class=n>2</td>" in page and "<td>crf</td><td>10.0</td>" in page
+    assert (
+        "<td>min_seconds</td><td>0.25</td><td class=n>2</td>" in page and "<td>crf</td><td>10.0</td>" in page
+    )
     assert re.search(r"faceanim [\d.]+, 20\d\d-\d\d-\d\d \d\d:\d\d UTC", page)
     assert str(options.raw) not in page and str(options.output) not in page
 

@@ -10,7 +10,7 @@ from faceanim.metrics.families.landmarks import (
     LandmarkSuccessRate,
     landmark_error,
 )
-from tests.metrics.seen import pair
+from tests.helpers.seen_videos import pair
 
 
 def face() -> torch.Tensor:
@@ -78,37 +78,12 @@ def test_a_face_is_right_up_to_the_limit_and_wrong_beyond():
     assert metric.values(pair(real, moved)).tolist() == [1, 1, 0, 0]
 
 
-def test_without_any_face_the_result_is_nan_never_zero():
-    nothing = torch.full((3, 68, 2), torch.nan)
-    error, found = LandmarkError(), FaceFoundRate()
-    for metric in (error, found):
-        metric.update(pair(clip(3, 1), nothing))
-    assert error.compute().isnan() and found.compute() == 0
-    for metric in (error, found):
-        metric.reset()
-        metric.update(pair(nothing, clip(3, 1)))
-        assert metric.compute().isnan() and metric.lost == 3
-
-
 def test_a_real_face_without_eye_distance_counts_as_not_found():
     real = clip(2, 1)
     real[0, 45] = real[0, 36]
     metric = LandmarkError()
     metric.update(pair(real, clip(2, 2)))
     assert metric.lost == 1 and metric.compute().isfinite()
-
-
-def test_neither_order_nor_splitting_of_updates_nor_merging_of_ranks_changes_the_result():
-    real, generated = clip(9, 1), clip(9, 2)
-    generated[4] = torch.nan
-    whole, pieces, other_rank = LandmarkError(), LandmarkError(), LandmarkError()
-    whole.update(pair(real, generated))
-    for frames in ([8, 5], [0], [3, 1, 4]):
-        pieces.update(pair(real[frames], generated[frames]))
-    other_rank.update(pair(real[[2, 6, 7]], generated[[2, 6, 7]]))
-    pieces.merge_state(other_rank)
-    torch.testing.assert_close(pieces.compute(), whole.compute(), atol=1e-12, rtol=0)
-    assert (pieces.n, pieces.lost) == (whole.n, whole.lost) == (8, 1)
 
 
 def test_wrong_shapes_and_parts_say_what_was_expected():
