@@ -79,7 +79,7 @@ class AccessMiddleware:
             visitor = f"browser:{cookie}"
         try:
             if visitor is None:
-                raise Refused(400, "The visitor's word is to be 22 to 128 letters, digits, - or _.")
+                raise Refused(400, f"{HEADER}: expected 22 to 128 letters, digits, - or _.")
             receive = await self._checked(request, visitor)
         except Refused as refused:
             status, words = refused.args
@@ -122,7 +122,7 @@ class AccessMiddleware:
             raise Refused(429, "Too many uploads: wait a minute, then try again.")
         length = request.headers.get("content-length", "")
         if not length.isdecimal():
-            raise Refused(411, "The upload has to say how long it is.")
+            raise Refused(411, "The upload needs a content-length.")
         if int(length) > self.limits.upload_bytes + _MARGIN:
             most = self.limits.upload_bytes / 1e6
             raise Refused(

@@ -37,13 +37,9 @@ def css() -> str:
 
 
 def build(service: AnimationService) -> gr.Blocks:
-    longest, presets, templates = (
-        service.settings.limits.result_seconds,
-        list(service.presets),
-        template_names(),
-    )
     handlers = Handlers(service)
-    upload: dict[str, Any] = {"type": "filepath", "sources": ["upload"]}
+    longest = service.settings.limits.result_seconds
+    presets, templates = list(service.presets), template_names()
     download: dict[str, Any] = {"interactive": False, "buttons": ["download"]}
 
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
@@ -53,7 +49,7 @@ def build(service: AnimationService) -> gr.Blocks:
             with _step("1. Photo"):
                 photo = gr.Image(
                     label="Photo of a face",
-                    **upload,
+                    sources=["upload"],
                     height=260,
                     buttons=["download", "fullscreen"],
                     elem_id="fa-photo",
@@ -73,8 +69,11 @@ def build(service: AnimationService) -> gr.Blocks:
                         video = gr.Video(label="Video of somebody's face", sources=["upload"], height=220)
                         video_view = gr.HTML(elem_id="fa-video-view")
                     with gr.Tab("Speech", id="speech") as speech_tab:
-                        microphone = upload | {"sources": ["upload", "microphone"]}
-                        speech = gr.Audio(label="What is to be said", **microphone, editable=False)
+                        speech = gr.Audio(
+                            label="What is to be said",
+                            sources=["upload", "microphone"],
+                            editable=False,
+                        )
                         no_speech = "" if service.speaks else html_views.status(NO_SPEECH)
                         speech_view = gr.HTML(no_speech, elem_id="fa-speech-view")
         with gr.Row():
@@ -83,10 +82,12 @@ def build(service: AnimationService) -> gr.Blocks:
                 preset = gr.Radio(choices, value=presets[0], label="Quality")
                 seconds = gr.Slider(0.1, longest, value=longest, step=0.1, label="Length in seconds")
                 with gr.Accordion("Advanced", open=False):
-                    seed_words = "Seed: the same seed gives the same video"
-                    seed = gr.Number(0, label=seed_words, precision=0, minimum=0)
-                    steps_words = "Steps, instead of the quality's"
-                    steps = gr.Number(None, label=steps_words, precision=0, minimum=1, maximum=100)
+                    seed = gr.Number(
+                        0, label="Seed: the same seed gives the same video", precision=0, minimum=0
+                    )
+                    steps = gr.Number(
+                        None, label="Steps, instead of the quality's", precision=0, minimum=1, maximum=100
+                    )
                     label = gr.Checkbox(False, label="Write AI-generated into the picture")
                 with gr.Row():
                     make = gr.Button("Generate", variant="primary", elem_id="fa-generate")
