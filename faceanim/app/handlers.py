@@ -76,7 +76,7 @@ class Handlers:
         return handler
 
     async def _motion_view(self, source: str, value: Any, photo: Any, request: gr.Request) -> tuple[Any, Any]:
-        service, visitor, warnings = self.service, _visitor(request), []
+        service, visitor, warnings = self.service, _visitor(request), ()
         if value is None:
             missing = source == "speech" and not service.speaks
             return html_views.status(NO_SPEECH) if missing else "", gr.skip()

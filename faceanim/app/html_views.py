@@ -1,9 +1,8 @@
-"""Parts of the page as HTML, from the macros of views.html, which escape every value. H, W: pixels; C: RGB."""
+"""Parts of the page as HTML: the macros of views.html, which escape every value. H, W: pixels; C: RGB."""
 
 import base64
 import io
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -12,21 +11,13 @@ import numpy as np
 from PIL import Image
 
 from faceanim.app.analyzer import MotionAnalysis, PhotoAnalysis
-from faceanim.app.job_queue import Job
 from faceanim.app.messages import duration
-from faceanim.app.service import Result
 from faceanim.pose.draw import Drawing
 from faceanim.pose.face_mask import face_mask
 from faceanim.pose.preview import write_preview
 from faceanim.pose.sequence import PoseSequence
 
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True
-)
-_VIEWS = _TEMPLATES.get_template("views.html").module
 _PREVIEW = 192  # pixels
-
-status, alert = _VIEWS.status, _VIEWS.alert  # (words) -> HTML
 
 
 def photo_view(photo: PhotoAnalysis, mask: dict) -> str:
@@ -34,22 +25,12 @@ def photo_view(photo: PhotoAnalysis, mask: dict) -> str:
 
     mask: options of ``face_mask``.
     """
-    height, width = photo.shown.shape[:2]
     mask_HW = face_mask(photo.points, *photo.image.shape[:2], **mask)
-    return _VIEWS.photo(
-        _jpeg(photo.shown),
-        width,
-        height,
-        photo.boxes.astype(float).round(1).tolist(),
-        photo.crop.astype(float).round(1).tolist(),
-        _jpeg(photo.image),
-        _jpeg(np.round(photo.image * mask_HW[..., None]).astype(np.uint8)),
-        photo.warnings,
-    )
+    return _views.photo(photo, np.round(photo.image * mask_HW[..., None]).astype(np.uint8))
 
 
 def motion_view(
-    motion: MotionAnalysis, poses: PoseSequence | None, drawing: Drawing, warnings: Sequence[str] = ()
+    motion: MotionAnalysis, poses: PoseSequence | None, drawing: Drawing, warnings: tuple[str, ...] = ()
 ) -> str:
     """Show the poses as a small video, drawn as the pipeline was trained on them.
 
@@ -60,40 +41,32 @@ def motion_view(
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "poses.mp4"
             write_preview(path, poses, _PREVIEW, drawing)
-            film = _data_address("video/mp4", path.read_bytes())
-    name = motion.name.replace("_", " ").capitalize() if motion.source == "template" else motion.name
-    has_sound = motion.sound is not None
-    return _VIEWS.motion(name, motion.seconds, has_sound, film, _PREVIEW, [*motion.warnings, *warnings])
+            film = _data_url("video/mp4", path.read_bytes())
+    return _views.motion(motion, film, _PREVIEW, warnings)
 
 
-def progress_view(job: Job) -> str:
-    """Show the share of the work that is done, the time left and the newest frame."""
-    words = f"{job.frames_done} of {len(job.poses)} frames, {job.share:.0%}"
-    if job.seconds_left is not None:
-        words += f", about {duration(job.seconds_left)} left"
-    frame = "" if job.frame is None else _jpeg(job.frame)
-    return _VIEWS.progress(words, round(job.share, 3), frame)
-
-
-def result_view(result: Result) -> str:
-    face = result.face_file
-    return _VIEWS.finished(result.words, face and _address(face), face and face.name)
-
-
-def results_view(paths: Sequence[Path]) -> str:
-    """Show a visitor's videos, newest first, to play and to download."""
-    return _VIEWS.results([_address(path) for path in paths])
-
-
-def _address(path: Path) -> str:
+def _file_url(path: Path) -> str:
     return f"gradio_api/file={quote(str(path))}"
 
 
-def _jpeg(image_HWC: np.ndarray) -> str:
+def _jpeg_url(image_HWC: np.ndarray) -> str:
     file = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(image_HWC)).save(file, "JPEG", quality=88)
-    return _data_address("image/jpeg", file.getvalue())
+    return _data_url("image/jpeg", file.getvalue())
 
 
-def _data_address(kind: str, content: bytes) -> str:
+def _data_url(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+_templates = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True
+)
+_templates.filters |= {"file_url": _file_url, "jpeg": _jpeg_url, "duration": duration}
+_views = _templates.get_template("views.html").module
+status, alert = _views.status, _views.alert  # (words)
+progress_view, result_view, results_view = (
+    _views.progress,
+    _views.result,
+    _views.results,
+)  # (job), (result), (paths)

@@ -133,18 +133,17 @@ class AnimationService:
             source = Speech(motion.speech, options.speech, self.settings.pipeline, fps=self.fps, seed=seed)
         return source.read(size, photo.landmarks).poses
 
-    def suitability_warnings(self, photo: PhotoAnalysis, motion: MotionAnalysis) -> list[str]:
+    def suitability_warnings(self, photo: PhotoAnalysis, motion: MotionAnalysis) -> tuple[str, ...]:
         """Warn of a driver that this photo will hardly follow."""
         if motion.poses is None:
-            return []
+            return ()
         # at a fixed size: that the photo has few pixels is another warning, that the model has few is none
         points = rescale_points(photo.points, photo.image.shape[:2], (_COMPARED_SIZE, _COMPARED_SIZE))
         found = retarget(motion.poses, points, _COMPARED_SIZE, _COMPARED_SIZE).suited
         if found.score >= _SUITABLE:
-            return []
-        return [
-            f"This motion hardly suits this photo: {'; '.join(found.reasons[:2])}. The video may look poor."
-        ]
+            return ()
+        reasons = "; ".join(found.reasons[:2])
+        return (f"This motion hardly suits this photo: {reasons}. The video may look poor.",)
 
     async def animate(self, visitor: str, request: VideoRequest) -> AsyncIterator[Job | Result]:
         """Yield the job again and again while it waits and runs, then the result; a client that stops listening stops
