@@ -74,10 +74,11 @@ def write_at(
     codec: str = "libx264",
     pixels: str = "yuv420p",
     options: dict[str, str] | None = None,
+    rate: int = 25,
 ) -> Path:
-    """A video of any timestamps and pixel shape, with B-frames."""
+    """A video of any timestamps and pixel shape, with B-frames; its frames declare that they last 1 / rate seconds."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=25, options={"crf": "10"} if options is None else options)
+        stream = container.add_stream(codec, rate=rate, options={"crf": "10"} if options is None else options)
         context = stream.codec_context
         (context.height, context.width), context.pix_fmt = frames_THWC.shape[1:3], pixels
         context.time_base, context.sample_aspect_ratio, context.thread_count = Fraction(1, 1000), shape, 1

@@ -43,7 +43,7 @@ def test_variable_rates_and_late_starts_are_followed_by_timestamp(tmp_path: Path
 
 
 def test_timestamps_rounded_to_milliseconds_skip_no_frame(tmp_path: Path) -> None:
-    write_at(tmp_path / "a.mkv", numbered(30), [round(1000 * k / 30) for k in range(30)])
+    write_at(tmp_path / "a.mkv", numbered(30), [round(1000 * k / 30) for k in range(30)], rate=30)
     assert [number_of(f.image_HWC) for f in iter_video(tmp_path / "a.mkv", fps=30)] == list(range(30))
 
 

