@@ -23,6 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from faceanim.cli.extras import install_command, with_our_extras
 from faceanim.cli.help import help_text
+from faceanim.cli.option_types import check_types
 from faceanim.cli.text_options import is_text, read_as_text, text_options, typed_form, without_interpolation
 from faceanim.cli.unknown_names import explain
 from faceanim.media.files import NO_SPACE_OR_RIGHTS, atomic_path
@@ -87,12 +88,20 @@ def as_typed(words: Sequence[str], config_name: str) -> list[str]:
 Schema = TypeVar("Schema")
 
 
-def typed(cfg: DictConfig, schema: type[Schema]) -> Schema:
-    """Return `cfg` as an object of the dataclass `schema`; wrong names, types and values are errors of the caller's."""
-    values = OmegaConf.to_container(
-        cfg, resolve=True
-    )  # what a part of a configuration copies stands elsewhere in it
-    return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), _as_literals(values)))
+def typed(values: DictConfig | dict[str, Any], schema: type[Schema], group: str = "") -> Schema:
+    """Return options as an object of the dataclass `schema`; wrong names, types and values are errors of the caller's.
+
+    group: of the whole configuration, whose options these are.
+    """
+    if isinstance(values, DictConfig):
+        # resolved: what a part of a configuration copies stands elsewhere in it
+        values = OmegaConf.to_container(values, resolve=True)
+    try:
+        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), _as_literals(values)))
+    except OmegaConfBaseException as error:
+        if group and error.full_key:
+            error.full_key = f"{group}.{error.full_key}"
+        raise
 
 
 def _as_literals(values: Any) -> Any:
@@ -122,6 +131,8 @@ def _run(main: Callable[[Any], Any], config_name: str, schema: type | None) -> i
             if missing:
                 examples = " ".join(f"{key}=..." for key in missing)
                 raise ValueError(f"missing option{'s' * (len(missing) > 1)}: {examples} (--help explains)")
+            if schema is None:
+                check_types(cfg, config)
             return main(cfg if schema is None else typed(cfg, schema))
         except OmegaConfBaseException as error:
             failures.append(_with_typed_form(error, given, text))
@@ -220,6 +231,8 @@ def _cause(error: Exception) -> Exception:
         if str(cause).startswith("Error locating target"):
             hint = "set env var HYDRA_FULL_ERROR=1 to see chained exception."
             return ValueError(str(cause).replace(hint, str(cause.__cause__)))
+        if isinstance(cause.__cause__, TypeError) and "'lightning." in str(cause):
+            return ValueError(f"trainer: {cause.__cause__}")  # Lightning's word for wrong arguments
         cause = cause.__cause__  # what went wrong inside the class that Hydra builds
     return cause
 
@@ -228,6 +241,8 @@ def _line(error: Exception) -> str:
     cause = _cause(error)
     if isinstance(cause, ModuleNotFoundError) and install_command(cause.name):
         return f"{cause.name} is not installed: {install_command(cause.name)}"
+    if isinstance(cause, OmegaConfBaseException) and cause.full_key and cause.msg:
+        return f"{cause.full_key}: {cause.msg.splitlines()[0]}"
     return with_our_extras(" ".join(str(cause).split())) or type(cause).__name__
 
 
