@@ -150,6 +150,9 @@ def _video(
                     file.mux(stream.encode(None))
     except (av.FFmpegError, av.codec.codec.UnknownCodecError, ValueError):
         return b""
+    finally:
+        if hasattr(os, "sched_setscheduler"):  # SVT-AV1 leaves root's process with real-time priority
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     return content.getvalue()
 
 
