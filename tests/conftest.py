@@ -1,18 +1,25 @@
 """Fixtures of many tests: tiny real networks, real clips, and no network access."""
 
+import fcntl
+import os
 import runpy
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.commands import ROOT, prepare
+from tests.helpers.commands import ROOT
 from tests.helpers.golden import write_golden
+from tests.helpers.preparation import prepare_demo
 from tests.helpers.speech_data import prepare_speech
 from tests.helpers.tiny_model import tiny_scheduler
 from tests.helpers.tiny_pipeline import pipeline
+from tests.helpers.training import fit, steps
 from tests.no_network import sitecustomize
+
+Shared = Callable[[str, Callable[[Path], object]], Path]
 
 
 @pytest.fixture(autouse=True)
@@ -22,29 +29,75 @@ def no_network():
 
 
 @pytest.fixture(scope="session")
-def demo_data(tmp_path_factory):
-    """The demo clip at 32x32, prepared by the real command: 96 frames to train on, 24 held out."""
-    return prepare(tmp_path_factory.mktemp("demo") / "data")
+def shared(tmp_path_factory) -> Shared:
+    """A folder that all of pytest's processes use: shared(name, make) makes it once. Not to be changed: copy it."""
+    base = tmp_path_factory.getbasetemp()
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+
+    def one(name: str, make: Callable[[Path], object]) -> Path:
+        folder, done = root / name, root / f"{name}.done"
+        root.mkdir(exist_ok=True)
+        with (root / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a process that failed
+                make(folder)
+                done.touch()
+        return folder
+
+    return one
 
 
 @pytest.fixture(scope="session")
-def speech_data(tmp_path_factory):
-    """Three people who speak, prepared by the real command; skips where there are no sample clips."""
-    return prepare_speech(tmp_path_factory.mktemp("speech"))
+def demo_data(shared) -> Path:
+    """The demo clip at 32x32: 96 frames to train on, 24 held out."""
+    return shared("demo", prepare_demo)
 
 
 @pytest.fixture(scope="session")
-def pipeline_folder(tmp_path_factory) -> Path:
+def speech_data(shared) -> Path:
+    """Three people who speak; skips where there are no sample clips."""
+    return shared("speech", prepare_speech) / "data"
+
+
+@pytest.fixture(scope="session")
+def appearance(demo_data, shared) -> Path:
+    """The run folder of two steps of stage 1, each with a validation."""
+    options = steps("appearance", 2, checkpoint_every=2, sample_every=1)
+    return shared("appearance", lambda folder: fit(demo_data, folder, "appearance", *options))
+
+
+@pytest.fixture(scope="session")
+def temporal(demo_data, appearance, shared) -> Path:
+    """The run folder of two steps of stage 2 behind them."""
+    options = [*steps("temporal", 2), f"init_from={appearance}"]
+    return shared("temporal", lambda folder: fit(demo_data, folder, "temporal", *options))
+
+
+@pytest.fixture(scope="session")
+def pipeline_folder(shared) -> Path:
     """A tiny pipeline for 64x64 images: random weights throughout, those included that training starts from zero."""
-    folder = tmp_path_factory.mktemp("pipeline")
-    pipeline(scheduler=tiny_scheduler("v_prediction"), image_size=64).save_pretrained(folder)
-    return folder
+    tiny = {"scheduler": tiny_scheduler("v_prediction"), "image_size": 64}
+    return shared("pipeline", lambda folder: pipeline(**tiny).save_pretrained(folder))
 
 
 @pytest.fixture(scope="session")
-def golden(tmp_path_factory) -> Path:
+def golden(shared) -> Path:
     """Moore-AnimateAnyone's networks with weights drawn by formula, and what its own code computes with them."""
-    return write_golden("moore", tmp_path_factory.mktemp("golden") / "moore")
+    return shared("golden", lambda folder: write_golden("moore", folder))
+
+
+@pytest.fixture(scope="module")  # while it is there, an event loop runs in this thread
+def browser():
+    """Debian's Chromium; skips where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("no chromium on this machine (apt-get install chromium)")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
 """The small starting point that the demo goes on from."""
 
-import pytest
 from hydra.utils import instantiate
 
 from faceanim.models.animation_model import AnimationModel
 from faceanim.pipelines.initial_weights import initialise
 from tests.helpers.commands import ROOT
 from tests.helpers.composed import composed
-from tests.helpers.stages import APPEARANCE, APPEARANCE_AND_ENCODER, TEMPORAL
+from tests.helpers.stages import APPEARANCE
 
 
 def test_it_is_small_has_a_card_and_fits_the_demos_model():
@@ -21,15 +20,3 @@ def test_it_is_small_has_a_card_and_fits_the_demos_model():
     report = initialise(model, parts["codec"], weights, str(path), APPEARANCE).report
     missing = [name for name in model.state_dict() if "motion_modules" in name]
     assert f"kept: {len(missing)}," in report and "unexpected" not in report
-
-
-def test_it_can_be_declined():
-    cfg = composed("train", "run_dir=x", "init_from=null")
-    assert cfg.init_from is None
-    none = instantiate(cfg.weights, _convert_="all")
-    parts = instantiate(cfg.model, _convert_="all")
-    model = AnimationModel.from_parts(parts)
-    report = initialise(model, parts["codec"], none, None, APPEARANCE_AND_ENCODER).report
-    assert report.splitlines() == [f"{name}: random, as built" for name in AnimationModel.components]
-    with pytest.raises(ValueError, match="needs appearance weights"):
-        initialise(model, parts["codec"], none, None, TEMPORAL)

@@ -4,7 +4,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,22 +14,13 @@ import pytest
 import torch
 
 from faceanim.app.file_store import FileStore
-from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.image import write_image
 from faceanim.media.sound import write_wav
-from faceanim.media.video import read_video
 from faceanim.media.video_writer import write_video
 from faceanim.models.audio_to_pose import AudioToPose
-from tests.helpers.commands import OFFLINE, ROOT
+from tests.helpers import commands
+from tests.helpers.demo import demo_frames
 from tests.helpers.platform import QUICK, Platform, until
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
-
-@pytest.fixture(scope="session")
-def face_frames() -> np.ndarray:
-    """The demo clip, cut to the face."""
-    return read_video(demo_clip_path()).frames_THWC[:, :, :192]
 
 
 @pytest.fixture
@@ -61,11 +51,9 @@ def start(tmp_path_factory) -> Iterator[Callable[..., Platform]]:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         log, output = (work.parent / f"{work.name}.{suffix}" for suffix in ("log", "out"))
-        command = [sys.executable, "-m", "faceanim.app", f"pipeline={pipeline}", f"port={port}"]
-        command += [f"work_folder={work}", f"log={log}", "devices=[cpu]", *options]
-        environment = {**OFFLINE, "OMP_NUM_THREADS": "1"}
+        words = [f"pipeline={pipeline}", f"port={port}", f"work_folder={work}", f"log={log}", "devices=[cpu]"]
         with output.open("w") as out:
-            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out)
+            process = commands.start("-m", "faceanim.app", *words, *options, stdout=out, stderr=out)
         running.append(process)
         platform = Platform(f"http://127.0.0.1:{port}", process, work, log, pipeline)
 
@@ -103,24 +91,12 @@ class Uploads:
 
 
 @pytest.fixture(scope="session")
-def uploads(tmp_path_factory, face_frames) -> Uploads:
+def uploads(tmp_path_factory) -> Uploads:
     """A photograph; half a second of video at 12 frames a second; a second of sound."""
     folder = tmp_path_factory.mktemp("uploads")
     uploads = Uploads(folder / "my photo.png", folder / "driving.mp4", folder / "speech.wav")
-    write_image(uploads.photo, face_frames[40])
-    write_video(uploads.video, face_frames[60:72:2], 12.0)
+    write_image(uploads.photo, demo_frames()[40])
+    write_video(uploads.video, demo_frames()[60:72:2], 12.0)
     moments = np.arange(16_000) / 16_000
     write_wav(uploads.speech, 0.4 * np.sin(2 * np.pi * 220 * moments) * np.sin(2 * np.pi * 3 * moments))
     return uploads
-
-
-@pytest.fixture(scope="module")  # while it is there, an event loop runs in this thread
-def browser():
-    """Debian's Chromium; skips where there is none."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine (apt-get install chromium)")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()

@@ -14,6 +14,7 @@ from faceanim.media.image import read_image, write_image
 from faceanim.media.sound import Soundtrack, read_speech
 from faceanim.media.video import read_video, write_video
 from faceanim.pipelines.motion_sources import DrivingVideo
+from tests.helpers.demo import demo_frames
 from tests.helpers.platform import settings_of
 from tests.helpers.sounds import onsets, tone, with_damaged_packets, write_video_with_tracks, write_with_sound
 
@@ -63,17 +64,17 @@ def test_of_two_faces_the_larger_is_taken_until_the_other_is_chosen(analyze, fil
     assert np.abs(first.image.astype(int) - second.image).mean() > 10
 
 
-def test_a_full_body_photo_s_face_is_found_and_reported_to_be_small(analyze, face_frames, tmp_path):
+def test_a_full_body_photo_s_face_is_found(analyze, tmp_path):
     picture = np.full((1280, 960, 3), 120, np.uint8)
-    picture[100:244, 400:592] = face_frames[40]
+    picture[100:244, 400:592] = demo_frames()[40]
     write_image(tmp_path / "body.png", picture)
     photo = analyze("photo", tmp_path / "body.png")
     assert len(photo.boxes) == 1 and photo.image.shape == (64, 64, 3)
 
 
-def test_sound_that_cannot_be_read_costs_a_video_its_sound_alone(analyze, face_frames, tmp_path):
+def test_sound_that_cannot_be_read_costs_a_video_its_sound_alone(analyze, tmp_path):
     path = tmp_path / "v.mkv"
-    write_video_with_tracks(path, [tone(0.6, 48_000)], "ac3", frames_THWC=face_frames[60:75])
+    write_video_with_tracks(path, [tone(0.6, 48_000)], "ac3", frames_THWC=demo_frames()[60:75])
     with_damaged_packets(path)
     motion = analyze("video", path)
     assert len(motion.poses) >= 14 and motion.sound is None
@@ -113,7 +114,7 @@ def test_a_face_that_is_hidden_for_moments_is_reported(analyze, uploads, tmp_pat
         ({"analysis_gigabytes": 0.05}, "This photo is too large for this platform"),  # not that it is broken
     ],
 )
-def test_what_takes_too_much_ends_in_plain_words_and_leaves_nothing(
+def test_what_takes_too_much_is_explained_and_leaves_nothing(
     analyze, files, uploads, tmp_path, limits, words
 ):
     face = read_image(uploads.photo)

@@ -19,8 +19,8 @@ def animate(platform):
     return platform.client()
 
 
-def test_a_driving_video_gives_the_video_that_the_printed_command_gives(
-    animate, uploads, command, tmp_path, monkeypatch
+def test_a_driving_video_gives_what_the_printed_command_gives(
+    animate, uploads, output_of, tmp_path, monkeypatch
 ):
     video, columns, line, words, _ = animate(
         photo=uploads.photo,
@@ -44,8 +44,7 @@ def test_a_driving_video_gives_the_video_that_the_printed_command_gives(
         option = next(option for option in options if path.stem.split()[-1] in option)
         (tmp_path / option.split("=", 1)[1].strip("'\"")).write_bytes(path.read_bytes())
     monkeypatch.chdir(tmp_path)
-    code, _, err = command("infer.py", *options, "device=cpu")
-    assert code == 0, err
+    output_of("infer.py", *options, "device=cpu")
     assert (tmp_path / "animation.mp4").read_bytes() == Path(video).read_bytes()
 
 
@@ -68,9 +67,7 @@ def test_steps_that_the_model_takes_unevenly_are_reported_with_better_numbers(an
         animate(**values, steps=61)
 
 
-def test_what_cannot_be_made_is_explained_in_plain_words_and_the_server_continues(
-    animate, platform, uploads, tmp_path
-):
+def test_what_cannot_be_made_is_explained_and_the_server_continues(animate, platform, uploads, tmp_path):
     before = len(platform.files())
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
     (tmp_path / "text.mp4").write_text("not a video")

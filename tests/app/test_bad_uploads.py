@@ -3,7 +3,6 @@
 import shutil
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 from gradio_client.exceptions import AppError
@@ -11,7 +10,9 @@ from gradio_client.exceptions import AppError
 from faceanim.media.image import write_image
 from faceanim.media.sound import write_wav
 from faceanim.media.video import write_video
+from tests.helpers.demo import demo_frames
 from tests.helpers.images import png_header
+from tests.helpers.sounds import tone, write_sound
 
 BROKEN = "This file is broken, or no {} at all."
 EMPTY, INCOMPLETE = "This {} is empty.", "This {} is incomplete"
@@ -40,9 +41,9 @@ KINDS = {"png": "photo", "jpg": "photo", "wav": "speech", "mov": "speech", "mp4"
 
 
 @pytest.fixture(scope="module")
-def bad_files(tmp_path_factory, face_frames) -> Path:
+def bad_files(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("bad")
-    frames = face_frames[:3]
+    frames = demo_frames()[:3]
     grey = np.full((96, 96, 3), 128, np.uint8)
     for name in ("empty.png", "empty.wav"):
         (folder / name).touch()
@@ -64,12 +65,7 @@ def bad_files(tmp_path_factory, face_frames) -> Path:
     write_video(folder / "large.mp4", np.full((1, 3100, 3100, 3), 128, np.uint8), 24.0)
     for name, seconds in (("long", 62), ("short", 0.01), ("no_samples", 0)):
         write_wav(folder / f"{name}.wav", np.zeros(round(seconds * 16_000)))
-    with av.open(str(folder / "sound_only.mp4"), "w") as container:
-        stream = container.add_stream("aac", rate=16_000, layout="mono")
-        sound = av.AudioFrame.from_ndarray(np.zeros((1, 16_000), np.float32), "fltp", "mono")
-        sound.sample_rate = 16_000
-        container.mux(stream.encode(sound))
-        container.mux(stream.encode(None))
+    write_sound(folder / "sound_only.mp4", "aac", [(tone(1, 16_000), 0.0)], 16_000)
     return folder
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.helpers.assets import asset
 from tests.helpers.commands import ROOT
 from tests.helpers.platform import QUICK
 
@@ -179,62 +178,6 @@ def test_a_bad_photo_is_explained_and_the_next_one_works(visit, uploads, tmp_pat
     page.locator("#fa-photo-view [role=alert]", has_text="This file is broken, or no photo").wait_for()
     page.get_by_label("Remove").first.click()
     upload_photo(page, uploads.photo)
-
-
-BROKEN, NO_FACE = "This file is broken, or no {} at all.", "No face was found in this {}."
-HOSTILE = {  # how the message about each begins; None: it is taken
-    "bomb_16384px.png": "This photo has too many pixels: at most 40 million",
-    "broken.png": BROKEN,
-    "truncated.jpg": "This {} is incomplete",
-    "broken.wav": BROKEN,
-    "silence.wav": None,
-    "tone.wav": None,
-    "desync_700ms.mp4": None,
-    "empty.mp4": "This {} is empty",
-    "hevc.mp4": None,
-    "jpeg_renamed.mp4": BROKEN,
-    "no_face.mp4": NO_FACE,
-    "one_frame.mp4": None,
-    "rotated90.mp4": NO_FACE,
-    "scene_cut.mp4": None,
-    "static_face.mp4": None,
-    "ten_bit_444.mp4": None,
-    "text.mp4": BROKEN,
-    "tiny_48px.mp4": None,
-    "truncated.mp4": BROKEN,
-    "two_faces.mp4": None,
-    "vfr.mp4": None,
-    "vp9.webm": None,
-}
-
-
-@pytest.mark.slow
-def test_every_hostile_file_gets_its_message_and_the_page_continues(visit, platform, uploads):
-    folder = asset("data/hostile")
-    assert {path.name for path in folder.iterdir()} == set(HOSTILE)
-    page = visit()
-    for name, expected in HOSTILE.items():
-        kind = {"png": "photo", "jpg": "photo", "wav": "speech"}.get(name.split(".")[1], "video")
-        if kind == "photo":
-            field = page.locator("#fa-photo input[type=file]")
-        else:
-            page.get_by_role("tab", name=kind.capitalize()).first.click()
-            field = page.locator(f"input[type=file][accept*={'audio' if kind == 'speech' else 'video'}]")
-        field.set_input_files(folder / name)
-        view = page.locator(f"#fa-{kind}-view")
-        view.locator("figure, [role=alert]").first.wait_for()
-        alert = view.locator("[role=alert]")
-        words = alert.inner_text() if alert.count() else ""
-        if expected is None:
-            assert words == "", (name, words)
-        else:
-            assert words.startswith(expected.format("sound" if kind == "speech" else kind)), (name, words)
-        page.get_by_label("Remove" if kind == "photo" else "Clear").first.click()
-        view.locator("figure, [role=alert]").first.wait_for(state="detached")
-    page.get_by_role("tab", name="Template").click()
-    upload_photo(page, uploads.photo)
-    generate(page, 0.2)
-    assert platform.health()["state"] == "ready"
 
 
 def keep_picture(page, path: Path) -> None:

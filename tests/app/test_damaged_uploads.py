@@ -11,10 +11,9 @@ import pytest
 from faceanim.app.analyzer import Analyzer
 from faceanim.app.file_store import FileStore
 from faceanim.app.messages import UserError, upload_error
-from faceanim.data.demo_clip import demo_clip_path
-from faceanim.media.video import read_video
 from faceanim.pipelines.motion_sources import DrivingVideo
 from tests.helpers.damaged import IMAGES, VIDEOS, damaged, originals
+from tests.helpers.demo import demo_frames
 from tests.helpers.platform import settings_of
 
 N_FILES = 240
@@ -56,7 +55,7 @@ async def upload(analyzer: Analyzer, number: int, files: dict[str, bytes]) -> st
 
 @pytest.mark.slow
 def test_hundreds_of_damaged_uploads_are_read_or_refused_in_plain_words(tmp_path):
-    files = originals(read_video(demo_clip_path()).frames_THWC[40:65, :, :192])
+    files = originals(demo_frames()[40:65])
 
     async def all_of_them() -> list[str]:
         limits, store = settings_of(Path("x"))[0].limits, FileStore(tmp_path / "files", 3600, 1e9)

@@ -87,9 +87,9 @@ def test_a_file_of_users_is_read_and_others_must_not_read_it(tmp_path):
         ("colour=red", "colour"),
     ],
 )
-def test_wrong_options_are_one_line(command, pipeline_folder, option, expected, monkeypatch):
+def test_wrong_options_are_one_line(error_of, pipeline_folder, option, expected, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", "")
     options = {"pipeline": f"pipeline={pipeline_folder}"} | {option.split("=")[0]: option}
-    code, _, err = command("-m", "faceanim.app", *options.values())
+    err = error_of("-m", "faceanim.app", *options.values())
     logging.getLogger("faceanim.app.events").handlers.clear()  # it wrote to this test's stderr
-    assert code == 2 and len(err.strip().splitlines()) == 1 and expected in err, err
+    assert expected in err

@@ -50,10 +50,8 @@ def test_two_devices_make_two_videos_at_once_and_a_stopped_one_leaves_nothing(op
     until(lambda: other.over, 60)
     assert (long.state, other.state, third.state) == ("stopped", "done", "done")
     assert other.share == 1 and other.frames_done == 9 and other.seconds_left == 0
-    assert (
-        len(read_video(other.video).frames_THWC) == 9
-        and read_video(third.columns).frames_THWC.shape[2] == 192
-    )
+    assert len(read_video(other.video).frames_THWC) == 9
+    assert read_video(third.columns).frames_THWC.shape[2] == 192
     assert sorted(path.stem for path in tmp_path.iterdir()) == ["ben", "ben_columns", "cem", "cem_columns"]
     workers.close()
 

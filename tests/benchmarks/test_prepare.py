@@ -12,9 +12,8 @@ from tests.helpers.composed import composed
 ELSEWHERE = {"memory_savers", "drift"}  # they need extras or a pipeline: benchmarks/README.md
 
 
-def test_each_stage_is_timed_beside_a_bare_decode(command):
-    code, out, err = command("-m", "benchmarks.prepare", "size=32", "fps=5")
-    assert code == 0, err
+def test_each_stage_is_timed_beside_a_bare_decode(output_of):
+    out = output_of("-m", "benchmarks.prepare", "size=32", "fps=5")
     lines = {line[:22].strip(): line[22:].split() for line in out.splitlines()}
     stages = ("decode", "find cuts", "faces and landmarks", "filter", "write", "sound", "all, decoding twice")
     for stage in stages:
@@ -24,9 +23,8 @@ def test_each_stage_is_timed_beside_a_bare_decode(command):
 
 
 @pytest.mark.parametrize("word", ["size=63", "landmarks=cloud", "raw=/nowhere", "nonsense=1"])
-def test_a_mistake_is_one_line(word, command):
-    code, _, err = command("-m", "benchmarks.prepare", word)
-    assert code == 2 and err.startswith("error: ") and err.count("\n") == 1
+def test_a_mistake_is_one_line(word, error_of):
+    error_of("-m", "benchmarks.prepare", word)
 
 
 def test_make_bench_runs_every_benchmark_that_a_cpu_can_do_with_options_that_exist():

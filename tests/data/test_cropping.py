@@ -20,7 +20,7 @@ def face_at(x: float, y: float, size: float = 40) -> np.ndarray:
     return points * np.float32(size) + np.array([x, y], np.float32)
 
 
-def test_the_square_holds_every_face_with_room_for_hair_and_is_even() -> None:
+def test_the_square_holds_every_face_with_room_for_hair_and_is_even():
     points = np.stack([face_at(200, 200), face_at(240, 190), np.full((68, 2), np.nan, np.float32)])
     crop = stabilised_square_crop(points, 640, 480)
     assert all(value % 2 == 0 for value in crop)
@@ -29,27 +29,27 @@ def test_the_square_holds_every_face_with_room_for_hair_and_is_even() -> None:
     assert crop.x <= 180 and crop.x + crop.size >= 260
 
 
-def test_a_margin_widens_the_square_about_its_centre() -> None:
+def test_a_margin_widens_the_square_about_its_centre():
     points = face_at(300, 240)[None]
     tight, wide = (stabilised_square_crop(points, 640, 480, margin=m) for m in (0, 0.5))
     assert wide.size == pytest.approx(1.5 * tight.size, abs=2)
     assert wide.x + wide.size / 2 == pytest.approx(tight.x + tight.size / 2, abs=2)
 
 
-def test_a_face_at_the_border_shifts_the_square_inside() -> None:
+def test_a_face_at_the_border_shifts_the_square_inside():
     for x, y in ((24, 240), (616, 240), (300, 54), (300, 446)):
         crop = stabilised_square_crop(face_at(x, y)[None], 640, 480)
         assert crop.padding(640, 480) == 0
         assert crop.size == stabilised_square_crop(face_at(300, 240)[None], 640, 480).size
 
 
-def test_a_head_larger_than_the_frame_gives_up_hair_and_margin_first() -> None:
+def test_a_head_larger_than_the_frame_gives_up_hair_and_margin_first():
     crop = stabilised_square_crop(face_at(160, 120, 110)[None], 321, 241, margin=0.2)
     assert crop.size == 240 and crop.padding(321, 241) == 0 and 0 <= crop.x <= 80
 
 
 @pytest.mark.parametrize(("x", "y", "size"), [(160, 120, 200), (5, 120, 60), (160, 235, 60)])
-def test_a_face_cut_off_by_the_border_is_padded_and_the_padding_told(x: int, y: int, size: int) -> None:
+def test_a_face_cut_off_by_the_border_is_padded_and_the_padding_told(x, y, size):
     points = face_at(x, y, size)[None]
     crop = stabilised_square_crop(points, 321, 241)
     assert crop.share_inside(points) == 1
@@ -57,7 +57,7 @@ def test_a_face_cut_off_by_the_border_is_padded_and_the_padding_told(x: int, y: 
     assert over > 0 and crop.padding(321, 241) == pytest.approx(over / crop.size)
 
 
-def test_no_face_and_tiny_frames_are_refused() -> None:
+def test_no_face_and_tiny_frames_are_refused():
     with pytest.raises(ValueError, match="landmarks of at least one frame"):
         stabilised_square_crop(np.full((3, 68, 2), np.nan), 64, 64)
     with pytest.raises(ValueError, match="16 pixels a side or more to crop, got 640x8"):
@@ -66,14 +66,14 @@ def test_no_face_and_tiny_frames_are_refused() -> None:
         stabilised_square_crop(face_at(300, 240)[None], 640, 480, margin=-0.1)
 
 
-def test_points_outside_are_counted() -> None:
+def test_points_outside_are_counted():
     points = np.array([[10, 10], [29.4, 29.4], [30, 20], [np.nan, np.nan]])
     assert Crop(10, 10, 20).share_inside(points) == pytest.approx(2 / 3)
     assert Crop(10, 10, 20).share_inside(points[3:]) == 1
 
 
 @pytest.mark.parametrize("size", [40, 160])
-def test_landmarks_follow_the_pixels_through_crop_and_resize(size: int) -> None:
+def test_landmarks_follow_the_pixels_through_crop_and_resize(size):
     """A soft dot is found again where its landmark says, enlarged and shrunk."""
     frame = np.zeros((100, 120, 3), np.uint8)
     cv2.circle(frame, (70, 44), 6, (255, 255, 255), -1)
@@ -86,7 +86,7 @@ def test_landmarks_follow_the_pixels_through_crop_and_resize(size: int) -> None:
     np.testing.assert_allclose(pose.points[0, 0], centre, atol=0.05)
 
 
-def test_what_lies_over_the_border_repeats_it() -> None:
+def test_what_lies_over_the_border_repeats_it():
     frame = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
     image = apply_crop(frame[None], Crop(-4, 6, 24), 24)[0]
     np.testing.assert_array_equal(image[:14, 4:], frame[6:, :20])
@@ -94,12 +94,12 @@ def test_what_lies_over_the_border_repeats_it() -> None:
     np.testing.assert_array_equal(image[14:, 4:], np.repeat(frame[-1:, :20], 10, axis=0))
 
 
-def test_a_crop_beside_the_frame_is_refused() -> None:
+def test_a_crop_beside_the_frame_is_refused():
     with pytest.raises(ValueError, match="touches the image of 64x48"):
         apply_crop(np.zeros((1, 48, 64, 3), np.uint8), Crop(0, 48, 16), 16)
 
 
-def test_the_demo_clips_head_fits_a_square_made_from_its_first_part() -> None:
+def test_the_demo_clips_head_fits_a_square_made_from_its_first_part():
     """What the demo relies on: the held-out end of the clip stays inside, and the hair (up to row 8) too."""
     video = read_video(demo_clip_path())
     points = landmarker("dlib").detect(video.frames_THWC[::6]).points

@@ -15,26 +15,26 @@ def tracks(tracker: FaceTracker, *lefts: float, detected: bool = True) -> list[i
     return [face.track for face in tracker.update(boxes(*lefts)) if face.detected == detected]
 
 
-def test_overlap_is_intersection_over_union() -> None:
+def test_overlap_is_intersection_over_union():
     a, b = boxes(0, 50)
     assert overlap(a, a) == 1 and overlap(a, b) == pytest.approx(1 / 3)
     assert overlap(a, boxes(100)[0]) == 0 and area(a) == 10_000
 
 
-def test_numbers_follow_the_faces_whatever_their_order() -> None:
+def test_numbers_follow_the_faces_whatever_their_order():
     tracker = FaceTracker()
     assert tracks(tracker, 0, 300) == [0, 1]
     assert tracks(tracker, 290, 20) == [1, 0]
     assert tracks(tracker, 600, 40, 280) == [2, 0, 1]
 
 
-def test_the_better_overlap_wins() -> None:
+def test_the_better_overlap_wins():
     tracker = FaceTracker()
     tracks(tracker, 0)
     assert tracks(tracker, 45, 10) == [1, 0]
 
 
-def test_two_tracks_that_end_up_on_one_face_become_one() -> None:
+def test_two_tracks_that_end_up_on_one_face_become_one():
     tracker = FaceTracker()
     assert tracks(tracker, 0, 300) == [0, 1]
     assert tracks(tracker, 40) == [0]  # the other one is looked for
@@ -43,7 +43,7 @@ def test_two_tracks_that_end_up_on_one_face_become_one() -> None:
     assert face.detected and tracks(tracker, 60) == [face.track]
 
 
-def test_a_face_that_is_missed_is_looked_for_three_times_and_found_again() -> None:
+def test_a_face_that_is_missed_is_looked_for_three_times_and_found_again():
     tracker = FaceTracker()
     tracks(tracker, 0)
     for _ in range(3):
@@ -55,7 +55,7 @@ def test_a_face_that_is_missed_is_looked_for_three_times_and_found_again() -> No
     assert tracks(tracker, 10) == [1]
 
 
-def test_landmarks_move_the_box_and_keep_the_face_alive() -> None:
+def test_landmarks_move_the_box_and_keep_the_face_alive():
     tracker = FaceTracker()
     tracks(tracker, 0)
     for step in range(1, 8):
@@ -65,7 +65,7 @@ def test_landmarks_move_the_box_and_keep_the_face_alive() -> None:
     assert tracks(tracker, 40 * 7) == [0]
 
 
-def test_after_a_cut_nobody_is_known() -> None:
+def test_after_a_cut_nobody_is_known():
     tracker = FaceTracker()
     tracks(tracker, 0)
     tracker.cut()

@@ -1,41 +1,17 @@
 """The index is deterministic, and says what is wrong with a folder."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from faceanim.data.manifest import INDEX_NAME, ManifestRow, read_manifest, rows_hash, write_manifest
+from faceanim.data.manifest import INDEX_NAME, read_manifest, rows_hash, write_manifest
+from tests.helpers.manifest import clip_row as row
 
 
-def row(clip_id: str) -> ManifestRow:
-    return ManifestRow(
-        clip_id=clip_id,
-        source="folder",
-        split="train",
-        path=f"clips/{clip_id}.mp4",
-        landmarks_path=f"landmarks/{clip_id}.npz",
-        n_frames=48,
-        fps=30000 / 1001,
-        width=64,
-        height=64,
-        crop_x=2,
-        crop_y=4,
-        crop_size=100,
-        source_path=f"{clip_id}.mov",
-        source_start_frame=0,
-        face_found_rate=0.975,
-        keep=True,
-        drop_reasons="",
-        tool_version="0",
-        content_hash="ab" * 32,
-    )
-
-
-def test_rows_come_back_sorted_and_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
-    rows = [row("b"), row("ä"), replace(row("a"), keep=False, drop_reasons="no face found")]
+def test_rows_come_back_sorted_and_the_same_rows_give_the_same_bytes(tmp_path):
+    rows = [row("b", fps=30000 / 1001, face_found_rate=0.975), row("ä"), row("a", "no face found")]
     write_manifest(tmp_path / INDEX_NAME, rows)
     assert read_manifest(tmp_path) == sorted(rows, key=lambda r: r.clip_id)
     before = (tmp_path / INDEX_NAME).read_bytes()
@@ -43,25 +19,25 @@ def test_rows_come_back_sorted_and_the_same_rows_give_the_same_bytes(tmp_path: P
     assert (tmp_path / INDEX_NAME).read_bytes() == before
 
 
-def test_an_index_without_clips_is_readable(tmp_path: Path) -> None:
+def test_an_index_without_clips_is_readable(tmp_path):
     write_manifest(tmp_path / INDEX_NAME, [])
     assert read_manifest(tmp_path) == []
 
 
-def test_a_clip_id_twice_is_refused(tmp_path: Path) -> None:
+def test_a_clip_id_twice_is_refused(tmp_path):
     with pytest.raises(ValueError, match="each clip_id once, got 'a'"):
         write_manifest(tmp_path / INDEX_NAME, [row("a"), row("a")])
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_folder_or_index_names_the_command_that_makes_one(tmp_path: Path) -> None:
+def test_a_missing_folder_or_index_names_the_command_that_makes_one(tmp_path):
     with pytest.raises(ValueError, match=r"no folder .*absent: run `python -m scripts.prepare_celebvhq_hdtf"):
         read_manifest(tmp_path / "absent")
     with pytest.raises(ValueError, match=r"no index.parquet in .*: run `python -m scripts"):
         read_manifest(tmp_path)
 
 
-def test_files_that_are_no_index_are_refused(tmp_path: Path) -> None:
+def test_files_that_are_no_index_are_refused(tmp_path):
     path = tmp_path / INDEX_NAME
     path.write_text("no parquet")
     with pytest.raises(ValueError, match="expected a Parquet file"):
@@ -76,15 +52,15 @@ def test_files_that_are_no_index_are_refused(tmp_path: Path) -> None:
         read_manifest(tmp_path)
 
 
-def test_a_column_more_is_ignored(tmp_path: Path) -> None:
+def test_a_column_more_is_ignored(tmp_path):
     write_manifest(tmp_path / INDEX_NAME, [row("a")])
     table = pq.read_table(tmp_path / INDEX_NAME).append_column("colourfulness", [[1.5]])
     pq.write_table(table, tmp_path / INDEX_NAME)
     assert read_manifest(tmp_path) == [row("a")]
 
 
-def test_verifying_finds_a_missing_file_of_a_kept_clip_only(tmp_path: Path) -> None:
-    dropped = replace(row("d"), keep=False, path="", landmarks_path="", drop_reasons="no face found")
+def test_verifying_finds_a_missing_file_of_a_kept_clip_only(tmp_path):
+    dropped = row("d", "no face found", path="", landmarks_path="")
     write_manifest(tmp_path / INDEX_NAME, [row("a"), dropped])
     (tmp_path / "clips").mkdir()
     (tmp_path / "clips" / "a.mp4").touch()
@@ -96,7 +72,7 @@ def test_verifying_finds_a_missing_file_of_a_kept_clip_only(tmp_path: Path) -> N
     assert len(read_manifest(tmp_path, verify=True)) == 2
 
 
-def test_the_hash_of_rows_is_that_of_what_is_trained_on() -> None:
+def test_the_hash_of_rows_is_that_of_what_is_trained_on():
     rows = [row("a"), row("b")]
     assert rows_hash(rows) == rows_hash([replace(r, source_path="/elsewhere.mov") for r in reversed(rows)])
     assert rows_hash(rows) != rows_hash(rows[:1])

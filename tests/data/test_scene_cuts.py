@@ -30,27 +30,27 @@ def other_place(n_frames: int) -> np.ndarray:
     return np.clip(wide + rng.normal(0, 3, (n_frames, 144, 193, 3)), 0, 255).astype(np.uint8)
 
 
-def test_a_moving_head_in_a_moving_car_is_one_shot(carphone: np.ndarray) -> None:
+def test_a_moving_head_in_a_moving_car_is_one_shot(carphone):
     numbers, cuts = chunks(carphone)
     assert cuts == [] and {len(chunk) for chunk in numbers} == {8}
 
 
 @pytest.mark.parametrize("place", [3, 13, 16, 17])
-def test_a_cut_opens_a_new_chunk_wherever_it_lies(carphone: np.ndarray, place: int) -> None:
+def test_a_cut_opens_a_new_chunk_wherever_it_lies(carphone, place):
     numbers, cuts = chunks(np.concatenate([carphone[:place], other_place(21)]))
     assert cuts == [place]
     assert any(chunk[0] == place for chunk in numbers) and max(map(len, numbers)) == 8
 
 
-def test_two_cuts_close_together_are_two(carphone: np.ndarray) -> None:
+def test_two_cuts_close_together_are_two(carphone):
     _, cuts = chunks(np.concatenate([carphone[:20], other_place(5), carphone[40:60]]))
     assert cuts == [20, 25]
 
 
-def test_a_fade_is_no_cut(carphone: np.ndarray) -> None:
+def test_a_fade_is_no_cut(carphone):
     fade = np.linspace(1, 0, 24)[:, None, None, None] * carphone[:24]
     assert chunks(fade.astype(np.uint8))[1] == []
 
 
-def test_shorter_than_a_chunk_is_one_chunk(carphone: np.ndarray) -> None:
+def test_shorter_than_a_chunk_is_one_chunk(carphone):
     assert chunks(carphone[:1])[0] == [[0.0]] and chunks(carphone[:0])[0] == []

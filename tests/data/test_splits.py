@@ -12,17 +12,17 @@ from faceanim.data.datamodule import FaceClipDataModule
 from faceanim.data.frame_selection import SamplingRules
 from faceanim.data.manifest import INDEX_NAME, read_manifest, write_manifest
 from faceanim.data.speech_datamodule import SpeechDataModule
-from tests.helpers.commands import prepare
 from tests.helpers.nodding_data import nodding_clips
+from tests.helpers.preparation import prepare_demo
 from tests.helpers.training import configuration
 
 RULES = SamplingRules(frames=8)
 
 
 @pytest.fixture(scope="module")
-def three(tmp_path_factory) -> Path:
+def three(shared) -> Path:
     """The demo clip in three parts: 72, 24 and 24 frames."""
-    return prepare(tmp_path_factory.mktemp("three") / "data", 32, "val=0.2")
+    return shared("three", lambda folder: prepare_demo(folder, "val=0.2"))
 
 
 def splits_of(data: FaceClipDataModule | SpeechDataModule) -> set[str]:
@@ -30,10 +30,14 @@ def splits_of(data: FaceClipDataModule | SpeechDataModule) -> set[str]:
 
 
 @pytest.mark.parametrize("group", ["clips", "demo"])
-def test_training_is_validated_on_val(three, tmp_path, caplog, group):
-    cfg = configuration(three, tmp_path, "temporal", f"data={group}")
-    assert splits_of(instantiate(cfg.data.module, _convert_="all")) == {"val"}
-    assert "split" not in caplog.text
+@pytest.mark.parametrize(("stage", "frames"), [("appearance", 16), ("temporal", 4)])
+def test_training_is_validated_on_val(three, tmp_path, caplog, group, stage, frames):
+    options = ["data.module.source_weights={folder: 1}"] if group == "clips" else []
+    cfg = configuration(three, tmp_path, stage, f"data={group}", *options)
+    data = instantiate(cfg.data.module, _convert_="all")
+    assert splits_of(data) == {"val"} and "split" not in caplog.text
+    sample = data.on_after_batch_transfer(next(iter(data.val_dataloader())), 0)
+    assert sample.frames_T3HW.shape == (1, frames, 3, 32, 32)
 
 
 def test_an_old_folder_is_validated_on_test_and_one_line_says_so(demo_data, caplog):

@@ -1,25 +1,30 @@
 """Public checkpoints at tiny size, by the public classes themselves."""
 
 import torch
-from diffusers import AutoencoderKL, MotionAdapter, UNet2DConditionModel
+from diffusers import AutoencoderKL, ControlNetModel, MotionAdapter, UNet2DConditionModel
 from torch import Tensor
 
 from tests.helpers.tiny_model import TINY, wake
 
+SIZES = {
+    "down_block_types": ("CrossAttnDownBlock2D",) * 2,
+    "attention_head_dim": TINY["num_attention_heads"],
+    **{
+        key: TINY[key]
+        for key in ("block_out_channels", "layers_per_block", "cross_attention_dim", "norm_num_groups")
+    },
+}
+
 
 def stock_unet() -> UNet2DConditionModel:
     torch.manual_seed(1)
-    return UNet2DConditionModel(
-        in_channels=8,
-        out_channels=8,
-        down_block_types=("CrossAttnDownBlock2D",) * 2,
-        up_block_types=("CrossAttnUpBlock2D",) * 2,
-        block_out_channels=TINY["block_out_channels"],
-        layers_per_block=1,
-        attention_head_dim=TINY["num_attention_heads"],
-        cross_attention_dim=12,
-        norm_num_groups=4,
-    ).eval()
+    up = ("CrossAttnUpBlock2D",) * 2
+    return UNet2DConditionModel(in_channels=8, out_channels=8, up_block_types=up, **SIZES).eval()
+
+
+def controlnet() -> ControlNetModel:
+    torch.manual_seed(6)
+    return ControlNetModel(conditioning_embedding_out_channels=(4, 8, 16), **SIZES)
 
 
 def adapter(layers: int = 1, frames: int = 8, middle: bool = True) -> MotionAdapter:

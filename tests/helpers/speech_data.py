@@ -1,12 +1,13 @@
-"""Real people who speak, prepared by the real command; not part of the project."""
+"""Real people who speak; not part of the project."""
 
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
 from faceanim.data.manifest import INDEX_NAME, read_manifest, write_manifest
+from scripts.prepare_celebvhq_hdtf.run import prepare
 from tests.helpers.assets import asset
-from tests.helpers.commands import run
+from tests.helpers.preparation import options
 
 TRAINED_ON, HELD_OUT = ("liveportrait_d12", "moore_1_scenecut"), "liveportrait_d11"
 
@@ -18,9 +19,7 @@ def prepare_speech(folder: Path, names: Sequence[str] = (*TRAINED_ON, HELD_OUT))
     raw.mkdir(parents=True)
     for name in names:
         (raw / f"{name}.mp4").symlink_to(clips / f"{name}.mp4")
-    options = (f"raw={raw}", f"output={data}", "size=32", "workers=0", "max_padding=0.5", "split_by=clip")
-    done = run("-m", "scripts.prepare_celebvhq_hdtf", *options)
-    assert done.returncode == 0, done.stderr
+    prepare(options(f"raw={raw}", f"output={data}", "size=32", "max_padding=0.5", "split_by=clip"))
     hold_out(data, HELD_OUT)
     return data
 

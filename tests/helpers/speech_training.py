@@ -1,11 +1,11 @@
 """stage=audio_to_pose at a size that takes seconds, in this process."""
 
-import csv
 from pathlib import Path
 
 import torch
 
 import train
+from faceanim.runs.csv_log import read_rows
 from tests.helpers.composed import composed
 
 
@@ -22,6 +22,5 @@ def fit(data: Path, run_dir: Path, steps: int, *options: str) -> dict:
 
 
 def last_validation(run_dir: Path) -> dict[str, float]:
-    with (run_dir / "metrics.csv").open() as file:
-        row = [row for row in csv.DictReader(file) if row["val/lip_error"]][-1]
+    row = [row for row in read_rows(run_dir / "metrics.csv") if row["val/lip_error"]][-1]
     return {name.removeprefix("val/"): float(value) for name, value in row.items() if name.startswith("val/")}

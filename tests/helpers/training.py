@@ -1,6 +1,5 @@
 """train.py at a size that takes seconds, in this process, from the composed configuration."""
 
-import csv
 from pathlib import Path
 
 import torch
@@ -9,6 +8,7 @@ from torch import Tensor
 
 import train
 from faceanim.pipelines.initial_weights import open_checkpoint, tensors
+from faceanim.runs.csv_log import read_rows
 from tests.helpers.composed import composed
 
 TINY = [
@@ -30,8 +30,6 @@ TINY = [
     *(f"schedule.{stage}.warmup_steps=1" for stage in ("appearance", "temporal")),
     "schedule.temporal.frames=4",
     "trainer.log_every_n_steps=1",
-    "callbacks.samples.frames=4",
-    "callbacks.samples.steps=2",
     "~callbacks.progress",
     "callbacks.samples.at_start=false",
     "callbacks.samples.frames=4",
@@ -57,8 +55,7 @@ def two_ranks(strategy: str) -> list[str]:
 
 def losses(run_dir: Path) -> list[tuple[int, float]]:
     """The loss curve: step and loss."""
-    with (run_dir / "metrics.csv").open() as file:
-        rows = list(csv.DictReader(file))
+    rows = read_rows(run_dir / "metrics.csv")
     return [(int(row["step"]), float(row["train/loss"])) for row in rows if row["train/loss"]]
 
 

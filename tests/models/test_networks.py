@@ -187,7 +187,5 @@ def test_configs_rebuild_the_same_networks(awake):
     assert torch.equal(rebuilt(**inputs()), awake(**inputs()))
     with pytest.raises(ValueError, match="expected the components"):
         AnimationModel.from_configs({"reference_net": {}})
-    with pytest.raises(
-        ValueError, match=r"pose_guider: expected one of PoseGuider, MultiScale.*got 'os.system'"
-    ):
+    with pytest.raises(ValueError, match=r"pose_guider: expected one of PoseGuider, .*got 'os.system'"):
         AnimationModel.from_configs(awake.configs() | {"pose_guider": {"class": "os.system"}})

@@ -18,9 +18,7 @@ from tests.helpers.tiny_model import tiny_codec, tiny_model
     [None, 3, ["a"], {"repo": "org/name", "name": "x"}, {}, {"repo": "org/name"}, {"file": "a", "path": "b"}],
 )
 def test_anything_but_a_path_or_a_hub_file_is_an_error(value):
-    with pytest.raises(
-        ValueError, match=r"expected (a path or a mapping of path, repo|either path, or repo and file)"
-    ):
+    with pytest.raises(ValueError, match=r"expected (a path or a mapping|either path, or repo and file)"):
         WeightSource.parse(value)
 
 
@@ -93,9 +91,7 @@ UNREACHABLE = (
 
 
 @pytest.mark.parametrize("offline", [False, True])
-def test_a_hub_that_cannot_be_reached_is_an_error_that_names_the_file_and_the_way_out(
-    offline, cache, monkeypatch
-):
+def test_an_unreachable_hub_is_an_error_that_names_the_file_and_the_way_out(offline, cache, monkeypatch):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", offline)
     monkeypatch.setattr("time.sleep", lambda _: None)  # the client waits between its attempts, 24 s in all
     source = {"repo": "org/name", "file": "model.pth", "revision": "v2.0"}

@@ -75,9 +75,7 @@ def test_a_pointer_of_git_lfs_is_named_with_the_way_out(name, tmp_path):
     (tmp_path / name).write_text(POINTER)
     reads = [read_json] if name.endswith("json") else [read_tensors, read_checkpoint]
     for read in reads:
-        with pytest.raises(
-            ValueError, match=rf"{name} is a pointer of Git LFS, .* \(4\.7 MB\): .*git lfs pull"
-        ):
+        with pytest.raises(ValueError, match=rf"{name} is a pointer .* \(4\.7 MB\): .*git lfs pull"):
             read(tmp_path / name)
 
 
@@ -193,6 +191,5 @@ def test_half_precision_weights_are_loaded_as_the_networks_own_precision(tmp_pat
     )
     load_parts(model, tiny_codec(), {"pose_guider": str(tmp_path / "half.safetensors")})
     weight = model.pose_guider.conv_in.weight
-    assert weight.dtype == torch.float32 and torch.equal(
-        weight, source.pose_guider.conv_in.weight.half().float()
-    )
+    assert weight.dtype == torch.float32
+    assert torch.equal(weight, source.pose_guider.conv_in.weight.half().float())

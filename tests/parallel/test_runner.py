@@ -49,24 +49,24 @@ def results(jobs: list[int], tmp_path: Path, workers: int = 2, time_limit: float
     return {jobs[number]: result for number, result in done}
 
 
-def test_a_worker_that_dies_costs_nothing_once_and_its_job_twice(tmp_path: Path) -> None:
+def test_a_worker_that_dies_costs_nothing_once_and_its_job_twice(tmp_path):
     found = results([1, 3, 4, 2], tmp_path)
     assert (found[1], found[2], found[3]) == (1, 4, 9)
     assert isinstance(found[4], WorkerDied) and str(found[4]) == "exit code -9"
 
 
-def test_a_job_that_hangs_is_given_up_and_the_others_go_on(tmp_path: Path) -> None:
+def test_a_job_that_hangs_is_given_up_and_the_others_go_on(tmp_path):
     found = results([5, 1, 2], tmp_path, workers=1, time_limit=4)
     assert isinstance(found[5], TookTooLong) and (found[1], found[2]) == (1, 4)
 
 
-def test_an_exception_ends_all_and_shows_where_it_was_raised(tmp_path: Path) -> None:
+def test_an_exception_ends_all_and_shows_where_it_was_raised(tmp_path):
     with pytest.raises(ValueError, match="no space") as caught:
         results([1, 6, 2], tmp_path, workers=1)
     assert "in __call__" in caught.value.__notes__[0]
 
 
-def test_each_worker_has_its_task_and_what_it_logs_is_logged_here(tmp_path: Path, caplog) -> None:
+def test_each_worker_has_its_task_and_what_it_logs_is_logged_here(tmp_path, caplog):
     tasks = [Square(tmp_path, name) for name in ("cuda:0", "cuda:1")]
     found = dict(run_in_processes(tasks, [None, None, 7]))
     assert {found[0], found[1]} == {"cuda:0", "cuda:1"}
@@ -75,7 +75,7 @@ def test_each_worker_has_its_task_and_what_it_logs_is_logged_here(tmp_path: Path
     ]
 
 
-def test_a_worker_ends_after_its_job_when_the_parent_was_killed(tmp_path: Path) -> None:
+def test_a_worker_ends_after_its_job_when_the_parent_was_killed(tmp_path):
     code = "import sys; from pathlib import Path; from tests.parallel.test_runner import results"
     parent = subprocess.Popen(
         [sys.executable, "-c", f"{code}; results([8, 5], Path(sys.argv[1]), 1)", str(tmp_path)], cwd=ROOT

@@ -9,28 +9,24 @@ import pytest
 
 from faceanim.data.cropping import apply_crop, stabilised_square_crop
 from faceanim.data.demo_clip import demo_clip_path
-from faceanim.data.manifest import INDEX_NAME, ManifestRow, write_manifest
+from faceanim.data.manifest import INDEX_NAME, write_manifest
 from faceanim.media.video import read_video
 from faceanim.media.video_writer import write_video
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.sequence import PoseSequence
-from tests.helpers.training import fit, steps
+from tests.helpers.demo import demo_frames
+from tests.helpers.manifest import clip_row
 
 SIZE = 64
 
 
 @pytest.fixture(scope="session")
-def appearance_run(demo_data, tmp_path_factory) -> Path:
-    """The run folder of three steps of stage 1, with a validation at the end."""
-    folder = tmp_path_factory.mktemp("run") / "mine"
-    fit(demo_data, folder, "appearance", *steps("appearance", 3, sample_every=3), "callbacks.samples.clips=1")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def prepared_folder(tmp_path_factory) -> Path:
+def prepared_folder(shared) -> Path:
     """A clip to train on and one held out, six frames each, cut from the demo video one after the other."""
-    folder = tmp_path_factory.mktemp("prepared")
+    return shared("prepared", _prepare)
+
+
+def _prepare(folder: Path) -> None:
     frames_THWC = read_video(demo_clip_path(), fps=12).frames_THWC[:12]
     found = landmarker("dlib").detect(frames_THWC)
     height, width = frames_THWC.shape[1:3]
@@ -41,31 +37,15 @@ def prepared_folder(tmp_path_factory) -> Path:
         frames = slice(start, start + 6)
         write_video(folder / f"{split}.mp4", apply_crop(frames_THWC[frames], crop, SIZE), 12.0)
         poses[frames].save(folder / f"{split}.npz")
-        rows.append(
-            ManifestRow(
-                clip_id=f"carphone_{split}",
-                source="demo",
-                split=split,
-                path=f"{split}.mp4",
-                landmarks_path=f"{split}.npz",
-                n_frames=6,
-                fps=12.0,
-                width=SIZE,
-                height=SIZE,
-                crop_x=crop.x,
-                crop_y=crop.y,
-                crop_size=crop.size,
-                source_path="carphone_pristine.mp4",
-                source_start_frame=start,
-                face_found_rate=float(np.mean(found.found[frames])),
-                keep=True,
-                drop_reasons="",
-                tool_version="0",
-                content_hash="",
-            )
-        )
+        files = {
+            "path": f"{split}.mp4",
+            "landmarks_path": f"{split}.npz",
+            "source_path": "carphone_pristine.mp4",
+        }
+        place = {"crop_x": crop.x, "crop_y": crop.y, "crop_size": crop.size, "source_start_frame": start}
+        of = {"split": split, "n_frames": 6, "fps": 12.0, "width": SIZE, "height": SIZE}
+        rows.append(clip_row(f"carphone_{split}", **files, **place, **of))
     write_manifest(folder / INDEX_NAME, rows)
-    return folder
 
 
 @pytest.fixture
@@ -82,7 +62,7 @@ def evaluate(output_of) -> Callable[..., tuple[dict, str]]:
 @pytest.fixture
 def videos(tmp_path) -> tuple[Path, Path]:
     """Folders of predictions and references: a perfect copy, and the first frame repeated."""
-    frames_THWC = read_video(demo_clip_path()).frames_THWC[:24:6, :, :192]
+    frames_THWC = demo_frames()[:24:6]
     predictions, references = tmp_path / "predictions", tmp_path / "references"
     for name, shown in (("copy.mp4", frames_THWC), ("still.mp4", np.repeat(frames_THWC[:1], 4, axis=0))):
         write_video(references / name, frames_THWC, 5.0, crf=0)

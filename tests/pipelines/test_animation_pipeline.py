@@ -39,9 +39,7 @@ def test_other_sizes_and_poses_of_another_shape_are_refused():
     pipe = pipeline()
     with pytest.raises(ValueError, match="size: expected multiples of 4 pixels, got 32x30"):
         animate(pipe, height=30)
-    with pytest.raises(
-        ValueError, match="poses: expected frames of the video's shape, 32x32 or a multiple, got 48x32"
-    ):
+    with pytest.raises(ValueError, match=r"poses: expected .* 32x32 or a multiple, got 48x32"):
         pipe(image(), poses().points[0], poses(width=48))
     with pytest.raises(ValueError, match="seed: expected 0 or more, got -1"):
         Sampling(seed=-1)

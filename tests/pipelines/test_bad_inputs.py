@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.image import write_image
-from faceanim.media.video import read_video
 from faceanim.media.video_writer import write_video
 from faceanim.pose.sequence import PoseSequence
+from tests.helpers.demo import demo_frames
 from tests.helpers.images import png_header
 from tests.helpers.inference import described
 from tests.helpers.odd_videos import write_at
@@ -21,7 +20,7 @@ from tests.helpers.odd_videos import write_at
 def files(tmp_path_factory) -> Path:
     """What is made here: good ones too, for a bad one to go with."""
     folder = tmp_path_factory.mktemp("inputs")
-    frames = read_video(demo_clip_path()).frames_THWC[:8, :, :192]
+    frames = demo_frames()[:8]
     write_image(folder / "good.png", frames[0])
     write_video(folder / "good.mp4", frames, 24.0)
     write_image(folder / "no_face.png", np.full((96, 96, 3), 128, np.uint8))
@@ -40,6 +39,8 @@ def files(tmp_path_factory) -> Path:
     points = np.random.default_rng(0).uniform(0, 48, (2, 68, 2)).astype(np.float32)
     PoseSequence(points, np.ones(2, np.float32), 24.0, 64, 48).save(folder / "wide.npz")
     PoseSequence(points, np.ones(2, np.float32), 24.0, 200, 200).save(folder / "large.npz")
+    lost = PoseSequence(points * np.nan, np.ones(2, np.float32), 24.0, 64, 64)
+    lost.save(folder / "no_face.npz")
     fields = {"confidence": np.ones(0, np.float32), "fps": 24.0, "width": 64, "height": 64, "source": ""}
     np.savez(folder / "none.npz", points=np.empty((0, 68, 2), np.float32), **fields)
     write_video(folder / "one_frame.mp4", frames[:1], 24.0)
@@ -69,16 +70,19 @@ REFUSED = {
     "poses=none.npz": "expected points (T, 68, 2), got (0, 68, 2)",
     "poses=wide.npz": "expected a square image with crop=false, got 64x48",
     "poses=good.png": "cannot read pose sequence",
+    "poses=no_face.npz": "no face in any of 2 frames of the poses",
+    "label=\U0010fffd": "label: no font here has U+10FFFD",
 }
 
 
 @pytest.fixture
 def words(pipeline_folder, files, tmp_path) -> Callable[..., list[str]]:
-    """infer.py with good files, but for the one that is named: reference=, driving= or poses=<file>."""
+    """infer.py with good files, but for the one that is named: reference=, driving= or poses=<file>; or a label."""
 
     def given(option: str) -> list[str]:
         name, _, file = option.partition("=")
-        inputs = {"reference": files / "good.png", "driving": files / "good.mp4", name: files / file}
+        inputs = {"reference": files / "good.png", "driving": files / "good.mp4"}
+        inputs[name] = file if name == "label" else files / file
         if name == "poses":
             del inputs["driving"]
         inputs |= {"pipeline": pipeline_folder, "output": tmp_path / "out.mp4", "steps": 1, "device": "cpu"}

@@ -56,15 +56,14 @@ def test_predictions_are_measured_beside_the_static_baseline(evaluate, videos, t
     assert rows[0]["protocol_hash"] == content["protocol_hash"]
     assert "nme" in out and "static" in out and "fid, fid_limit, kid: unavailable" in out
     page = (run_dir / "report.html").read_text()
-    assert page.count("data:video/mp4;base64,") == 2 and "http://" not in page.replace(
-        "http://www.w3.org", ""
-    )
+    assert page.count("data:video/mp4;base64,") == 2
+    assert "http://" not in page.replace("http://www.w3.org", "")
     for hash_ in (content["protocol_hash"], content["data_hash"]):
         assert hash_ in page
     assert read_image(run_dir / "sheets" / "still.png").ndim == 3
 
 
-def test_an_interrupted_run_is_resumed_and_compared_with_other_runs(
+def test_an_interrupted_run_is_resumed_and_compared(
     command, evaluate, error_of, videos, tmp_path, monkeypatch
 ):
     given = folders(videos)
@@ -159,9 +158,7 @@ def test_videos_that_do_not_match_name_the_file(error_of, videos, tmp_path):
     assert "expected videos (.mp4, .m4v, .mov, " in err and "got none" in err
 
 
-def test_videos_without_colour_tags_are_named_and_read_as_the_option_says(
-    evaluate, error_of, videos, tmp_path
-):
+def test_videos_without_colour_tags_are_named_and_read_by_the_option(evaluate, error_of, videos, tmp_path):
     read, run_dir = {}, tmp_path / "run"  # of both: what was read in another way is measured again
     untagged = videos[1] / "copy.mp4"
     write_untagged(untagged, read_video(untagged).frames_THWC, 5)

@@ -61,20 +61,18 @@ def evaluation(weights_hash: str | None) -> dict:
     }
 
 
-def test_the_card_says_where_weights_come_from_and_names_no_path(command, appearance_run, tmp_path):
-    plain = export_pipeline(appearance_run, tmp_path / "plain", dtype="float16")
+def test_the_card_says_where_weights_come_from_and_names_no_path(output_of, appearance, tmp_path):
+    plain = export_pipeline(appearance, tmp_path / "plain", dtype="float16")
     (tmp_path / "metrics.json").write_text(json.dumps(evaluation(weights_hash(plain))))
     AudioToPose(width=8).save_pretrained(tmp_path / "speech")
     options = (f"metrics={tmp_path / 'metrics.json'}", "license='CC BY-NC 4.0'", "dtype=float16")
     options += (f"speech={tmp_path / 'speech'}",)
-    code, _, err = command(
-        "-m", "scripts.export_pipeline", f"checkpoint={appearance_run}", f"output={tmp_path / 'p'}", *options
-    )
-    assert code == 0, err
+    given = (f"checkpoint={appearance}", f"output={tmp_path / 'p'}", *options)
+    output_of("-m", "scripts.export_pipeline", *given)
     assert AudioToPose.load(tmp_path / "p" / "audio_to_pose").config["width"] == 8
     AnimationPipeline.from_pretrained(tmp_path / "p")
     card = (tmp_path / "p" / "README.md").read_text()
-    for word in ("appearance, 3", "- run: mine", "CC BY-NC 4.0", "clips, sha256"):
+    for word in ("appearance, 2", "- run: appearance", "CC BY-NC 4.0", "clips, sha256"):
         assert word in card, word
     for word in (
         "3 clips, 240 frames. Protocol self_reenactment, sha256 1a1a1a1a1a1a1a1a",
@@ -89,19 +87,19 @@ def test_the_card_says_where_weights_come_from_and_names_no_path(command, appear
     settings = yaml.safe_load((tmp_path / "p" / "training.yaml").read_text())
     assert settings["data"]["folder"] and "/" not in settings["data"]["folder"]
     for file in ("README.md", "provenance.json", "training.yaml"):
-        assert str(appearance_run.parent) not in (tmp_path / "p" / file).read_text()
+        assert str(appearance.parent) not in (tmp_path / "p" / file).read_text()
     assert AnimationPipeline.from_pretrained(tmp_path / "p").config["motion"] is False
     assert weights_hash(tmp_path / "p") == weights_hash(plain)  # figures in the card are no other weights
 
 
-def test_figures_of_other_weights_are_refused_and_leave_nothing(appearance_run, tmp_path):
-    plain = export_pipeline(appearance_run, tmp_path / "plain")
+def test_figures_of_other_weights_are_refused_and_leave_nothing(appearance, tmp_path):
+    plain = export_pipeline(appearance, tmp_path / "plain")
     path = tmp_path / "metrics.json"
 
     def refused(expected: str, content: dict, **options) -> None:
         path.write_text(json.dumps(content))
         with pytest.raises(ValueError, match=expected):
-            export_pipeline(appearance_run, tmp_path / "p", metrics=path, **options)
+            export_pipeline(appearance, tmp_path / "p", metrics=path, **options)
         assert {file.name for file in tmp_path.iterdir()} == {"plain", "metrics.json"}
 
     same = evaluation(weights_hash(plain))
@@ -117,8 +115,8 @@ def test_figures_of_other_weights_are_refused_and_leave_nothing(appearance_run, 
     refused("expected a metrics.json of evaluate.py", {"metrics": 3})
 
 
-def test_without_metrics_the_card_has_the_last_validations(appearance_run, tmp_path):
-    folder = export_pipeline(appearance_run, tmp_path / "p")
+def test_without_metrics_the_card_has_the_last_validations(appearance, tmp_path):
+    folder = export_pipeline(appearance, tmp_path / "p")
     values = json.loads((folder / "provenance.json").read_text())["metrics"]["values"]
     assert "val/loss" in values and "The run's last validation" in (folder / "README.md").read_text()
 
@@ -137,13 +135,13 @@ def test_without_metrics_the_card_has_the_last_validations(appearance_run, tmp_p
         ({"denoising_step": "onnx", "dtype": "float16"}, "expected dtype=float32 with it, got torch.float16"),
     ],
 )
-def test_what_cannot_be_exported_says_why_and_leaves_nothing(appearance_run, tmp_path, options, expected):
+def test_what_cannot_be_exported_says_why_and_leaves_nothing(appearance, tmp_path, options, expected):
     with pytest.raises(ValueError, match=expected):
-        export_pipeline(appearance_run, tmp_path / "p", **options)
+        export_pipeline(appearance, tmp_path / "p", **options)
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "README.md").touch()
     with pytest.raises(ValueError, match="exists and is not a pipeline folder"):
-        export_pipeline(appearance_run, tmp_path)
+        export_pipeline(appearance, tmp_path)
 
 
 def moore_pipeline() -> AnimationPipeline:

@@ -66,7 +66,5 @@ def test_without_a_crop_the_shape_has_to_be_the_videos(photo, points):
     height, width = photo.shape[:2]
     framing = frame_head("photo", points, width, height, (height // 4 * 2, width // 4 * 2), crop=False)
     assert (framing.x, framing.width, framing.height) == (0, width, height)
-    with pytest.raises(
-        ValueError, match=f"photo: expected the shape of 128x64 with crop=false, got {width}x{height}"
-    ):
+    with pytest.raises(ValueError, match=f"photo: expected the shape of 128x64 .*, got {width}x{height}"):
         frame_head("photo", points, width, height, (64, 128), crop=False)

@@ -93,9 +93,8 @@ def test_what_a_video_depends_on_is_made_again_and_nothing_else(infer, table, pi
 def test_a_folder_of_images_is_driven_by_what_lies_beside_or_what_the_command_names(infer, table, tmp_path):
     table.unlink()
     code, _, err = infer(f"jobs={table.parent}", f"output={tmp_path / 'a'}")
-    assert (
-        code == 2 and "train.png: expected exactly one of driving, poses, template and audio, got none" in err
-    )
+    assert code == 2
+    assert "train.png: expected exactly one of driving, poses, template and audio, got none" in err
     code, _, err = infer(
         f"jobs={table.parent}", f"output={tmp_path / 'a'}", f"poses={table.parent / 'test.npz'}"
     )
@@ -158,25 +157,14 @@ def test_a_table_with_mistakes_is_refused_as_a_whole(rows, expected, tmp_path):
         jobs_file.read_jobs(options_of(tmp_path / "jobs.csv"))
 
 
-@pytest.mark.parametrize(
-    "encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
-)
-@pytest.mark.parametrize("separator", [",", ";", "\t"])
-def test_a_table_from_any_spreadsheet_names_the_same_jobs(encoding, separator, tmp_path):
-    rows = [["Reference", "driving", "output", "seed"], ["größe, klein.png", "a.mp4", "é.mp4", "3"], [""] * 4]
-    lines = [separator.join(f'"{value}"' if "," in value else value for value in row) for row in rows]
-    text = ("\ufeff" if encoding in ("utf-16-le", "utf-16-be") else "") + "\r\n".join(lines) + "\r\n"
-    (tmp_path / "jobs.csv").write_bytes(text.encode(encoding))
+def test_a_spreadsheets_table_names_the_jobs(tmp_path):
+    """`read_table`'s own test has the other encodings and separators."""
+    text = "Reference;driving;output;seed\r\ngröße, klein.png;a.mp4;é.mp4;3\r\n;;;\r\n"
+    (tmp_path / "jobs.csv").write_bytes(text.encode("cp1252"))
     (job,) = jobs_file.read_jobs(options_of(tmp_path / "jobs.csv"))
     assert job.name == "é.mp4" and job.request.sampling.seed == 3
     assert Path(job.request.reference.path) == tmp_path / "größe, klein.png"
     assert Path(job.request.motion.path) == tmp_path / "a.mp4"
-
-
-def test_a_workbook_in_a_tables_place_is_one_line(tmp_path):
-    (tmp_path / "jobs.csv").write_bytes(b"PK\x03\x04" + bytes(200))
-    with pytest.raises(ValueError, match=r"jobs.csv: expected .*workbook: save it as CSV"):
-        jobs_file.read_jobs(options_of(tmp_path / "jobs.csv"))
 
 
 def test_jobs_and_output_have_to_be_what_they_are_called(tmp_path):

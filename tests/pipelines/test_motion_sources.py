@@ -8,16 +8,16 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.image import write_image
 from faceanim.media.sound import write_wav
-from faceanim.media.video import read_video, write_video
-from faceanim.pipelines.motion_sources import DrivingVideo, SavedPoses, Speech, Template, on_reference
+from faceanim.media.video import write_video
+from faceanim.pipelines.motion_sources import DrivingVideo, Speech, Template, on_reference
 from faceanim.pipelines.reference import find_reference
 from faceanim.pose.composed import compose
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.openness import lip_aperture
 from faceanim.pose.sequence import PoseSequence
+from tests.helpers.demo import demo_frames
 from tests.helpers.heads import somebody
 from tests.helpers.odd_videos import write_untagged
 from tests.helpers.speech_models import WAV2VEC2, babble, networks, talker
@@ -30,36 +30,9 @@ def spoken(*given, **options) -> PoseSequence:
     return Speech(*given, **options).read(SIZE, POINTS).poses
 
 
-def test_a_face_elsewhere_for_a_moment_does_not_drive(tmp_path, caplog):
-    frames = read_video(demo_clip_path()).frames_THWC[:12, :, :192]
-    height, width = frames.shape[1:3]
-    pictures = np.full((12, height, 2 * width, 3), 127, np.uint8)
-    pictures[:, :, :width] = frames
-    for t in (4, 5):
-        pictures[t] = np.roll(pictures[t], width, axis=1)
-    write_video(tmp_path / "two.mp4", pictures, 12)
-    motion = DrivingVideo(tmp_path / "two.mp4").read((64, 64), landmarker=landmarker("dlib"))
-    assert "2 of 12 frames have no face" in caplog.text
-    assert np.flatnonzero(motion.poses.confidence == 0).tolist() == [4, 5]
-    steps = np.linalg.norm(np.diff(motion.poses.points.mean(1), axis=0), axis=1)
-    assert steps.max() < 8  # of 64 pixels: nobody jumps to the other side
-
-
-def test_a_driver_who_is_away_for_too_long_is_an_error_that_says_when_it_was(tmp_path):
-    frames = read_video(demo_clip_path()).frames_THWC[:24, :, :192]
-    pictures = np.full((24, 144, 480, 3), 127, np.uint8)
-    pictures[:8, :, :192], pictures[-4:, :, -192:] = frames[:8], frames[-4:]
-    write_video(tmp_path / "away.mp4", pictures, 8)
-    with pytest.raises(ValueError, match=r"not seen from 1\.00 to 2\.50 s; expected no gap of more than 1 s"):
-        DrivingVideo(tmp_path / "away.mp4").read((64, 64), landmarker=landmarker("dlib"))
-    source = DrivingVideo(tmp_path / "away.mp4", longest_gap=1.5)
-    motion = source.read((64, 64), landmarker=landmarker("dlib"))
-    assert len(motion.poses) == 24 and motion.poses.found.all()
-
-
 @pytest.mark.parametrize("kind", ["path", "name", "PIL", "RGBA", "palette", "turned", "grey", "rgba array"])
 def test_a_reference_is_a_path_a_picture_of_pil_s_or_an_array(kind, tmp_path):
-    frame = read_video(demo_clip_path()).frames_THWC[40, :, :192]
+    frame = demo_frames()[40]
     write_image(tmp_path / "a.png", frame)
     picture = Image.open(tmp_path / "a.png")
     turned = picture.transpose(Image.Transpose.ROTATE_90)
@@ -100,7 +73,7 @@ def test_what_is_no_picture_of_a_face_is_one_line(picture, words):
 
 
 def test_a_full_body_photograph_is_cut_to_its_head_with_a_warning_of_its_few_pixels(caplog):
-    frame = read_video(demo_clip_path()).frames_THWC[40, :, :192]
+    frame = demo_frames()[40]
     picture = np.full((1280, 960, 3), 120, np.uint8)
     picture[100:244, 400:592] = frame
     faces = landmarker("dlib")
@@ -117,7 +90,7 @@ def test_a_full_body_photograph_is_cut_to_its_head_with_a_warning_of_its_few_pix
 
 @pytest.mark.parametrize("side", ["left", "right", "top", "bottom", "top left", "bottom right"])
 def test_a_head_that_the_border_cuts_off_is_padded_and_pasted_back(side, caplog):
-    frame = read_video(demo_clip_path()).frames_THWC[40, :, :192]
+    frame = demo_frames()[40]
     faces = landmarker("dlib")
     points = faces.detect(frame[None]).points[0]
     (left, top), (right, bottom) = points.min(axis=0).astype(int), points.max(axis=0).astype(int)
@@ -136,28 +109,14 @@ def test_a_head_that_the_border_cuts_off_is_padded_and_pasted_back(side, caplog)
     assert over > 0 and warned == (over > 0.1)
     pasted = framing.paste(np.full((256, 256, 3), 255, np.uint8), picture)
     inside = np.zeros(picture.shape[:2], bool)
-    inside[max(0, framing.y) : framing.y + framing.height, max(0, framing.x) : framing.x + framing.width] = (
-        True
-    )
+    top, left = max(0, framing.y), max(0, framing.x)
+    inside[top : framing.y + framing.height, left : framing.x + framing.width] = True
     np.testing.assert_array_equal(pasted[~inside], picture[~inside])
     assert pasted.shape == picture.shape and (pasted[inside] != picture[inside]).any()
 
 
-def test_motion_without_any_face_or_in_a_frame_that_is_not_square_is_refused(tmp_path):
-    write_video(tmp_path / "grey.mp4", np.full((3, 96, 96, 3), 128, np.uint8), 24.0)
-    with pytest.raises(ValueError, match="no face found in any of 3 frames of the video"):
-        DrivingVideo(tmp_path / "grey.mp4").read((64, 64), landmarker=landmarker("dlib"))
-    points = np.random.default_rng(0).uniform(0, 50, (2, 68, 2)).astype(np.float32)
-    PoseSequence(points, np.ones(2, np.float32), 24.0, 64, 48).save(tmp_path / "wide.npz")
-    with pytest.raises(ValueError, match=r"wide\.npz: expected a square image with crop=false, got 64x48"):
-        SavedPoses(tmp_path / "wide.npz").read((64, 64))
-    PoseSequence(points * np.nan, np.ones(2, np.float32), 24.0, 64, 64).save(tmp_path / "empty.npz")
-    with pytest.raises(ValueError, match="no face in any of 2 frames of the poses"):
-        SavedPoses(tmp_path / "empty.npz").read((64, 64))
-
-
 def test_smoothing_takes_the_head_s_jitter_and_leaves_the_lips(tmp_path):
-    write_video(tmp_path / "clip.mp4", read_video(demo_clip_path()).frames_THWC[:24, :, :192], 24)
+    write_video(tmp_path / "clip.mp4", demo_frames()[:24], 24)
     sources = (DrivingVideo(tmp_path / "clip.mp4", smoothing=seconds) for seconds in (0, 0.3))
     plain, smoothed = (source.read((512, 512), landmarker=landmarker("dlib")).poses for source in sources)
     roughness = [np.abs(np.diff(poses.points[:, 17:36], 3, axis=0)).mean() for poses in (plain, smoothed)]
@@ -166,7 +125,7 @@ def test_smoothing_takes_the_head_s_jitter_and_leaves_the_lips(tmp_path):
 
 
 def test_the_colour_option_decides_for_a_driving_video_without_tags(tmp_path):
-    frames = read_video(demo_clip_path()).frames_THWC[:4, :, :192]
+    frames = demo_frames()[:4]
     write_untagged(tmp_path / "untagged.mp4", frames, 12)
     finder, real = landmarker("dlib"), {}
     for colour in ("auto", "bt601", "bt709"):

@@ -26,8 +26,8 @@ def test_saved_and_loaded_again_a_pipeline_gives_the_same_frames_bit_for_bit(tmp
     assert dict(again.config["mask"]) == {"shape": "box"}
 
 
-def test_an_exported_checkpoint_holds_the_averaged_weights(appearance_run, tmp_path):
-    path = appearance_run / "checkpoints" / "last.ckpt"
+def test_an_exported_checkpoint_holds_the_averaged_weights(appearance, tmp_path):
+    path = appearance / "checkpoints" / "last.ckpt"
     checkpoint = torch.load(path, weights_only=True)["state_dict"]
     folder = export_pipeline(path, tmp_path / "p")
     loaded = AnimationPipeline.from_pretrained(folder)
@@ -37,15 +37,15 @@ def test_an_exported_checkpoint_holds_the_averaged_weights(appearance_run, tmp_p
         assert torch.equal(tensor, held[name]), name
     assert np.array_equal(animate(loaded), animate(pipeline_of(open_checkpoint(path))))
     card = json.loads((folder / "provenance.json").read_text())
-    assert (card["stage"], card["step"]) == ("appearance", 3)
+    assert (card["stage"], card["step"]) == ("appearance", 2)
     export_pipeline(path, folder)  # a pipeline folder is replaced ...
     (tmp_path / "other").mkdir()
     with pytest.raises(ValueError, match="not a pipeline folder"):
         export_pipeline(path, tmp_path / "other")  # ... and nothing else is
 
 
-def test_a_pipeline_folder_starts_a_training(demo_data, appearance_run, tmp_path):
-    export_pipeline(appearance_run, tmp_path / "p")
+def test_a_pipeline_folder_starts_a_training(demo_data, appearance, tmp_path):
+    export_pipeline(appearance, tmp_path / "p")
     fit(demo_data, tmp_path / "t", "temporal", *steps("temporal", 1), f"init_from={tmp_path / 'p'}")
 
 

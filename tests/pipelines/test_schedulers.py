@@ -32,18 +32,15 @@ def solved(name: str, steps: int, prediction_type: str) -> torch.Tensor:
 def test_every_sampler_nears_the_same_solution_and_second_order_needs_fewer_steps(prediction_type):
     exact = solved("ddim", 1000, prediction_type)
     start = torch.randn((1, 6, 1, 8, 8), generator=torch.Generator().manual_seed(0)).double()
-    torch.testing.assert_close(
-        exact, MEAN + STD * start, atol=0.02, rtol=0
-    )  # the flow's solution for such data
+    solution = MEAN + STD * start  # the flow's, for such data
+    torch.testing.assert_close(exact, solution, atol=0.02, rtol=0)
     errors = {
         name: [(solved(name, steps, prediction_type) - exact).abs().max().item() for steps in (5, 12, 50)]
         for name in ("ddim", "dpm++", "unipc")
     }
     for name, (few, some, many) in errors.items():
         assert few > some > many and many < 0.15, (name, errors)
-    assert errors["dpm++"][1] < 0.5 * errors["ddim"][1] and errors["unipc"][1] < 0.5 * errors["ddim"][1], (
-        errors
-    )
+    assert max(errors["dpm++"][1], errors["unipc"][1]) < 0.5 * errors["ddim"][1], errors
 
 
 def test_a_sampler_keeps_the_trained_schedule_and_is_always_new():

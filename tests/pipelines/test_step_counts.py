@@ -38,14 +38,10 @@ def mean_of(name: str, steps: int, mean: float, std: float) -> float:
 def measured(trained, steps: int) -> int:
     """How many steps of DDIM, each from where it should begin, leave data of one value, whose prediction is exact, with
     another timestep's noise than the next step's."""
-    sampler, abar = (
-        build_sampler("ddim", trained),
-        torch.cat([trained.alphas_cumprod.double(), torch.ones(1)]),
-    )
+    sampler = build_sampler("ddim", trained)
     sampler.set_timesteps(steps)
-    of_timestep = (
-        abar.sqrt() + 3 * (1 - abar).sqrt()
-    )  # 1 and 3 of data and noise, so that both are seen; last: the end
+    abar = torch.cat([trained.alphas_cumprod.double(), torch.ones(1)])  # last: the end
+    of_timestep = abar.sqrt() + 3 * (1 - abar).sqrt()  # 1 and 3 of data and noise, so that both are seen
     wrong = 0
     for t, following in zip(sampler.timesteps, [*sampler.timesteps[1:].tolist(), 1000], strict=True):
         reached = sampler.step(torch.ones(1, 1).double(), t, of_timestep[t].reshape(1, 1)).prev_sample

@@ -1,8 +1,6 @@
 """One training in a folder, in as many processes as the trainer has ranks; and a metrics.csv that was harmed."""
 
 import subprocess
-import sys
-import time
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -10,37 +8,19 @@ import pytest
 
 from faceanim.runs.csv_log import CSVLog, read_metrics, read_rows
 from faceanim.runs.run_settings import check_same_settings
-from tests.helpers.commands import OFFLINE, ROOT, run
+from tests.helpers.commands import run, start, wait_for
 from tests.helpers.training import fit, losses, options, steps, two_ranks
 
 LAUNCHERS = ("WORLD_SIZE", "SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
 
 
-def one_line(error: str) -> str:
-    (line,) = [line for line in error.splitlines() if line.startswith("error: ")]
-    assert "Traceback" not in error
-    return line
-
-
-def test_a_second_training_in_the_same_folder_gets_one_line_and_2(demo_data, tmp_path):
+def test_a_second_training_in_the_same_folder_gets_one_line_and_2(demo_data, tmp_path, error_of):
     words = options(demo_data, tmp_path, "appearance", *steps("appearance", 4000, checkpoint_every=1))
-    first = subprocess.Popen(
-        [sys.executable, "train.py", *words],
-        cwd=ROOT,
-        env=OFFLINE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.STDOUT,
-    )
+    first = start("train.py", *words, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
     try:
-        while not (tmp_path / "checkpoints" / "step-000002.ckpt").exists():
-            assert first.poll() is None
-            time.sleep(0.01)
-        second = run("train.py", *words)
-        assert second.returncode == 2
-        assert (
-            one_line(second.stderr)
-            == f"error: run_dir={tmp_path}: another training is running in this folder"
-        )
+        wait_for((tmp_path / "checkpoints" / "step-000002.ckpt").exists, first)
+        err = error_of("train.py", *words)
+        assert err == f"error: run_dir={tmp_path}: another training is running in this folder\n"
     finally:
         first.terminate()
         assert first.wait(60) == 0
@@ -49,30 +29,21 @@ def test_a_second_training_in_the_same_folder_gets_one_line_and_2(demo_data, tmp
 
 
 @pytest.mark.parametrize("variable", LAUNCHERS)
-def test_more_processes_than_ranks_are_refused_before_anything_is_written(
-    variable, demo_data, tmp_path, monkeypatch
-):
+def test_more_processes_than_ranks_are_refused(variable, demo_data, tmp_path, monkeypatch):
     monkeypatch.setenv(variable, "4")
     monkeypatch.setenv("SLURM_NTASKS_PER_NODE", "4")
-    with pytest.raises(
-        ValueError, match=rf"{variable}=4: .* 1 rank \(trainer.devices=1 x trainer.num_nodes=1"
-    ) as error:
+    with pytest.raises(ValueError, match=rf"{variable}=4: .* 1 rank \(trainer.devices=1 x") as error:
         fit(demo_data, tmp_path / "run", "appearance", *steps("appearance", 1))
     assert "trainer.strategy" in str(error.value) and not (tmp_path / "run").exists()
 
 
-def test_tasks_that_slurm_did_not_count_by_node_are_refused_in_one_line(
-    command, demo_data, tmp_path, monkeypatch
-):
+def test_tasks_that_slurm_did_not_count_by_node_are_refused(error_of, demo_data, tmp_path, monkeypatch):
     monkeypatch.setenv("SLURM_NTASKS", "2")
-    code, _, err = command("train.py", *options(demo_data, tmp_path / "run", "appearance"))
-    assert (
-        code == 2 and "--ntasks-per-node" in one_line(err) and "trainer.devices" in err and "num_nodes" in err
-    )
+    err = error_of("train.py", *options(demo_data, tmp_path / "run", "appearance"))
+    assert "--ntasks-per-node" in err and "trainer.devices" in err and "num_nodes" in err
     assert not (tmp_path / "run").exists()
-    monkeypatch.setenv(
-        "SLURM_JOB_NAME", "interactive"
-    )  # the shell of one has all its tasks, and starts one process
+    # an interactive job's shell has all its tasks, and starts one process
+    monkeypatch.setenv("SLURM_JOB_NAME", "interactive")
     fit(demo_data, tmp_path / "run", "appearance", *steps("appearance", 1))
 
 
@@ -84,10 +55,8 @@ def test_torchrun_starts_the_ranks_of_one_training_and_no_more(demo_data, tmp_pa
     assert done.returncode == 0, done.stderr
     assert [step for step, _ in losses(tmp_path / "run")] == [0, 1]
     alone = run(*torchrun, *options(demo_data, tmp_path / "alone", "appearance", *steps("appearance", 2)))
-    assert (
-        alone.returncode != 0
-        and "WORLD_SIZE=2: torchrun started 2 processes, but the trainer has 1" in alone.stderr
-    )
+    assert alone.returncode != 0
+    assert "WORLD_SIZE=2: torchrun started 2 processes, but the trainer has 1" in alone.stderr
     assert not (tmp_path / "alone").exists()
 
 
@@ -136,9 +105,7 @@ def test_a_run_goes_on_over_a_spoilt_row(demo_data, tmp_path):
 def test_a_run_is_not_made_shorter_than_it_is_and_negative_seeds_are_named(demo_data, tmp_path):
     fit(demo_data, tmp_path / "run", "appearance", *steps("appearance", 2))
     before = (tmp_path / "run" / "config.yaml").read_text()
-    with pytest.raises(
-        ValueError, match=r"max_steps: .* stands at step 2 already: expected as many or more, got 1"
-    ):
+    with pytest.raises(ValueError, match=r"max_steps: .* stands at step 2 already: .* got 1"):
         fit(demo_data, tmp_path / "run", "appearance", *steps("appearance", 1))
     assert (tmp_path / "run" / "config.yaml").read_text() == before
     with pytest.raises(ValueError, match="seed: expected 0 or more, got -1"):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from faceanim.media.video import write_video
-from tests.helpers.preparation import demo_frames
+from tests.helpers.demo import demo_frames
 
 
 @pytest.fixture

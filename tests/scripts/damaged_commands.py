@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from faceanim.app import sandbox_worker
-from faceanim.data.demo_clip import demo_clip_path
-from faceanim.media.video import read_video
 from faceanim.metrics.predictions import PredictedVideos
 from faceanim.metrics.protocol import Protocol
 from faceanim.pipelines.motion_sources import DrivingVideo
 from faceanim.pipelines.reference import find_reference
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.landmarks import FaceLandmarker
+from tests.helpers.demo import demo_frames
 
 _SIZE = (64, 64)
 
@@ -24,7 +23,7 @@ _SIZE = (64, 64)
 @cache
 def frames() -> np.ndarray:
     """A second of the demo clip's face."""
-    return read_video(demo_clip_path()).frames_THWC[:25, :, :192]
+    return demo_frames()[:25]
 
 
 @cache

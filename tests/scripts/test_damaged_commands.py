@@ -32,19 +32,17 @@ def prepared(folder: Path, first: int, stop: int, fps: float | None) -> list[str
     return faults
 
 
-def test_a_few_damaged_files_are_prepared_or_dropped_with_their_reasons(tmp_path: Path) -> None:
+def test_a_few_damaged_files_are_prepared_or_dropped_with_their_reasons(tmp_path):
     assert prepared(tmp_path, 0, 24, 24) == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("first", "fps"), [(0, 24), (1000, None)])
-def test_two_thousand_damaged_files_are_prepared_or_dropped(
-    first: int, fps: float | None, tmp_path: Path
-) -> None:
+def test_two_thousand_damaged_files_are_prepared_or_dropped(first, fps, tmp_path):
     assert prepared(tmp_path, first, first + 1000, fps) == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, 2000, 500))
-def test_two_thousand_damaged_files_drive_are_evaluated_or_uploaded(first: int, tmp_path: Path) -> None:
+def test_two_thousand_damaged_files_drive_are_evaluated_or_uploaded(first, tmp_path):
     assert run(tmp_path, first, first + 500, DOORS) == []

@@ -1,18 +1,14 @@
 """The demo from end to end, on a toy network and a few steps, killed once on the way."""
 
 import json
-import os
-import signal
 import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from faceanim.media.video import read_video
-from tests.helpers.commands import OFFLINE, ROOT, run
+from tests.helpers.commands import kill, run, start, wait_for
 from tests.helpers.training import TINY, steps
 
 FEW = [
@@ -34,15 +30,9 @@ def command(tmp_path):
 def test_a_killed_demo_goes_on_and_ends_with_all_it_promises(command, tmp_path):
     out = tmp_path / "demo"
     checkpoint = out / "appearance" / "checkpoints" / "last.ckpt"
-    process = subprocess.Popen(
-        [sys.executable, *command], cwd=ROOT, env=OFFLINE, start_new_session=True, stdout=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 300
-    while not checkpoint.exists():
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process = start(*command, stdout=subprocess.DEVNULL)
+    wait_for(checkpoint.exists, process)
+    kill(process)
     assert not (out / "summary.json").exists()
 
     done = run(*command)

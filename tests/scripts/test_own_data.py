@@ -2,7 +2,6 @@
 
 import shutil
 import unicodedata
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +10,8 @@ import pytest
 from faceanim.data.manifest import read_manifest
 from faceanim.media.video import write_video
 from scripts.prepare_celebvhq_hdtf.sources import split_of
-from tests.helpers.preparation import OPTIONS, demo_frames, prepared
+from tests.helpers.demo import demo_frames
+from tests.helpers.preparation import OPTIONS, prepared
 
 AUTOMATIC = replace(OPTIONS, split_by=None, holdout=0.25)
 
@@ -30,9 +30,7 @@ def videos(face: Path, folder: Path, *names: str) -> Path:
     return folder
 
 
-def test_a_few_own_videos_are_split_by_time_and_a_line_says_so(
-    face: Path, tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
+def test_a_few_own_videos_are_split_by_time_and_a_line_says_so(face, tmp_path, capsys):
     raw = videos(face, tmp_path / "raw", "a.mp4", "b.mp4")
     assert list(prepared(raw, tmp_path / "a", AUTOMATIC)) == ["a_test", "a_train", "b_test", "b_train"]
     assert "split_by=time: of 2 video(s), too few to hold out whole ones" in capsys.readouterr().out
@@ -42,12 +40,12 @@ def test_a_few_own_videos_are_split_by_time_and_a_line_says_so(
     assert "split_by=time: of" not in capsys.readouterr().out
 
 
-def test_ten_videos_and_releases_are_split_by_clip(face: Path, tmp_path: Path) -> None:
+def test_ten_videos_and_releases_are_split_by_clip(face, tmp_path):
     raw = videos(face, tmp_path / "raw", *(f"v{k}.mp4" for k in range(10)))
     assert list(prepared(raw, tmp_path / "out", AUTOMATIC)) == [f"v{k}" for k in range(10)]
 
 
-def test_an_output_folder_keeps_the_split_that_it_was_begun_with(face, tmp_path, capsys) -> None:
+def test_an_output_folder_keeps_the_split_that_it_was_begun_with(face, tmp_path, capsys):
     raw, out = videos(face, tmp_path / "raw", *(f"v{k}.mp4" for k in range(9))), tmp_path / "out"
     before = prepared(raw, out, AUTOMATIC)
     written = (out / "clips" / "v0_train.mp4").stat().st_mtime_ns
@@ -58,26 +56,20 @@ def test_an_output_folder_keeps_the_split_that_it_was_begun_with(face, tmp_path,
     assert line in capsys.readouterr().out
 
 
-def test_an_empty_split_is_warned_of_with_what_helps(
-    face: Path, tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
+def test_an_empty_split_is_warned_of_with_what_helps(face, tmp_path, capsys):
     raw = videos(face, tmp_path / "raw", "a.mp4")
     prepared(raw, tmp_path / "out", holdout=0.001)
     warnings = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning: ")]
     assert len(warnings) == 2 and all("split_by=time" in line for line in warnings)
-    assert warnings[0].startswith(
-        "warning: no clip in split val of 1 kept: trainings are selected on nothing (val=)"
-    )
-    assert warnings[1].startswith(
-        "warning: no clip in split test of 1 kept: evaluate.py has nothing to measure"
-    )
+    assert "no clip in split val of 1 kept: trainings are selected on nothing (val=)" in warnings[0]
+    assert "no clip in split test of 1 kept: evaluate.py has nothing to measure" in warnings[1]
     prepared(raw, tmp_path / "out", split_by="time", holdout=0.25, val=0.25)
     assert "warning" not in capsys.readouterr().out
     prepared(raw, tmp_path / "out", holdout=0.0, val=0.0)
     assert "warning" not in capsys.readouterr().out  # nothing was to be held out
 
 
-def test_one_person_is_in_one_split_by_the_folders_name(face: Path, tmp_path: Path) -> None:
+def test_one_person_is_in_one_split_by_the_folders_name(face, tmp_path):
     names = [f"person{k}/{session}/{n}.mp4" for k in range(4) for session in "xy" for n in "12"]
     raw = videos(face, tmp_path / "raw", *names[:8], "alone.mp4")
     rows = prepared(raw, tmp_path / "out", identity="folder")
@@ -88,9 +80,7 @@ def test_one_person_is_in_one_split_by_the_folders_name(face: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize(("encoding", "separator"), [("utf-8-sig", ","), ("utf-16", ";"), ("cp1252", ";")])
-def test_one_person_is_in_one_split_by_a_table(
-    encoding: str, separator: str, face: Path, tmp_path: Path
-) -> None:
+def test_one_person_is_in_one_split_by_a_table(encoding, separator, face, tmp_path):
     """From Windows: its separators of folders, accents as one character; one name alone, one row too many."""
     decomposed = unicodedata.normalize("NFD", "größe.mp4")
     raw = videos(face, tmp_path / "raw", "sub/a.mp4", f"sub/{decomposed}", "c d.mp4")
@@ -118,9 +108,7 @@ def test_one_person_is_in_one_split_by_a_table(
         ),
     ],
 )
-def test_a_table_that_leaves_it_open_is_refused(
-    content: str, message: str, face: Path, tmp_path: Path
-) -> None:
+def test_a_table_that_leaves_it_open_is_refused(content, message, face, tmp_path):
     raw = videos(face, tmp_path / "raw", "a.mp4", "b.mp4", "s/a.mp4")
     (tmp_path / "people.csv").write_text(content)
     with pytest.raises(ValueError, match=f"identity=.*people.csv.*{message}"):
@@ -136,9 +124,7 @@ def made(out: Path) -> set[str]:
     }
 
 
-def test_files_of_an_earlier_split_and_of_clips_that_are_dropped_now_do_not_stay(
-    face: Path, tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
+def test_files_of_an_earlier_split_and_of_clips_that_are_dropped_now_do_not_stay(face, tmp_path, capsys):
     raw, out = videos(face, tmp_path / "raw", "a.mp4", "b.mp4"), tmp_path / "out"
     prepared(raw, out, split_by="time", holdout=0.25)
     assert len(made(out)) == 8
@@ -161,17 +147,14 @@ def test_files_of_an_earlier_split_and_of_clips_that_are_dropped_now_do_not_stay
 
 
 @pytest.mark.parametrize("names", [("a", "b", "c"), tuple(f"v{k:02d}" for k in range(11))])
-def test_an_array_of_jobs_joined_is_what_one_job_makes(
-    names: tuple[str, ...], face: Path, tmp_path: Path, command: Callable
-) -> None:
+def test_an_array_of_jobs_joined_is_what_one_job_makes(names, face, tmp_path, output_of):
     """Fewer than ten videos are split by time however few a job has of them; one job has none that is kept."""
     raw = videos(face, tmp_path / "raw", *(f"{name}.mp4" for name in names[1:]))
     (raw / f"{names[0]}.mp4").write_text("no video")
     whole, out, n = prepared(raw, tmp_path / "whole", AUTOMATIC), tmp_path / "parts", 4
     for k in range(1, n + 1):
         prepared(raw, out / f"shard-{k}", AUTOMATIC, shard=f"{k}/{n}")
-    code, _, err = command("-m", "scripts.join_prepared", f"folders={out}/shard-*", f"output={out}")
-    assert code == 0, err
+    output_of("-m", "scripts.join_prepared", f"folders={out}/shard-*", f"output={out}")
     joined = {row.clip_id: row for row in read_manifest(out, verify=True)}
     assert list(joined) == list(whole)
     for name, row in joined.items():
@@ -183,12 +166,12 @@ def test_an_array_of_jobs_joined_is_what_one_job_makes(
     assert (out / "coverage.csv").read_bytes() == (tmp_path / "whole" / "coverage.csv").read_bytes()
 
 
-def test_shards_that_are_not_there_are_named(command: Callable, tmp_path: Path) -> None:
-    code, _, err = command("-m", "scripts.join_prepared", f"folders={tmp_path}/shard-*", f"output={tmp_path}")
-    assert code == 2 and f"folders: expected folders named {tmp_path}/shard-*, found none" in err
+def test_shards_that_are_not_there_are_named(error_of, tmp_path):
+    err = error_of("-m", "scripts.join_prepared", f"folders={tmp_path}/shard-*", f"output={tmp_path}")
+    assert f"folders: expected folders named {tmp_path}/shard-*, found none" in err
 
 
-def test_two_shards_in_one_output_are_refused(face: Path, tmp_path: Path) -> None:
+def test_two_shards_in_one_output_are_refused(face, tmp_path):
     raw = videos(face, tmp_path / "raw", "a.mp4", "b.mp4")
     prepared(raw, tmp_path / "out", AUTOMATIC, shard="1/2")
     prepared(raw, tmp_path / "out", AUTOMATIC, shard="1/2")

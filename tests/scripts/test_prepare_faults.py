@@ -14,18 +14,19 @@ from faceanim.media.video import write_video
 from faceanim.pose.sequence import PoseSequence
 from scripts.prepare_celebvhq_hdtf import process_clip
 from scripts.prepare_celebvhq_hdtf.sources import read_folder
-from tests.helpers.preparation import OPTIONS, demo_frames, prepared
+from tests.helpers.demo import demo_frames
+from tests.helpers.preparation import OPTIONS, prepared
 from tests.helpers.sounds import tone, with_damaged_packets, write_video_with_tracks
 
 
-def test_if_no_clip_is_kept_the_reason_is_given_and_the_index_still_written(tmp_path: Path) -> None:
+def test_if_no_clip_is_kept_the_reason_is_given_and_the_index_still_written(tmp_path):
     write_video(tmp_path / "raw" / "nobody.mp4", demo_frames()[:12] * 0 + 127, 24)
     with pytest.raises(ValueError, match=r"no clip kept of 1 video\(s\).*no face found"):
         prepared(tmp_path / "raw", tmp_path / "out")
     assert [row.keep for row in read_manifest(tmp_path / "out")] == [False]
 
 
-def test_sound_that_cannot_be_read_costs_the_audio_and_not_the_clip(tmp_path: Path) -> None:
+def test_sound_that_cannot_be_read_costs_the_audio_and_not_the_clip(tmp_path):
     (tmp_path / "raw").mkdir()
     path = tmp_path / "raw" / "v.mkv"
     write_video_with_tracks(path, [tone(0.8, 48_000)], "ac3", frames_THWC=demo_frames()[:20])
@@ -36,7 +37,7 @@ def test_sound_that_cannot_be_read_costs_the_audio_and_not_the_clip(tmp_path: Pa
     assert row.audio_fault in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
-def test_a_full_disk_ends_the_run_and_records_nothing(raw_face, tmp_path, monkeypatch) -> None:
+def test_a_full_disk_ends_the_run_and_records_nothing(raw_face, tmp_path, monkeypatch):
     """The operating system's refusal is simulated at the last step, the rename."""
 
     def refuse(source: Path, target: Path) -> None:
@@ -51,9 +52,7 @@ def test_a_full_disk_ends_the_run_and_records_nothing(raw_face, tmp_path, monkey
     assert prepared(raw_face, out)["a"].keep
 
 
-def test_an_unexpected_error_costs_one_clip_is_shown_and_tried_again(
-    raw_face, tmp_path, monkeypatch, capsys
-) -> None:
+def test_an_unexpected_error_costs_one_clip_and_is_tried_again(raw_face, tmp_path, monkeypatch, capsys):
     (raw_face / "b.mp4").symlink_to(raw_face / "a.mp4")
     original = process_clip.filter_clip
 
@@ -70,9 +69,7 @@ def test_an_unexpected_error_costs_one_clip_is_shown_and_tried_again(
     assert all(row.keep for row in prepared(raw_face, tmp_path / "out").values())
 
 
-def test_a_file_system_without_locks_is_warned_of_and_no_hindrance(
-    raw_face, tmp_path, monkeypatch, caplog
-) -> None:
+def test_a_file_system_without_locks_is_no_hindrance(raw_face, tmp_path, monkeypatch, caplog):
     """NFS and Lustre's refusal is simulated."""
 
     def refuse(*_: object) -> None:
@@ -83,7 +80,7 @@ def test_a_file_system_without_locks_is_warned_of_and_no_hindrance(
     assert [record.levelname for record in caplog.records] == ["WARNING"] and "no lock (" in caplog.text
 
 
-def test_names_are_safe_and_unique(tmp_path: Path) -> None:
+def test_names_are_safe_and_unique(tmp_path):
     for name in ("a b.mp4", "a_b.mp4", "sub/c.MOV", "sub/c.mkv", "x.y.mp4", "é.mp4", f"{'n' * 249}.mp4"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -98,7 +95,7 @@ def test_names_are_safe_and_unique(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("split_by", ["clip", "time"])
-def test_no_two_clips_get_one_id_whatever_their_names(split_by: str, tmp_path: Path) -> None:
+def test_no_two_clips_get_one_id_whatever_their_names(split_by, tmp_path):
     """A part of a video split by time is called as another video might be."""
     raw = tmp_path / "raw"
     write_video(raw / "v.mp4", demo_frames()[:24], 24)
@@ -112,9 +109,7 @@ def test_no_two_clips_get_one_id_whatever_their_names(split_by: str, tmp_path: P
     assert all(row.keep == (row.source_path == "v.mp4") for row in rows)
 
 
-def test_names_that_are_not_utf8_are_escaped_in_all_that_is_written_and_their_clips_kept(
-    tmp_path: Path,
-) -> None:
+def test_names_that_are_not_utf8_are_escaped_in_all_that_is_written_and_their_clips_kept(tmp_path):
     """One that is kept, one that shares its stem, one that cannot be read; the folders' names are no better."""
     raw, out = (tmp_path / os.fsdecode(name) for name in (b"r\xe4w", b"\xf6ut"))
     write_video(raw / "a.mp4", demo_frames()[:10], 24)
@@ -124,11 +119,8 @@ def test_names_that_are_not_utf8_are_escaped_in_all_that_is_written_and_their_cl
     (raw / os.fsdecode(b"br\xf6ken.mp4")).write_text("no video")
     rows = {row.source_path: row for row in prepared(raw, out).values()}
     assert set(rows) == {"a.mp4", r"caf\xe9.mp4", r"caf\xe8.mp4", r"br\xf6ken.mp4"}
-    assert (
-        rows[r"caf\xe9.mp4"].keep
-        and rows[r"caf\xe8.mp4"].keep
-        and len({r.clip_id for r in rows.values()}) == 4
-    )
+    assert rows[r"caf\xe9.mp4"].keep and rows[r"caf\xe8.mp4"].keep
+    assert len({r.clip_id for r in rows.values()}) == 4
     assert rows[r"br\xf6ken.mp4"].drop_reasons.startswith(r"unreadable: cannot read video br\xf6ken.mp4")
     for name in ("report.html", "coverage.csv"):
         (out / name).read_bytes().decode("utf-8")
@@ -173,12 +165,12 @@ def test_names_that_are_not_utf8_are_escaped_in_all_that_is_written_and_their_cl
         ({"val": -0.1}, "val: expected from 0"),
     ],
 )
-def test_wrong_options_are_refused_by_name(change: dict, message: str) -> None:
+def test_wrong_options_are_refused_by_name(change, message):
     with pytest.raises(ValueError, match=message):
         replace(OPTIONS, **change)
 
 
-def test_a_raw_folder_that_is_missing_or_empty_is_refused(tmp_path: Path) -> None:
+def test_a_raw_folder_that_is_missing_or_empty_is_refused(tmp_path):
     with pytest.raises(ValueError, match="expected a folder of videos, or the word demo, got /nowhere"):
         read_folder("/nowhere")
     with pytest.raises(ValueError, match="found none"):

@@ -15,7 +15,8 @@ from scripts.prepare_celebvhq_hdtf.hdtf import SUBSETS, read_hdtf
 from scripts.prepare_celebvhq_hdtf.run import prepare
 from scripts.prepare_celebvhq_hdtf.sources import FaceHint, Release, split_of
 from tests.helpers.assets import asset
-from tests.helpers.preparation import OPTIONS, demo_frames
+from tests.helpers.demo import demo_frames
+from tests.helpers.preparation import OPTIONS
 
 
 def videos(folder: Path, *names: str) -> Path:
@@ -55,7 +56,7 @@ def celebvhq(tmp_path: Path) -> Path:
     return path
 
 
-def test_celebvhq_cuts_whole_videos_and_takes_cut_ones_as_they_are(celebvhq: Path, tmp_path: Path) -> None:
+def test_celebvhq_cuts_whole_videos_and_takes_cut_ones_as_they_are(celebvhq, tmp_path):
     raw = videos(tmp_path / "raw", "-AbCdEfGhIj.webm", "sub/aaaaaaaaaaa_0.mp4", "ccccccccccc.mp4")
     release = read_celebvhq(str(raw), str(celebvhq))
     first, second, cut = release.clips
@@ -79,7 +80,7 @@ def test_celebvhq_cuts_whole_videos_and_takes_cut_ones_as_they_are(celebvhq: Pat
     assert read_celebvhq(str(raw), str(celebvhq.parent)) == release
 
 
-def test_splits_survive_partial_downloads(celebvhq: Path, tmp_path: Path) -> None:
+def test_splits_survive_partial_downloads(celebvhq, tmp_path):
     few = read_celebvhq(str(videos(tmp_path / "few", "aaaaaaaaaaa.mp4")), str(celebvhq))
     many = read_celebvhq(
         str(videos(tmp_path / "many", "aaaaaaaaaaa.mp4", "bbbbbbbbbbb.mp4", "-AbCdEfGhIj.mp4")), str(celebvhq)
@@ -88,7 +89,7 @@ def test_splits_survive_partial_downloads(celebvhq: Path, tmp_path: Path) -> Non
     assert [clip.identity for clip in few.clips] == [identity["aaaaaaaaaaa_0"]]
 
 
-def test_a_whole_video_beside_a_cut_one_is_taken_and_said(celebvhq: Path, hdtf: Path, tmp_path: Path) -> None:
+def test_a_whole_video_beside_a_cut_one_is_taken_and_said(celebvhq, hdtf, tmp_path):
     names = ("aaaaaaaaaaa.mp4", "aaaaaaaaaaa_0.mp4", "WDA_Anna0.mp4", "sub/WDA_Anna0_001.mp4", "Anna0_0.mp4")
     raw = str(videos(tmp_path / "raw", *names))
     release = read_celebvhq(raw, str(celebvhq))
@@ -104,11 +105,9 @@ def test_a_whole_video_beside_a_cut_one_is_taken_and_said(celebvhq: Path, hdtf: 
 
 
 @pytest.mark.parametrize("content", ["no json", "[]", "{}", '{"clips": []}'])
-def test_what_is_no_celebvhq_annotation_is_refused(content: str, tmp_path: Path) -> None:
+def test_what_is_no_celebvhq_annotation_is_refused(content, tmp_path):
     (tmp_path / "celebvhq_info.json").write_text(content)
-    with pytest.raises(
-        ValueError, match=r"meta: expected a JSON file with an object `clips`, got .*info\.json"
-    ):
+    with pytest.raises(ValueError, match=r"meta: expected a JSON .* object `clips`, got .*info\.json"):
         read_celebvhq(str(videos(tmp_path, "a.mp4")), str(tmp_path))
     with pytest.raises(ValueError, match=r"meta: expected one celebvhq_info.*found 0"):
         read_celebvhq(str(tmp_path), str(videos(tmp_path / "empty", "x").parent / "empty"))
@@ -139,7 +138,7 @@ def hdtf(tmp_path: Path) -> Path:
     return folder
 
 
-def test_hdtf_accepts_both_ways_of_naming_and_scales_its_crops(hdtf: Path, tmp_path: Path) -> None:
+def test_hdtf_accepts_both_ways_of_naming_and_scales_its_crops(hdtf, tmp_path):
     raw = videos(tmp_path / "raw", "WDA_Anna0.mp4", "WDA_Anna1_000.mp4", "-bbbbbbbbbb.mkv", "RD/Radio1_0.mp4")
     clips = {clip.name: clip for clip in read_hdtf(str(raw), str(hdtf)).clips}
     assert list(clips) == [
@@ -154,26 +153,25 @@ def test_hdtf_accepts_both_ways_of_naming_and_scales_its_crops(hdtf: Path, tmp_p
     assert first.source_id == "aaaaaaaaaa-" and second.face is None
     assert first.face == FaceHint((100, 50, 500, 450), 720)
     in_full_hd = (1.5 * 100, 1.5 * 50, 1.5 * 120, 1.5 * 70)
-    assert first.face.contains(in_full_hd, 1920, 1080) and not first.face.contains(
-        (800, 90, 900, 190), 1920, 1080
-    )
+    assert first.face.contains(in_full_hd, 1920, 1080)
+    assert not first.face.contains((800, 90, 900, 190), 1920, 1080)
     assert clips["WDA_Bertha_000"].face is None  # its height is not known
     assert (clips["RD_Radio1_000"].start, clips["RD_Radio1_000"].stop) == (0, None)
 
 
-def test_a_crop_taller_than_the_stated_height_is_not_believed(hdtf: Path, tmp_path: Path) -> None:
+def test_a_crop_taller_than_the_stated_height_is_not_believed(hdtf, tmp_path):
     (clip,) = read_hdtf(str(videos(tmp_path / "raw", "Dora.mp4")), str(hdtf)).clips
     assert clip.face is None
 
 
-def test_hdtf_tells_missing_from_unusable(hdtf: Path, tmp_path: Path) -> None:
+def test_hdtf_tells_missing_from_unusable(hdtf, tmp_path):
     release = read_hdtf(str(videos(tmp_path / "raw", "WDA_Dora.mp4")), str(hdtf))
     reasons = {absent.name: absent.reason for absent in release.absent}
     assert reasons["WDA_Carl"] == "unusable: no times in the annotation"
     assert reasons["WDA_Anna0_001"] == reasons["RD_Radio2_000"] == "missing" and len(reasons) == 7
 
 
-def test_one_person_and_one_video_under_two_names_share_a_split(hdtf: Path, tmp_path: Path) -> None:
+def test_one_person_and_one_video_under_two_names_share_a_split(hdtf, tmp_path):
     raw = videos(
         tmp_path / "raw", *(f"{name}.mp4" for name in ("Anna0", "Anna1", "Bertha", "Radio1", "Radio2"))
     )
@@ -191,22 +189,20 @@ def test_one_person_and_one_video_under_two_names_share_a_split(hdtf: Path, tmp_
         ("WDA_annotion_time", "Carl.mp4 00:20", "expected times such as 00:20-01:35, got '00:20'"),
     ],
 )
-def test_a_line_that_cannot_be_read_is_quoted(
-    file: str, line: str, message: str, hdtf: Path, tmp_path: Path
-) -> None:
+def test_a_line_that_cannot_be_read_is_quoted(file, line, message, hdtf, tmp_path):
     with (hdtf / f"{file}.txt").open("a") as stream:
         stream.write(line + "\n")
     with pytest.raises(ValueError, match=message):
         read_hdtf(str(videos(tmp_path / "raw", "a.mp4")), str(hdtf))
 
 
-def test_a_missing_annotation_file_is_named(hdtf: Path, tmp_path: Path) -> None:
+def test_a_missing_annotation_file_is_named(hdtf, tmp_path):
     (hdtf / "WRA_crop_wh.txt").unlink()
     with pytest.raises(ValueError, match=r"meta: cannot read .*WRA_crop_wh\.txt"):
         read_hdtf(str(videos(tmp_path / "raw", "a.mp4")), str(hdtf))
 
 
-def test_the_official_hdtf_files_give_all_their_clips_and_no_leak(tmp_path: Path) -> None:
+def test_the_official_hdtf_files_give_all_their_clips_and_no_leak(tmp_path):
     lines = [
         line.split()
         for subset in SUBSETS
@@ -232,7 +228,7 @@ def test_the_official_hdtf_files_give_all_their_clips_and_no_leak(tmp_path: Path
     assert 0.05 < sum(split_of(one, 0.1) == "test" for one in people) / len(people) < 0.15
 
 
-def test_the_official_celebvhq_sample_is_read(tmp_path: Path) -> None:
+def test_the_official_celebvhq_sample_is_read(tmp_path):
     raw = videos(tmp_path / "raw", "M2Ohb0FAaJU.mp4")
     release = read_celebvhq(str(raw), str(asset("data/meta/celebvhq_info.sample.json")))
     (clip,) = release.clips
@@ -240,13 +236,11 @@ def test_the_official_celebvhq_sample_is_read(tmp_path: Path) -> None:
     assert [absent.source_id for absent in release.absent] == ["_0tf2n3rlJU"]
 
 
-def test_an_empty_release_has_a_coverage_line() -> None:
+def test_an_empty_release_has_a_coverage_line():
     assert coverage_line(Release([], [])) == "0 clips listed: 0 found, 0 missing, 0 unusable"
 
 
-def test_an_annotated_interval_is_cut_and_the_annotated_face_followed(
-    tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
+def test_an_annotated_interval_is_cut_and_the_annotated_face_followed(tmp_path, capsys):
     """Two men side by side, and one annotation for each; a third clip's video is not there."""
     frames = demo_frames()
     write_video(tmp_path / "raw" / "aaaaaaaaaaa.mp4", np.concatenate([frames[:60], frames[60:]], axis=2), 24)

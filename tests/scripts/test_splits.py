@@ -9,7 +9,8 @@ import numpy as np
 from faceanim.media.clip_reader import ClipReader
 from faceanim.media.video import write_video
 from scripts.prepare_celebvhq_hdtf.sources import split_of
-from tests.helpers.preparation import OPTIONS, demo_frames, prepared
+from tests.helpers.demo import demo_frames
+from tests.helpers.preparation import OPTIONS, prepared
 
 
 def share(identity: str) -> float:
@@ -17,7 +18,7 @@ def share(identity: str) -> float:
     return int(hashlib.sha256(identity.encode()).hexdigest()[:8], 16) / 2**32
 
 
-def test_val_is_taken_from_train_and_test_stays_what_it_was() -> None:
+def test_val_is_taken_from_train_and_test_stays_what_it_was():
     names = [f"video{k}" for k in range(4000)]
     for holdout in (0.0, 0.1, 0.3):
         splits = {name: split_of(name, holdout, 0.05) for name in names}
@@ -27,7 +28,7 @@ def test_val_is_taken_from_train_and_test_stays_what_it_was() -> None:
     assert {split_of(name, 0.1, 0.0) for name in names} == {"train", "test"}
 
 
-def test_time_goes_train_val_test_without_a_frame_in_two_and_with_trains_crop(tmp_path: Path) -> None:
+def test_time_goes_train_val_test_without_a_frame_in_two_and_with_trains_crop(tmp_path):
     raw = tmp_path / "raw"
     write_video(raw / "v.mp4", demo_frames()[:48], 24, crf=5)
     options = replace(OPTIONS, split_by="time", holdout=0.25, crf=5)
@@ -48,7 +49,7 @@ def test_time_goes_train_val_test_without_a_frame_in_two_and_with_trains_crop(tm
     assert len(ClipReader(tmp_path / "with" / rows["v_val"].path)) == 12
 
 
-def test_by_itself_time_makes_no_val_shorter_than_a_second(tmp_path: Path) -> None:
+def test_by_itself_time_makes_no_val_shorter_than_a_second(tmp_path):
     """5% of 120 frames would be 6, too few for a sample: they stay with train, as before there was a val."""
     options = replace(OPTIONS, split_by="time", holdout=0.2, fps=None, max_frames=500)
     rows = prepared(Path("demo"), tmp_path / "short", options)
@@ -57,7 +58,7 @@ def test_by_itself_time_makes_no_val_shorter_than_a_second(tmp_path: Path) -> No
     assert {row.split: row.n_frames for row in rows.values()} == {"train": 90, "val": 6, "test": 24}
 
 
-def test_a_folder_of_before_gets_a_val_by_a_rerun_that_encodes_nothing_again(tmp_path: Path) -> None:
+def test_a_folder_of_before_gets_a_val_by_a_rerun_that_encodes_nothing_again(tmp_path):
     raw, options = tmp_path / "raw", replace(OPTIONS, holdout=0.3)
     for k in range(4):
         write_video(raw / f"v{k}.mp4", demo_frames()[20 * k : 20 * k + 8], 24)

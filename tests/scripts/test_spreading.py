@@ -1,10 +1,7 @@
 """Many processes, many machines, and kills: always the same clips."""
 
-import os
 import random
-import signal
 import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +12,9 @@ from faceanim.data.manifest import read_manifest
 from faceanim.media.video import write_video
 from scripts.prepare_celebvhq_hdtf.options import PrepareOptions
 from scripts.prepare_celebvhq_hdtf.run import prepare
-from tests.helpers.commands import OFFLINE, ROOT
-from tests.helpers.preparation import OPTIONS, demo_frames
+from tests.helpers.commands import kill, start, wait_for
+from tests.helpers.demo import demo_frames
+from tests.helpers.preparation import OPTIONS
 
 
 @pytest.fixture(scope="module")
@@ -44,18 +42,18 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_processes_give_the_same_bytes_as_none(raw: Path, undisturbed: Path, tmp_path: Path) -> None:
+def test_processes_give_the_same_bytes_as_none(raw, undisturbed, tmp_path):
     prepare(replace(OPTIONS, raw=str(raw), output=str(tmp_path), workers=2))
     assert contents(tmp_path) == contents(undisturbed)
 
 
-def test_a_ray_cluster_gives_the_same_bytes(raw: Path, undisturbed: Path, tmp_path: Path) -> None:
+def test_a_ray_cluster_gives_the_same_bytes(raw, undisturbed, tmp_path):
     pytest.importorskip("ray")
     prepare(replace(OPTIONS, raw=str(raw), output=str(tmp_path), backend="ray", workers=2))
     assert contents(tmp_path) == contents(undisturbed)
 
 
-def test_a_clip_at_its_time_limit_is_dropped_with_that_reason(raw: Path, tmp_path: Path) -> None:
+def test_a_clip_at_its_time_limit_is_dropped_with_that_reason(raw, tmp_path):
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "v.mp4").symlink_to(raw / "v0.mp4")
     options = replace(OPTIONS, raw=str(tmp_path / "raw"), output=str(tmp_path), workers=1, time_limit=0.01)
@@ -64,38 +62,17 @@ def test_a_clip_at_its_time_limit_is_dropped_with_that_reason(raw: Path, tmp_pat
     assert [row.keep for row in read_manifest(tmp_path)] == [False]
 
 
-def start(options: PrepareOptions) -> subprocess.Popen:
+def preparing(options: PrepareOptions) -> subprocess.Popen:
     words = [f"{name}={'null' if v is None else v}" for name, v in vars(options).items()]
-    return subprocess.Popen(
-        [sys.executable, "-m", "scripts.prepare_celebvhq_hdtf", *words],
-        cwd=ROOT,
-        env={**OFFLINE, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    return start("-m", "scripts.prepare_celebvhq_hdtf", *words, stdout=subprocess.DEVNULL)
 
 
-def wait_for(process: subprocess.Popen, condition) -> None:
-    deadline = time.monotonic() + 300
-    while not condition():
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.005)
-
-
-def kill(process: subprocess.Popen) -> None:
-    """The command and its workers, as the end of a batch job would."""
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def test_after_a_kill_a_rerun_ends_with_the_bytes_of_an_undisturbed_run(
-    raw: Path, undisturbed: Path, tmp_path: Path
-) -> None:
+def test_after_a_kill_a_rerun_ends_with_the_bytes_of_an_undisturbed_run(raw, undisturbed, tmp_path):
     """Killed while the first clip is being written; until then no other command may write there."""
     options = replace(OPTIONS, raw=str(raw), output=str(tmp_path), workers=1)
-    process = start(options)
+    process = preparing(options)
     try:
-        wait_for(process, lambda: list((tmp_path / "clips").glob(".*.mp4")))
+        wait_for(lambda: list((tmp_path / "clips").glob(".*.mp4")), process)
         with pytest.raises(ValueError, match="output: another preparation is writing to"):
             prepare(replace(options, workers=0))
     finally:
@@ -108,11 +85,11 @@ def test_after_a_kill_a_rerun_ends_with_the_bytes_of_an_undisturbed_run(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
-def test_after_kills_at_random_moments_too(seed: int, raw: Path, undisturbed: Path, tmp_path: Path) -> None:
+def test_after_kills_at_random_moments_too(seed, raw, undisturbed, tmp_path):
     rng = random.Random(seed)
     options = replace(OPTIONS, raw=str(raw), output=str(tmp_path), workers=2)
     for _ in range(3):
-        process = start(options)
+        process = preparing(options)
         time.sleep(rng.uniform(0, 12))
         kill(process)
     prepare(options)
