@@ -5,11 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 import train
-from faceanim.cli import CONF_FOLDER
 from faceanim.cli.source_settings import take_from_source
 from faceanim.models.animation_model import plain_config
 from faceanim.models.codec import DCTCodec, VAECodec
@@ -23,6 +21,7 @@ from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.export import pipeline_of
 from faceanim.pipelines.initial_weights import open_checkpoint
 from faceanim.pipelines.schedulers import SAMPLERS
+from tests.helpers.composed import composed
 from tests.helpers.tiny_model import tiny_scheduler
 from tests.helpers.training import steps
 
@@ -58,14 +57,13 @@ def pipeline(folder: Path, codec=None, multi_scale: bool = False, sampler: str =
     return folder
 
 
-def composed(data: Path, run_dir: Path, stage: str, *options: str, experiment: str = "finetune_small"):
+def fine_tune(data: Path, run_dir: Path, stage: str, *options: str, experiment: str = "finetune_small"):
     words = [f"experiment={experiment}", f"stage={stage}", f"data.folder={data}", f"run_dir={run_dir}"]
-    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
-        return compose("train", [*words, *CPU, *options])
+    return composed("train", *words, *CPU, *options)
 
 
 def tune(data: Path, run_dir: Path, stage: str, *options: str, **kwargs) -> None:
-    train.main.__wrapped__(composed(data, run_dir, stage, *options, **kwargs))
+    train.main.__wrapped__(fine_tune(data, run_dir, stage, *options, **kwargs))
 
 
 def configs(pipe: AnimationPipeline) -> dict:
@@ -127,39 +125,24 @@ def test_it_goes_on_where_the_pipeline_was_moved(demo_data, tmp_path):
     ("option", "line"),
     [
         ("model.motion_frames=2", "model.motion_frames: expected 3, got 2"),
-        (
-            "model.denoising_net.num_attention_heads=2",
-            "unknown option model.denoising_net.num_attention_heads",
-        ),
+        ("model.denoising_net.num_attention_heads=2", "unknown option model.denoising_net.num_attention"),
         ("+model.denoising_net.num_attention_heads=2", "num_attention_heads: expected 4, got 2"),
         ("+model.codec.luma=6", "model.codec.luma: expected 4, got 6"),
         (
             "model.pose_guider._target_=faceanim.models.multi_scale_pose_guider.MultiScalePoseGuider",
             "model.pose_guider._target_: expected faceanim.models.pose_guider.PoseGuider, got",
         ),
-        (
-            "model=tiny",
-            "model.motion_frames: expected 3, got 2; model.reference_net.attention_levels: expected",
-        ),
+        ("model=tiny", "model.motion_frames: expected 3, got 2; model.reference_net.attention_levels: exp"),
         ("model.motion_farmes=2", "did you mean model.motion_frames"),
-        (
-            "init_from=assets/demo_start.safetensors",
-            "is taken from init_from: expected a pipeline folder, a run",
-        ),
-        (
-            "init_from=null",
-            "is taken from init_from: expected a pipeline folder, a run folder or a checkpoint, got",
-        ),
+        ("init_from=assets/demo_start.safetensors", "is taken from init_from: expected a pipeline folder"),
+        ("init_from=null", "is taken from init_from: expected a pipeline folder, a run folder or a checkp"),
         ("schedule.temporal.frames=7", "schedule.temporal.frames: expected 1 to 6, got 7"),
     ],
 )
-def test_an_option_that_contradicts_the_weights_is_one_line(option, line, command, demo_data, tmp_path):
+def test_an_option_that_contradicts_the_weights_is_one_line(option, line, error_of, demo_data, tmp_path):
     start = pipeline(tmp_path / "pipeline")
     options = ["experiment=finetune_small", f"data.folder={demo_data}", f"run_dir={tmp_path / 'run'}"]
-    options += steps("appearance", 1)
-    code, _, err = command("train.py", *options, *CPU, f"init_from={start}", option)
-    lines = [text for text in err.splitlines() if text.startswith("error")]
-    assert code == 2 and len(lines) == 1 and line in lines[0], err
+    assert line in error_of("train.py", *options, *CPU, f"init_from={start}", option)
     assert not (tmp_path / "run" / "config.yaml").exists()
 
 
@@ -167,7 +150,7 @@ def test_what_the_weights_leave_free_may_be_given(demo_data, tmp_path):
     start = pipeline(tmp_path / "pipeline", multi_scale=True)
     given = ["model.image_size=64", "model.scheduler.prediction_type=v_prediction", "pose.drawing=full"]
     given += ["pose.mask.shape=hull", "schedule.temporal.frames=4", "model.pose_guider.batch_statistics=true"]
-    cfg = take_from_source(composed(demo_data, tmp_path / "run", "appearance", f"init_from={start}", *given))
+    cfg = take_from_source(fine_tune(demo_data, tmp_path / "run", "appearance", f"init_from={start}", *given))
     for option in given:
         name, value = option.split("=")
         assert str(OmegaConf.select(cfg, name)).lower() == value
@@ -177,25 +160,22 @@ def test_what_the_weights_leave_free_may_be_given(demo_data, tmp_path):
 
 def test_the_codec_may_be_another_for_the_same_latents(tmp_path):
     start = pipeline(tmp_path / "pipeline", VAECodec((8, 8, 16), 4, 1, 4))
-    cfg = take_from_source(
-        composed(tmp_path, tmp_path, "appearance", f"init_from={start}", "model/codec=tiny")
-    )
-    with initialize_config_dir(str(CONF_FOLDER), version_base="1.3"):
-        expected = compose("train", ["model=sd15", "model/codec=tiny", "run_dir=x"]).model.codec
-    assert cfg.model.codec == expected
+    options = [f"init_from={start}", "model/codec=tiny"]
+    cfg = take_from_source(fine_tune(tmp_path, tmp_path, "appearance", *options))
+    assert cfg.model.codec == composed("train", "model=sd15", "model/codec=tiny", "run_dir=x").model.codec
 
 
-def test_latents_are_cached_by_the_codec_of_the_pipeline(command, demo_data, tmp_path):
+def test_latents_are_cached_by_the_codec_of_the_pipeline(output_of, demo_data, tmp_path):
     start, latents = pipeline(tmp_path / "pipeline"), tmp_path / "latents"
     options = [f"data.folder={demo_data}", "model=pipeline", f"init_from={start}", f"output={latents}"]
-    code, _, err = command("-m", "scripts.cache_latents", *options)
-    assert code == 0, err
+    output_of("-m", "scripts.cache_latents", *options)
     options = [f"data.latents={latents}", "data.module.jitter=null", f"init_from={start}"]
     tune(demo_data, tmp_path / "run", "appearance", *options, *steps("appearance", 1))
 
 
-def test_the_cost_estimate_is_of_the_pipelines_model(command, tmp_path):
+def test_the_cost_estimate_is_of_the_pipelines_model(output_of, tmp_path):
     start = pipeline(tmp_path / "pipeline")
-    code, out, err = command("-m", "scripts.estimate_cost", "experiment=finetune_small", f"init_from={start}")
+    options = ("experiment=finetune_small", f"init_from={start}", "frames=2")
+    out = output_of("-m", "scripts.estimate_cost", *options)
     size = sum(p.numel() for p in AnimationPipeline.from_pretrained(start).model.parameters())
-    assert code == 0 and "32 x 32 pixels, 3 motion frames" in out and f"{size:,}" in out, err
+    assert "32 x 32 pixels, 3 motion frames" in out and f"{size:,}" in out

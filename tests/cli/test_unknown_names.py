@@ -1,22 +1,15 @@
 """An unknown option or choice is answered with the nearest names that there are."""
 
-import sys
-
 import pytest
 
-from faceanim.cli import application
 from faceanim.cli.unknown_names import nearest
 
 
 @pytest.fixture
-def mistake(monkeypatch, capsys):
+def mistake(run_main):
     def run(*words: str, config: str = "train") -> str:
-        monkeypatch.setattr(sys, "argv", [config, *words])
-        with pytest.raises(SystemExit) as stop:
-            application(config)(lambda cfg: None)()
-        assert stop.value.code == 2
-        err = capsys.readouterr().err
-        assert err.startswith("error: ") and err.count("\n") == 1
+        code, err = run_main(lambda cfg: None, *words, config=config)
+        assert code == 2 and err.startswith("error: ") and err.count("\n") == 1, err
         return err
 
     return run
