@@ -60,12 +60,6 @@ def _cut(source: Path, path: Path, seconds: float) -> Path:
     return path
 
 
-def shared_number_of(image_HWC: np.ndarray) -> int:
-    """The number in a frame of frame_numbered/: bit b is a block of 64x32 px at row b // 4, column b % 4."""
-    blocks = [image_HWC[32 * (b // 4) + 8 :, 64 * (b % 4) + 16 :][:16, :32].mean() > 127 for b in range(12)]
-    return sum(bit << b for b, bit in enumerate(blocks))
-
-
 def write_at(
     path: Path,
     frames_THWC: np.ndarray,
@@ -102,3 +96,10 @@ def write_untagged(path: Path, frames_THWC: np.ndarray, fps: int) -> None:
             frame.time_base = Fraction(1, fps)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+
+
+def combing(image_HWC: np.ndarray) -> float:
+    """How much lines differ from the mean of their neighbours, beyond what these differ from each other."""
+    grey = image_HWC[..., 1].astype(float)
+    away = np.abs(grey[1:-1] - (grey[:-2] + grey[2:]) / 2)
+    return float(np.maximum(away - np.abs(grey[:-2] - grey[2:]), 0).mean())

@@ -1,7 +1,5 @@
 """Nothing but a MediaError that names the file leaves the media room, whatever the file; and nothing hangs."""
 
-from pathlib import Path
-
 import pytest
 
 from faceanim.media.image import read_image
@@ -10,7 +8,7 @@ from faceanim.media.video import read_video
 from tests.helpers.damaged import IMAGES, SOUNDS, VIDEOS, originals, run
 
 
-def test_the_undamaged_files_are_read(tmp_path: Path) -> None:
+def test_the_undamaged_files_are_read(tmp_path):
     files = originals()
     assert len(files) > 0.9 * (len(VIDEOS) + len(SOUNDS) + len(IMAGES))
     for name, content in files.items():
@@ -23,11 +21,11 @@ def test_the_undamaged_files_are_read(tmp_path: Path) -> None:
             assert has_sound(tmp_path / name), name
 
 
-def test_a_hundred_damaged_files_are_errors_that_name_them(tmp_path: Path) -> None:
+def test_a_hundred_damaged_files_are_errors_that_name_them(tmp_path):
     assert run(tmp_path, 0, 100) == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, 2000, 500))
-def test_two_thousand_damaged_files_are_errors_that_name_them(first: int, tmp_path: Path) -> None:
+def test_two_thousand_damaged_files_are_errors_that_name_them(first, tmp_path):
     assert run(tmp_path, first, first + 500) == []

@@ -5,15 +5,15 @@ import pytest
 
 pytest.importorskip("decord")
 
-from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.clip_reader import ClipReader
 from faceanim.media.decord_reader import DecordReader
 from faceanim.media.errors import MediaError
-from faceanim.media.video import read_video, write_video
+from faceanim.media.video import write_video
+from tests.helpers.demo import demo_frames
 
 
 def test_it_gives_the_frames_that_our_reader_gives(tmp_path):
-    write_video(tmp_path / "a.mp4", read_video(demo_clip_path()).frames_THWC[:30, :, :192], 24)
+    write_video(tmp_path / "a.mp4", demo_frames()[:30], 24)
     ours, theirs = ClipReader(tmp_path / "a.mp4"), DecordReader(tmp_path / "a.mp4")
     assert len(ours) == len(theirs)
     order = [29, 0, 13, 13, 7]

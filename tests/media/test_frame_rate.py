@@ -8,7 +8,6 @@ import av
 import numpy as np
 import pytest
 
-from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.frame_rate import constant_rate
 from faceanim.media.video import iter_video, read_video
 from faceanim.pipelines.motion_sources import DrivingVideo
@@ -16,6 +15,7 @@ from faceanim.pose.from_video import find_person
 from faceanim.pose.landmarkers import landmarker
 from scripts.prepare_celebvhq_hdtf.first_pass import detect, source_frames
 from scripts.prepare_celebvhq_hdtf.sources import SourceClip
+from tests.helpers.demo import demo_frames
 from tests.helpers.odd_videos import KINDS, N_FRAMES, make, number_of, numbered, write_at
 from tests.helpers.preparation import OPTIONS
 
@@ -31,7 +31,7 @@ def on_display(path: Path, fps: float, n_frames: int) -> list[int]:
 
 
 @pytest.mark.parametrize("kind", ["variable_rate", "gap"])
-def test_what_varies_is_resampled_to_its_average(kind: str, tmp_path: Path) -> None:
+def test_what_varies_is_resampled_to_its_average(kind, tmp_path):
     path = make(tmp_path, kind)
     video = read_video(path)
     shown = [number_of(image) for image in video.frames_THWC]
@@ -40,7 +40,7 @@ def test_what_varies_is_resampled_to_its_average(kind: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("kind", ["b_frames", "open_gop", "late_start", "hevc", "vp9", "ten_bit"])
-def test_a_constant_rate_keeps_its_own_frames(kind: str, tmp_path: Path) -> None:
+def test_a_constant_rate_keeps_its_own_frames(kind, tmp_path):
     path = make(tmp_path, kind)
     assert constant_rate(path) == (25, None)
     video = read_video(path)
@@ -48,13 +48,13 @@ def test_a_constant_rate_keeps_its_own_frames(kind: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("fps", [30, 30000 / 1001, 24000 / 1001, 50])
-def test_times_rounded_to_milliseconds_are_a_constant_rate(fps: float, tmp_path: Path) -> None:
-    write_at(tmp_path / "a.mkv", numbered(200), [round(1000 * k / fps) for k in range(200)])
-    rate = constant_rate(tmp_path / "a.mkv")
+def test_times_rounded_to_milliseconds_are_a_constant_rate(fps, tmp_path):
+    path = write_at(tmp_path / "a.mkv", numbered(200), [round(1000 * k / fps) for k in range(200)])
+    rate = constant_rate(path)
     assert rate.resampled is None and rate.fps == pytest.approx(fps, rel=2e-3)
 
 
-def test_a_part_has_its_own_rate(tmp_path: Path) -> None:
+def test_a_part_has_its_own_rate(tmp_path):
     times = [40 * k for k in range(50)] + [2000 + 100 * k + 35 * (k % 2) for k in range(30)]
     write_at(tmp_path / "a.mp4", numbered(80), times)
     assert constant_rate(tmp_path / "a.mp4", stop=1.9) == (25, None)
@@ -66,10 +66,10 @@ def test_a_part_has_its_own_rate(tmp_path: Path) -> None:
     assert constant_rate(tmp_path / "a.mp4", fps=12) == (12, 12)
 
 
-def test_a_variable_rate_drives_and_is_prepared_in_step_with_its_sound(tmp_path: Path) -> None:
+def test_a_variable_rate_drives_and_is_prepared_in_step_with_its_sound(tmp_path):
     """Landmarks, real frames and clips of fps=null: at each instant, those of the frame on display then."""
     path, finder = tmp_path / "v.mp4", landmarker("dlib")
-    write_at(path, read_video(demo_clip_path()).frames_THWC[:40:2, :, :192], VARIABLE)
+    write_at(path, demo_frames()[:40:2], VARIABLE)
     own = [frame.image_HWC for frame in iter_video(path)]
     poses = find_person(path, finder)
     expected = on_display(path, poses.fps, len(poses))
@@ -90,6 +90,6 @@ def test_a_variable_rate_drives_and_is_prepared_in_step_with_its_sound(tmp_path:
     assert detections.fps == poses.fps and len(detections) == len(expected)
 
 
-def test_a_single_frame_has_the_declared_rate(tmp_path: Path) -> None:
+def test_a_single_frame_has_the_declared_rate(tmp_path):
     write_at(tmp_path / "a.mp4", numbered(1), [0], Fraction(1))
     assert constant_rate(tmp_path / "a.mp4").resampled is None

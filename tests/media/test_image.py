@@ -1,7 +1,6 @@
 """Images come in upright, RGB and bounded, or not at all."""
 
 import struct
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,11 +9,10 @@ from PIL import Image, ImageCms
 
 from faceanim.media.errors import MediaError
 from faceanim.media.image import read_image, write_image
-from tests.helpers.assets import asset
 from tests.helpers.images import png_header
 
 
-def test_a_written_png_is_read_back_exactly(tmp_path: Path) -> None:
+def test_a_written_png_is_read_back_exactly(tmp_path):
     image = np.random.default_rng(0).integers(0, 256, (7, 5, 3), np.uint8)
     write_image(tmp_path / "a.png", image)
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), image)
@@ -43,7 +41,7 @@ def exif_bytes(*entries: tuple[int, int, int, bytes]) -> bytes:
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
 @pytest.mark.parametrize("orientation", SHOWN)
-def test_all_orientations_of_all_formats(orientation: int, suffix: str, tmp_path: Path) -> None:
+def test_all_orientations_of_all_formats(orientation, suffix, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = orientation
     quarters().save(tmp_path / f"a{suffix}", exif=exif, quality=100)
@@ -62,9 +60,7 @@ def test_all_orientations_of_all_formats(orientation: int, suffix: str, tmp_path
         (11, struct.pack("<f", 6)),
     ],
 )
-def test_orientations_of_a_wrong_type_are_followed(
-    kind: int, content: bytes, suffix: str, tmp_path: Path
-) -> None:
+def test_orientations_of_a_wrong_type_are_followed(kind, content, suffix, tmp_path):
     count = len(content) if kind in (1, 2, 7) else 1
     quarters().save(tmp_path / f"a{suffix}", exif=exif_bytes((0x0112, kind, count, content)), quality=100)
     assert corners(read_image(tmp_path / f"a{suffix}")) == SHOWN[6]
@@ -75,9 +71,7 @@ def test_orientations_of_a_wrong_type_are_followed(
     "orientation",
     [(2, 4, b"left"), (3, 1, b"\x63\0"), (3, 2, b"\6\0\6\0"), (5, 1, bytes(4)), (3, 0, b""), (99, 1, b"\6")],
 )
-def test_orientations_that_mean_nothing_leave_the_image(
-    orientation: tuple, suffix: str, tmp_path: Path
-) -> None:
+def test_orientations_that_mean_nothing_leave_the_image(orientation, suffix, tmp_path):
     quarters().save(tmp_path / f"a{suffix}", exif=exif_bytes((0x0112, *orientation)), quality=100)
     assert corners(read_image(tmp_path / f"a{suffix}")) in (SHOWN[1], SHOWN[6])
 
@@ -93,18 +87,18 @@ WRONG = [
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
 @pytest.mark.parametrize("wrong", WRONG)
-def test_other_tags_may_be_of_a_wrong_type(wrong: tuple, suffix: str, tmp_path: Path) -> None:
+def test_other_tags_may_be_of_a_wrong_type(wrong, suffix, tmp_path):
     quarters().save(tmp_path / f"a{suffix}", exif=exif_bytes(RIGHT, wrong), quality=100)
     assert corners(read_image(tmp_path / f"a{suffix}")) == SHOWN[6]
 
 
-def test_exif_that_is_no_exif_is_passed_over(tmp_path: Path) -> None:
+def test_exif_that_is_no_exif_is_passed_over(tmp_path):
     for content in (b"Exif\0\0", b"Exif\0\0II*\0", b"Exif\0\0nonsense", b"Exif\0\0MM\0*\xff\xff\xff\xff"):
         quarters().save(tmp_path / "a.jpg", exif=content, quality=100)
         assert corners(read_image(tmp_path / "a.jpg")) == SHOWN[1]
 
 
-def test_a_tiff_with_a_tag_of_a_wrong_type_is_read(tmp_path: Path) -> None:
+def test_a_tiff_with_a_tag_of_a_wrong_type_is_read(tmp_path):
     quarters().save(tmp_path / "a.tif")
     content = bytearray((tmp_path / "a.tif").read_bytes())
     (at,) = struct.unpack_from("<I", content, 4)
@@ -119,27 +113,18 @@ def test_a_tiff_with_a_tag_of_a_wrong_type_is_read(tmp_path: Path) -> None:
         assert corners(read_image(tmp_path / "b.tif")) == SHOWN[6]
 
 
-def test_a_photograph_with_a_mistyped_tag_is_upright() -> None:
-    path = asset("cases/exif_mistyped_tag.jpg")
-    with Image.open(path) as image:
-        stored = np.array(image.convert("RGB"))
-    np.testing.assert_array_equal(read_image(path), np.rot90(stored, -1))
-
-
-def test_a_tiff_of_floats_or_of_32_bits_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_a_tiff_of_floats_or_of_32_bits_is_refused_in_one_line(tmp_path):
     floats = np.linspace(0, 1, 48, dtype=np.float32).reshape(6, 8)
     Image.fromarray(floats).save(tmp_path / "grey.tif")
     Image.fromarray((floats * 1e9).astype(np.int32)).save(tmp_path / "integers.tif")
     cv2.imwrite(str(tmp_path / "colours.tif"), np.repeat(floats[..., None], 3, 2))
     for name in ("grey", "integers", "colours"):
-        with pytest.raises(
-            MediaError, match=rf"{name}\.tif: expected a TIFF of 1, 8 or 16 bits a channel"
-        ) as caught:
+        with pytest.raises(MediaError, match=rf"{name}\.tif: expected a TIFF of 1, 8 or 16 bits") as caught:
             read_image(tmp_path / f"{name}.tif")
         assert "\n" not in str(caught.value)
 
 
-def test_images_of_other_kinds_keep_their_colours(tmp_path: Path) -> None:
+def test_images_of_other_kinds_keep_their_colours(tmp_path):
     """16 bits a channel, CMYK, one bit, palettes with a transparent entry, grey with alpha."""
     rgb = np.array([[[255, 0, 0], [0, 128, 255]], [[32, 200, 16], [255, 255, 255]]], np.uint8)
     wide = rgb.astype(np.uint16) * 257
@@ -167,49 +152,39 @@ def test_images_of_other_kinds_keep_their_colours(tmp_path: Path) -> None:
     assert np.abs(read_image(tmp_path / "lab.tif").astype(int) - rgb).max() <= 20
 
 
-def test_transparency_is_laid_over_white(tmp_path: Path) -> None:
+def test_transparency_is_laid_over_white(tmp_path):
     Image.new("RGBA", (2, 2), (0, 0, 0, 0)).save(tmp_path / "a.png")
     assert (read_image(tmp_path / "a.png") == 255).all()
 
 
-def test_grey_of_16_bits_keeps_its_shades(tmp_path: Path) -> None:
+def test_grey_of_16_bits_keeps_its_shades(tmp_path):
     grey = np.array([[0, 32896, 65535]], np.uint16)
     Image.fromarray(grey).save(tmp_path / "a.png")
     assert read_image(tmp_path / "a.png")[0, :, 0].tolist() == [0, 128, 255]
 
 
-def test_an_image_of_too_many_pixels_is_refused_by_its_size(tmp_path: Path) -> None:
+def test_an_image_of_too_many_pixels_is_refused_by_its_size(tmp_path):
     write_image(tmp_path / "a.png", np.zeros((10, 20, 3), np.uint8))
     assert read_image(tmp_path / "a.png", max_pixels=200).shape == (10, 20, 3)
     with pytest.raises(MediaError, match="expected at most 199 pixels, got 20x10"):
         read_image(tmp_path / "a.png", max_pixels=199)
 
 
-def test_what_is_not_a_whole_image_is_refused(tmp_path: Path) -> None:
+def test_what_is_not_a_whole_image_is_refused(tmp_path):
     write_image(tmp_path / "a.jpg", np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
     (tmp_path / "half.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:2000])
     (tmp_path / "text.png").write_text("no image")
     (tmp_path / "script.png").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
-    for name in ("half.jpg", "text.png", "script.png", "absent.png", "."):
-        with pytest.raises(MediaError, match="cannot read image") as caught:
+    (tmp_path / "bomb.png").write_bytes(png_header(16384, 16384))
+    (tmp_path / "broken.png").write_bytes(png_header(64, 64))
+    for name in ("half.jpg", "text.png", "script.png", "bomb.png", "broken.png", "absent.png", "."):
+        with pytest.raises(MediaError, match=f"image .*{name}") as caught:
             read_image(tmp_path / name)
         assert "\n" not in str(caught.value)
 
 
-def test_only_uint8_rgb_is_written_and_only_under_a_known_suffix(tmp_path: Path) -> None:
+def test_only_uint8_rgb_is_written_and_only_under_a_known_suffix(tmp_path):
     with pytest.raises(ValueError, match=r"expected uint8 \(H, W, 3\), got float64"):
         write_image(tmp_path / "a.png", np.zeros((4, 4, 3)))
     with pytest.raises(ValueError, match="expected a name that ends in one of"):
         write_image(tmp_path / "a.xyz", np.zeros((4, 4, 3), np.uint8))
-
-
-def test_hostile_images_are_refused_in_one_line(tmp_path: Path) -> None:
-    write_image(tmp_path / "cut.jpg", np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
-    (tmp_path / "cut.jpg").write_bytes((tmp_path / "cut.jpg").read_bytes()[:2000])
-    (tmp_path / "bomb.png").write_bytes(png_header(16384, 16384))
-    (tmp_path / "broken.png").write_bytes(png_header(64, 64))
-    (tmp_path / "text.mp4").write_text("no picture")
-    for path in tmp_path.iterdir():
-        with pytest.raises(MediaError, match=path.name) as caught:
-            read_image(path)
-        assert "\n" not in str(caught.value)

@@ -61,7 +61,7 @@ def _interleaved(
 
 @pytest.mark.parametrize("starts", [(0, 0), (1.6, 0), (0, 1.6), (3, 3), (20, 0), (0, 20)])
 @pytest.mark.parametrize("suffix", CODECS)
-def test_a_late_start_costs_no_frame(suffix: str, starts: tuple[float, float], tmp_path: Path) -> None:
+def test_a_late_start_costs_no_frame(suffix, starts, tmp_path):
     path = tmp_path / f"v{suffix}"
     write(path, *starts)
     frames = list(iter_video(path))
@@ -83,7 +83,7 @@ def test_a_late_start_costs_no_frame(suffix: str, starts: tuple[float, float], t
 
 
 @pytest.mark.parametrize("codec", ["libx264", "mpeg4", "mpeg2video"])
-def test_frames_of_an_avi_that_are_stored_out_of_order_are_shown_in_order(codec: str, tmp_path: Path) -> None:
+def test_frames_of_an_avi_that_are_stored_out_of_order_are_shown_in_order(codec, tmp_path):
     """.avi has no times of display; with B-frames its packets' times belong to other frames."""
     with av.open(str(tmp_path / "v.avi"), "w") as container:
         stream = container.add_stream(codec, rate=25, options={"bf": "2", "qmin": "1", "qmax": "3"})
@@ -115,7 +115,7 @@ def _joined(folder: Path) -> Path:
     return folder / "joined.ts"
 
 
-def test_a_picture_that_appears_behind_two_minutes_of_sound_is_found(tmp_path: Path) -> None:
+def test_a_picture_that_appears_behind_two_minutes_of_sound_is_found(tmp_path):
     path = _joined(tmp_path)
     assert path.stat().st_size > 6_000_000  # more than a reader looks at to find the streams
     assert [number_of(frame.image_HWC) for frame in iter_video(path)] == list(range(N_FRAMES))

@@ -32,7 +32,7 @@ def same(got: list[TimedFrame], expected: list[TimedFrame]) -> bool:
 
 
 @pytest.mark.parametrize("kind", ODD)
-def test_every_frame_of_an_odd_video_comes_once_and_in_order(kind: str, tmp_path: Path) -> None:
+def test_every_frame_of_an_odd_video_comes_once_and_in_order(kind, tmp_path):
     numbers = [number_of(frame.image_HWC) for frame in iter_video(make(tmp_path, kind))]
     first = 20 if kind == "edit_list" else 0  # cut at 0.8 s of 25 frames a second
     assert numbers == list(range(first, N_FRAMES))
@@ -40,22 +40,25 @@ def test_every_frame_of_an_odd_video_comes_once_and_in_order(kind: str, tmp_path
 
 @pytest.mark.parametrize("fps", [None, 24])
 @pytest.mark.parametrize("name", [*ODD, *OF_ASSETS], ids=lambda name: Path(name).stem)
-def test_a_window_read_by_itself_equals_the_same_frames_of_the_whole(
-    name: str | Path, fps: float | None, tmp_path: Path
-) -> None:
+def test_a_window_read_by_itself_equals_the_same_frames_of_the_whole(name, fps, tmp_path):
     path = video(name, tmp_path)
     whole = list(iter_video(path, fps))
     rng = np.random.default_rng(0)
     for first in rng.integers(len(whole) - 10, size=6).tolist():
         stop = whole[first + 10].seconds
-        window = list(iter_video(path, fps, start=whole[first].seconds, stop=stop))
+        begin = whole[first].seconds
+        window = list(iter_video(path, fps, start=begin, stop=stop))
         assert same(window, whole[first : first + 10]), first
+        expected = [frame.seconds - begin for frame in whole[first : first + 10]]
+        assert [frame.seconds for frame in window] == pytest.approx(expected, abs=1e-3)
+    assert same(list(iter_video(path, fps, start=begin)), whole[first:])  # without an end
+    assert same(list(iter_video(path, fps, start=begin, stop=whole[-1].seconds + 9)), whole[first:])
+    with pytest.raises(MediaError, match="holds no frames"):
+        list(iter_video(path, fps, start=whole[-1].seconds + 2, stop=whole[-1].seconds + 3))
 
 
 @pytest.mark.parametrize("name", [*ODD, *OF_ASSETS], ids=lambda name: Path(name).stem)
-def test_a_clip_reader_never_gives_a_wrong_frame_of_a_file_that_is_no_prepared_clip(
-    name: str | Path, tmp_path: Path
-) -> None:
+def test_a_clip_reader_never_gives_a_wrong_frame_of_a_file_that_is_no_prepared_clip(name, tmp_path):
     path = video(name, tmp_path)
     whole = [frame.image_HWC for frame in iter_video(path)]
     try:
@@ -71,7 +74,7 @@ def test_a_clip_reader_never_gives_a_wrong_frame_of_a_file_that_is_no_prepared_c
 
 
 @pytest.mark.parametrize("kind", ["open_gop", "variable_rate", "gap"])
-def test_a_clip_reader_refuses_what_it_cannot_read_by_number(kind: str, tmp_path: Path) -> None:
+def test_a_clip_reader_refuses_what_it_cannot_read_by_number(kind, tmp_path):
     path = make(tmp_path, kind)
     with pytest.raises(MediaError, match="expected a constant rate and closed groups"):
         for index in range(N_FRAMES):

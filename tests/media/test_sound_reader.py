@@ -14,7 +14,6 @@ from faceanim.media.errors import MediaError
 from faceanim.media.sound import RATE as WRITTEN
 from faceanim.media.sound import SPEECH_RATE, has_sound, read_soundtrack, read_speech
 from faceanim.media.video import read_video
-from tests.helpers.assets import asset
 from tests.helpers.commands import ROOT
 from tests.helpers.sounds import (
     clicks,
@@ -235,25 +234,8 @@ def test_sound_that_cannot_be_read_is_none_with_a_warning_and_the_pictures_stay(
     (line,) = caplog.messages
     assert str(path) in line and "cannot read sound" in line and "video" in line
     for read in (read_speech, lambda path: heard_by_people(path, 1), read_soundtrack):
-        with pytest.raises(
-            MediaError, match=r"cannot read sound .*a\.mkv: corrupt, nothing of it can be decoded"
-        ):
+        with pytest.raises(MediaError, match=r"cannot read sound .*a\.mkv: corrupt, nothing of it"):
             read(path)
-
-
-def test_real_files_are_heard_by_lips_and_people_alike():
-    for name, seconds in (
-        ("cases/rate_changes.mp3", 15.13),
-        ("cases/sound_format_changes.ts", 3.98),
-        ("cases/silent_first_track.mp4", 4.66),
-        ("cases/cover_picture.m4a", 7.5),
-        ("data/clips/moore_3_speech.mp4", None),
-    ):
-        lips, written = read_speech(asset(name)), heard_by_people(asset(name), seconds or 4.6)[::3]
-        assert seconds is None or len(lips) / SPEECH_RATE == pytest.approx(seconds, abs=0.02), name
-        n = min(len(lips), len(written)) // 160 * 160
-        a, b = (np.abs(samples[:n]).reshape(-1, 160).mean(axis=1) for samples in (lips, written))
-        assert a.max() > 0.05 and np.corrcoef(a, b)[0, 1] > 0.98, name
 
 
 def test_the_first_of_several_tracks_may_have_eight_channels(tmp_path):

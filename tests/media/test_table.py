@@ -1,7 +1,5 @@
 """Tables from every spreadsheet."""
 
-from pathlib import Path
-
 import pytest
 
 from faceanim.media.table import read_table
@@ -13,7 +11,7 @@ ROWS = [(2, {"file": "Größe – 1.mp4", "identity": "Zoë"}), (3, {"file": "a,
 @pytest.mark.parametrize(
     "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"]
 )
-def test_every_encoding_of_a_spreadsheet_is_read(encoding: str, tmp_path: Path) -> None:
+def test_every_encoding_of_a_spreadsheet_is_read(encoding, tmp_path):
     (tmp_path / "t.csv").write_bytes(TEXT.encode(encoding))
     table = read_table(tmp_path / "t.csv", "jobs")
     assert table.columns == ("file", "identity") and table.rows == ROWS
@@ -30,7 +28,7 @@ def test_every_encoding_of_a_spreadsheet_is_read(encoding: str, tmp_path: Path) 
         'file,identity\ra.mp4,"Ann, Bob"\r',
     ],
 )
-def test_separators_empty_columns_and_empty_rows_are_no_matter(text: str, tmp_path: Path) -> None:
+def test_separators_empty_columns_and_empty_rows_are_no_matter(text, tmp_path):
     (tmp_path / "t.csv").write_bytes(text.encode())
     table = read_table(tmp_path / "t.csv", "jobs")
     assert table.columns == ("file", "identity")
@@ -53,9 +51,7 @@ def test_separators_empty_columns_and_empty_rows_are_no_matter(text: str, tmp_pa
         (b"a\n" + b"x" * 200_000, "line 2: field larger than field limit"),
     ],
 )
-def test_what_cannot_be_read_is_one_line_with_the_option_the_file_and_the_line(
-    content: bytes, message: str, tmp_path: Path
-) -> None:
+def test_what_cannot_be_read_is_one_line_with_the_option_the_file_and_the_line(content, message, tmp_path):
     path = tmp_path / "t.csv"
     path.write_bytes(content)
     with pytest.raises(ValueError) as caught:
@@ -64,8 +60,6 @@ def test_what_cannot_be_read_is_one_line_with_the_option_the_file_and_the_line(
     assert text.startswith(f"jobs={path}") and message in text and "\n" not in text
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(
-        ValueError, match=r"jobs=.*nowhere\.csv: cannot be read \(No such file or directory\)"
-    ):
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"jobs=.*nowhere\.csv: cannot be read \(No such file"):
         read_table(tmp_path / "nowhere.csv", "jobs")

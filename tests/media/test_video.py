@@ -1,21 +1,19 @@
 """Videos are read by timestamp, as displayed, within bounds."""
 
 from fractions import Fraction
-from pathlib import Path
 
-import av
-import numpy as np
 import pytest
 
 from faceanim.media.clip_reader import ClipReader
 from faceanim.media.errors import MediaError
 from faceanim.media.image import write_image
 from faceanim.media.video import iter_video, read_video, video_info, write_video
-from tests.helpers.assets import asset, present
-from tests.helpers.odd_videos import number_of, numbered, shared_number_of, write_at
+from tests.helpers.assets import present
+from tests.helpers.odd_videos import number_of, numbered, write_at
+from tests.helpers.sounds import tone, write_sound
 
 
-def test_frames_come_back_in_order_with_their_rate(tmp_path: Path) -> None:
+def test_frames_come_back_in_order_with_their_rate(tmp_path):
     write_video(tmp_path / "a.mp4", numbered(40), 30000 / 1001)
     video = read_video(tmp_path / "a.mp4")
     assert [number_of(image) for image in video.frames_THWC] == list(range(40))
@@ -25,14 +23,14 @@ def test_frames_come_back_in_order_with_their_rate(tmp_path: Path) -> None:
     assert info.seconds == pytest.approx(40 * 1001 / 30000, abs=1e-3)
 
 
-def test_resampling_shows_the_frame_on_display_at_each_instant(tmp_path: Path) -> None:
+def test_resampling_shows_the_frame_on_display_at_each_instant(tmp_path):
     write_video(tmp_path / "a.mp4", numbered(60), 30)
     shown = [number_of(frame.image_HWC) for frame in iter_video(tmp_path / "a.mp4", fps=24)]
     assert shown == [k * 30 // 24 for k in range(48)]
     assert [number_of(f.image_HWC) for f in iter_video(tmp_path / "a.mp4", fps=30)] == list(range(60))
 
 
-def test_variable_rates_and_late_starts_are_followed_by_timestamp(tmp_path: Path) -> None:
+def test_variable_rates_and_late_starts_are_followed_by_timestamp(tmp_path):
     times = [500, 540, 580, 1500, 1540, 1580]  # starts late, then stands still for almost a second
     write_at(tmp_path / "a.mkv", numbered(6), times)
     frames = list(iter_video(tmp_path / "a.mkv", fps=25))
@@ -42,19 +40,19 @@ def test_variable_rates_and_late_starts_are_followed_by_timestamp(tmp_path: Path
     assert len(read_video(tmp_path / "a.mkv").frames_THWC) == 6
 
 
-def test_timestamps_rounded_to_milliseconds_skip_no_frame(tmp_path: Path) -> None:
+def test_timestamps_rounded_to_milliseconds_skip_no_frame(tmp_path):
     write_at(tmp_path / "a.mkv", numbered(30), [round(1000 * k / 30) for k in range(30)], rate=30)
     assert [number_of(f.image_HWC) for f in iter_video(tmp_path / "a.mkv", fps=30)] == list(range(30))
 
 
-def test_pixels_that_are_not_square_are_made_square(tmp_path: Path) -> None:
+def test_pixels_that_are_not_square_are_made_square(tmp_path):
     for shape, size in ((Fraction(4, 3), (48, 85)), (Fraction(2, 3), (72, 64))):
         write_at(tmp_path / "a.mp4", numbered(3), [0, 40, 80], shape)
         video = read_video(tmp_path / "a.mp4")
         assert video.frames_THWC.shape == (3, *size, 3)
 
 
-def test_too_long_and_too_large_videos_are_refused(tmp_path: Path) -> None:
+def test_too_long_and_too_large_videos_are_refused(tmp_path):
     path = tmp_path / "a.mp4"
     write_video(path, numbered(10), 25)
     assert len(read_video(path, max_frames=10).frames_THWC) == 10
@@ -68,25 +66,7 @@ def test_too_long_and_too_large_videos_are_refused(tmp_path: Path) -> None:
         read_video(path, fps=0)
 
 
-def test_what_is_not_a_whole_video_is_refused_in_one_line(tmp_path: Path) -> None:
-    write_video(tmp_path / "a.mp4", numbered(100), 25)
-    whole = (tmp_path / "a.mp4").read_bytes()
-    (tmp_path / "half.mp4").write_bytes(whole[: len(whole) * 6 // 10])
-    (tmp_path / "empty.mp4").write_bytes(b"")
-    (tmp_path / "text.mp4").write_text("no video\n" * 100)
-    with av.open(str(tmp_path / "sound.mp4"), "w") as container:
-        stream = container.add_stream("aac", rate=16000)
-        sound = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
-        sound.sample_rate = 16000
-        container.mux(stream.encode(sound))
-        container.mux(stream.encode(None))
-    for name in ("half.mp4", "empty.mp4", "text.mp4", "sound.mp4", "absent.mp4", "."):
-        with pytest.raises(MediaError, match="video") as caught:
-            read_video(tmp_path / name)
-        assert str(tmp_path / name) in str(caught.value) and "\n" not in str(caught.value)
-
-
-def test_a_playlist_under_a_videos_name_opens_no_other_file(tmp_path: Path) -> None:
+def test_a_playlist_under_a_videos_name_opens_no_other_file(tmp_path):
     write_video(tmp_path / "secret.mp4", numbered(10), 25)
     (tmp_path / "list.mp4").write_text(f"ffconcat version 1.0\nfile '{tmp_path}/secret.mp4'\n")
     (tmp_path / "hls.mp4").write_text(f"#EXTM3U\n#EXTINF:1,\n{tmp_path}/secret.mp4\n#EXT-X-ENDLIST\n")
@@ -95,26 +75,9 @@ def test_a_playlist_under_a_videos_name_opens_no_other_file(tmp_path: Path) -> N
             read_video(tmp_path / name)
 
 
-def test_frames_of_real_odd_files_come_once_and_in_order() -> None:
-    """The last one is cut by an edit list."""
-    for name, n_frames in {
-        "cfr_bframes": 300,
-        "opengop": 300,
-        "startoffset": 300,
-        "vfr": 300,
-        "vp9": 150,
-    }.items():
-        path = asset(f"data/frame_numbered/{name}.mp4")
-        assert [shared_number_of(frame.image_HWC) for frame in iter_video(path)] == list(range(n_frames)), (
-            name
-        )
-    cut = iter_video(asset("data/frame_numbered/copycut_editlist.mp4"))
-    first, *others = [shared_number_of(frame.image_HWC) for frame in cut]
-    assert first > 0 and others == list(range(first + 1, first + 222))
-
-
-def test_damaged_files_are_refused_in_one_line(tmp_path: Path) -> None:
+def test_what_is_not_a_whole_video_is_refused_in_one_line(tmp_path):
     write_video(tmp_path / "good.mp4", numbered(40), 25)
+    write_sound(tmp_path / "sound.mp4", "aac", [(tone(1, 48_000), 0.0)])
     good = (tmp_path / "good.mp4").read_bytes()
     write_image(tmp_path / "picture.jpg", numbered(1)[0])
     damaged = {
@@ -126,15 +89,17 @@ def test_damaged_files_are_refused_in_one_line(tmp_path: Path) -> None:
     }
     for name, content in damaged.items():
         (tmp_path / f"{name}.mp4").write_bytes(content)
-    paths = [tmp_path / f"{name}.mp4" for name in damaged]
+    paths = [
+        tmp_path / name for name in (*(f"{name}.mp4" for name in damaged), "sound.mp4", "absent.mp4", ".")
+    ]
     paths += present("data/frame_numbered", ["bitflip.mp4", "truncated.mp4", "nomoov.mp4"])
     for path in paths:
-        with pytest.raises(MediaError, match=path.name) as caught:
+        with pytest.raises(MediaError, match="video") as caught:
             read_video(path)
-        assert "\n" not in str(caught.value)
+        assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_metadata_that_are_no_text_do_not_hinder_reading(tmp_path: Path) -> None:
+def test_metadata_that_are_no_text_do_not_hinder_reading(tmp_path):
     path = tmp_path / "v.mp4"
     write_video(path, numbered(5), 24.0, comment="PLAIN TEXT")
     content = path.read_bytes()
