@@ -6,14 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from faceanim.data.demo_clip import demo_clip_path
-from faceanim.media.video import read_video
 from faceanim.pipelines.framing import Framing
-from faceanim.pipelines.reference import find_reference
 from faceanim.pose.composed import compose
 from faceanim.pose.from_video import one_person
 from faceanim.pose.head_model import AVERAGE_HEAD_68x3, project, rotations
-from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.landmarks import Face, Landmarks
 from faceanim.pose.motion import Head, decompose
 from faceanim.pose.repair import fill_gaps, smooth
@@ -21,7 +17,6 @@ from faceanim.pose.retarget import retarget
 from faceanim.pose.sequence import PoseSequence
 from faceanim.pose.timing import loop, resample
 from faceanim.pose.topology import NOSE_TIP
-from tests.helpers.assets import WEIGHTS
 
 
 def as_deep_as_wide(n_frames: int = 48) -> PoseSequence:
@@ -134,16 +129,3 @@ def test_drivers_and_references_may_have_depth(long_nosed):
     assert suited.score > 0.5
     shapes = [decompose(p)[1].shape for p in (poses, replace(poses, depth=None))]
     np.testing.assert_allclose(shapes[0], shapes[1], atol=0.25)  # an average head's, nearly
-
-
-def test_mediapipe_gives_it_and_dlib_does_not():
-    """In the scale of x: on average the average head's, 4 eye widths from the temples to the tip of the nose."""
-    pytest.importorskip("mediapipe")
-    if not list(WEIGHTS.glob("face_landmarker*.task")):
-        pytest.skip("MediaPipe's bundle is not there: set FACEANIM_WEIGHTS to its folder")
-    picture = read_video(demo_clip_path()).frames_THWC[0, :, :192]
-    reference = find_reference(picture, landmarker("mediapipe", weights=WEIGHTS), (512, 512))
-    shape = Head.of(reference.landmarks).shape
-    assert reference.landmarks.shape == (68, 3)
-    assert shape[[0, 16], 2].mean() - shape[NOSE_TIP, 2] == pytest.approx(9.6, abs=1)
-    assert find_reference(picture, landmarker("dlib"), (512, 512)).landmarks.shape == (68, 2)

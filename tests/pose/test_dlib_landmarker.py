@@ -3,13 +3,16 @@
 import cv2
 import numpy as np
 import pytest
+import skimage.data
 
 from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.video import read_video
+from faceanim.pose.face_detection import FaceDetector
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.landmarks import FaceLandmarker
 from faceanim.pose.scaling import rescale_points
 from faceanim.pose.topology import CHIN, LEFT_EYE, MOUTH, RIGHT_EYE
+from tests.helpers.landmarker_tester import BoxTester
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +81,14 @@ def test_a_frame_without_a_face_is_nan_and_never_an_exception(dlib_landmarker):
 def test_wrong_shapes_are_refused_with_the_reason():
     with pytest.raises(ValueError, match=r"expected uint8 \(T, H, W, 3\), got float64"):
         landmarker("dlib").detect(np.zeros((1, 8, 8, 3)))
+
+
+class TestBoxes(BoxTester):
+    @pytest.fixture
+    def backend(self, dlib_landmarker):
+        return dlib_landmarker
+
+
+def test_its_boxes_are_those_of_its_detector(dlib_landmarker):
+    picture = skimage.data.astronaut()
+    np.testing.assert_array_equal(dlib_landmarker.boxes(picture), FaceDetector().detect(picture))

@@ -92,7 +92,5 @@ def test_other_drawings_leave_out_the_jaw_or_the_lines():
     white = [(image == 255).all(axis=2).sum() for image in (full, bare, points)]  # the jaw's colour
     assert white[1] == 0 < white[2] < white[0]
     np.testing.assert_array_equal(bare[bare.any(axis=2)], full[bare.any(axis=2)])
-    with pytest.raises(
-        ValueError, match=r"pose\.drawing: expected one of full, no_face_contour, points, got 'lines'"
-    ):
+    with pytest.raises(ValueError, match=r"pose\.drawing: expected one of full, .*, got 'lines'"):
         draw_pose(face()[None], 32, 32, drawing="lines")

@@ -34,16 +34,12 @@ def square_finder() -> s3fd:
         sources = (2, 1) if name == "1_1" else (0, 1)  # the detector's input is BGR
         for channel, source in enumerate(sources):
             weight[channel, source, 1, 1] = 1
-    network.conv5_3_norm.weight.fill_(
-        5
-    )  # a red cell is (5, 0), a yellow one about (3.5, 3.5), a dark one (0, 0)
+    network.conv5_3_norm.weight.fill_(5)  # a red cell is (5, 0), a yellow one about (3.5, 3.5), a dark one 0
     for name, parameter in network.named_parameters():
         if name.endswith("mbox_conf.bias"):
             parameter[-1] = -5  # no face
     network.conv5_3_norm_mbox_conf.weight[1, 0, 1, 1] = 2.5
-    network.conv5_3_norm_mbox_loc.weight[2:, 1, 1, 1] = (
-        1.0  # exp(0.2 * 3.5): twice the 64 pixels of a red one
-    )
+    network.conv5_3_norm_mbox_loc.weight[2:, 1, 1, 1] = 1.0  # exp(0.2 * 3.5): twice a red one's 64 pixels
     return network
 
 

@@ -72,7 +72,6 @@ def test_a_real_face_mirrored_and_tilted_turns_the_other_way_and_tilts():
     tilted = cv2.warpAffine(picture, turn, (300, 300), borderMode=cv2.BORDER_REPLICATE)
     found = landmarker("dlib").detect(np.stack([picture, picture[:, ::-1], tilted]))
     straight, mirrored, rolled = head_angles(found.points)
-    assert mirrored[0] == pytest.approx(-straight[0], abs=6) and mirrored[2] == pytest.approx(
-        -straight[2], abs=3
-    )
+    assert mirrored[0] == pytest.approx(-straight[0], abs=6)
+    assert mirrored[2] == pytest.approx(-straight[2], abs=3)
     assert rolled[2] - straight[2] == pytest.approx(15, abs=3)

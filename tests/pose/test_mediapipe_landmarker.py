@@ -12,14 +12,18 @@ import pytest
 from faceanim.data.demo_clip import demo_clip_path
 from faceanim.media.image import read_image
 from faceanim.media.video import iter_video, read_video
+from faceanim.pipelines.reference import find_reference
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.landmarks import FaceLandmarker, Landmarks
+from faceanim.pose.motion import Head
 from faceanim.pose.scaling import rescale_points
-from faceanim.pose.topology import LEFT_EYE, PARTS, RIGHT_EYE
+from faceanim.pose.topology import LEFT_EYE, NOSE_TIP, PARTS, RIGHT_EYE
 
 pytest.importorskip("mediapipe")
 from faceanim.pose.mediapipe_landmarker import BUNDLE, MediapipeLandmarker
 from tests.helpers.assets import WEIGHTS, present
+from tests.helpers.demo import demo_frames
+from tests.helpers.landmarker_tester import BoxTester
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -140,6 +144,30 @@ def test_wrong_options_frames_and_files_are_refused_with_the_reason(mediapipe_la
     (tmp_path / BUNDLE.name).write_bytes(b"not a bundle")
     with pytest.raises(ValueError, match=f"cannot read .*{BUNDLE.name} as a MediaPipe bundle"):
         MediapipeLandmarker(tmp_path)
+
+
+def test_a_small_face_comes_once_though_it_is_sought_in_squares_that_overlap(mediapipe_landmarker):
+    picture = np.full((720, 1280, 3), 200, np.uint8)
+    face = astronaut()[:256, 100:356]
+    picture[300:460, 600:760] = cv2.resize(face, (160, 160), interpolation=cv2.INTER_AREA)
+    (box,) = mediapipe_landmarker.boxes(picture)
+    assert (box[:2] > (600, 300)).all() and (box[2:] < (760, 460)).all()
+
+
+def test_it_gives_depth_and_dlib_does_not(mediapipe_landmarker):
+    """In the scale of x: on average the average head's, 4 eye widths from the temples to the tip of the nose."""
+    picture = demo_frames()[0]
+    reference = find_reference(picture, mediapipe_landmarker, (512, 512))
+    shape = Head.of(reference.landmarks).shape
+    assert reference.landmarks.shape == (68, 3)
+    assert shape[[0, 16], 2].mean() - shape[NOSE_TIP, 2] == pytest.approx(9.6, abs=1)
+    assert find_reference(picture, landmarker("dlib"), (512, 512)).landmarks.shape == (68, 2)
+
+
+class TestBoxes(BoxTester):
+    @pytest.fixture
+    def backend(self, mediapipe_landmarker):
+        return mediapipe_landmarker
 
 
 @pytest.mark.parametrize(

@@ -45,9 +45,7 @@ def test_short_gaps_are_filled_and_named_and_longer_ones_refused(caplog):
     np.testing.assert_array_equal(filled.points, fill_gaps(poses).points)
     said = "video a.mp4: 3 of 9 frames have no face, from 1.00 to 1.04 s, 1.08 to 1.17 s; filled"
     assert said in caplog.text
-    with pytest.raises(
-        ValueError, match=r"a.mp4: the face is not seen from 0.08 to 0.17 s; expected no gap of more"
-    ):
+    with pytest.raises(ValueError, match=r"a.mp4: the face is not seen from 0.08 to 0.17 s; expected"):
         fill_short_gaps(poses, 1 / 24, "video a.mp4")
     with pytest.raises(ValueError, match="a face in at least half of 3 frames, got one in 1"):
         fill_short_gaps(sequence([None, 1, None]), 1.0, "poses")

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from faceanim.data.demo_clip import demo_clip_path
-from faceanim.media.video import read_video
 from faceanim.pose.landmarkers import landmarker
 from faceanim.pose.landmarks import FaceLandmarker
 from faceanim.pose.small_faces import detect_closely, face_part, small_faces
+from tests.helpers.demo import demo_frames
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +17,7 @@ def finder() -> FaceLandmarker:
 @pytest.fixture(scope="module")
 def face() -> np.ndarray:
     """144x192 pixels, of which the face's box has 54."""
-    return read_video(demo_clip_path()).frames_THWC[40, :, :192]
+    return demo_frames()[40]
 
 
 def picture_of(height: int, width: int, *faces: tuple[np.ndarray, int, int]) -> np.ndarray:
