@@ -42,16 +42,13 @@ def test_a_lost_face_is_counted_and_noise_alone_has_no_error_but_a_reason(real_T
     found = measure(clip(real_THW3, np.concatenate([real_THW3[:3], noise[:1]])), suite)
     scores = found.scores["generated"]
     assert found.counts["generated"] == {"without_face": 1, "blank": 0}
-    assert (
-        scores["face_found_rate"].value == scores["nme_success_rate"].value == 3 / 4 and scores["nme"].n == 3
-    )
+    assert scores["face_found_rate"].value == scores["nme_success_rate"].value == 3 / 4
+    assert scores["nme"].n == 3
     assert scores["psnr"].n == 4 and scores["flow_error"].n == 3  # pixels are compared in every frame
     assert scores["identity"].n == 2  # of every second frame
 
     noisy = measure(clip(real_THW3, noise), suite)
-    assert (
-        noisy.scores["static"] == found.scores["static"]
-    )  # the baseline does not look at what was generated
+    assert noisy.scores["static"] == found.scores["static"]  # does not look at what was generated
     nme = noisy.scores["generated"]["nme"]
     assert nme == Estimate(None, 0, "no face was found in any generated frame that has a real one")
     assert noisy.scores["generated"]["face_found_rate"].value == 0
@@ -114,10 +111,8 @@ def test_the_interval_is_that_of_the_mean_of_independent_clips_and_takes_three()
     low, high = pooled(parts, 4000, seed=1).interval
     half = 2.02 * values.std(ddof=1) / 40**0.5  # Student's t
     assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.15 * half)
-    assert (
-        pooled(parts[:2]).interval is None
-        and pooled([*parts[:2], Estimate(None, 0, "lost")]).interval is None
-    )
+    assert pooled(parts[:2]).interval is None
+    assert pooled([*parts[:2], Estimate(None, 0, "lost")]).interval is None
     assert pooled([Estimate(2.0, 3), Estimate(2.0, 5), Estimate(2.0, 5)]).interval == (2.0, 2.0)
     rates = pooled([Estimate(1.0, 10)] * 9 + [Estimate(0.9, 10)])  # a third of the resamples knows no spread
     assert rates.interval[0] > 0.9 and rates.interval[1] > 1

@@ -64,9 +64,8 @@ def test_distance_and_confidence_are_the_least_and_how_far_the_median_lies_above
         rows = [heard[k + shift] if 0 <= k + shift < 20 else torch.zeros(8) for k in range(20)]
         means.append(np.mean([float((a - b + 1e-6).norm()) for a, b in zip(seen, rows, strict=True)]))
     confidence, distance = confidence_and_distance(seen, heard)
-    assert distance == pytest.approx(min(means)) and confidence == pytest.approx(
-        np.median(means) - min(means)
-    )
+    assert distance == pytest.approx(min(means))
+    assert confidence == pytest.approx(np.median(means) - min(means))
     later = torch.cat([heard[4:], heard[:4]])
     assert confidence_and_distance(heard, heard)[1] == pytest.approx(0, abs=1e-4)
     late = confidence_and_distance(later, heard)

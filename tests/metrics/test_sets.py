@@ -41,9 +41,8 @@ def test_it_is_the_formula_with_scipys_matrix_root_for_singular_covariances_too(
     root = np.real(sqrtm(s1 @ s2))
     expected = ((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(s1 + s2 - 2 * root)
     found = frechet_distance(torch.from_numpy(a), torch.from_numpy(b)).item()
-    assert found == pytest.approx(
-        expected, rel=1e-5 if d < min(n, m) else 1e-3
-    )  # scipy's root of a singular one
+    tolerance = 1e-5 if d < min(n, m) else 1e-3  # scipy's root of a singular one
+    assert found == pytest.approx(expected, rel=tolerance)
 
 
 def test_it_is_torch_fidelitys_on_the_same_features():

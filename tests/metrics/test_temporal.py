@@ -8,7 +8,6 @@ import torch
 from faceanim.metrics.families.temporal import (
     BackgroundVariation,
     background_variation,
-    drift,
     flow_error,
     warping_error,
 )
@@ -85,11 +84,3 @@ def test_the_background_is_away_from_the_real_face_for_every_method():
         video(1, nowhere[:1], frames_THW3=shown[:1]), video(2, nowhere, frames_THW3=shown), elsewhere, 25.0
     )
     assert BackgroundVariation().values(lost).isnan().all()
-
-
-def test_drift_is_the_slope_per_second_of_what_is_there():
-    values = 3 + 0.5 * np.arange(10) / 25
-    assert drift(values, 25.0) == pytest.approx(0.5)
-    values[[0, 4, 5]] = np.nan
-    assert drift(values, 25.0) == pytest.approx(0.5)
-    assert np.isnan(drift(values[:2], 25.0))

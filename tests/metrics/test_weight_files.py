@@ -56,9 +56,7 @@ def test_a_file_is_found_in_the_folder_or_where_it_is_said_to_be_and_its_hash_is
 def test_another_file_than_the_protocols_is_refused_and_a_missing_one_says_how_to_get_it(folder):
     (folder / PUBLISHED["i3d"].file).write_bytes(b"some other network")
     files = WeightFiles({name: published.sha256 for name, published in PUBLISHED.items()})
-    with pytest.raises(
-        ValueError, match=r"i3d_torchscript.pt: expected sha256 bec6519f.*, got .*: not the file"
-    ):
+    with pytest.raises(ValueError, match=r"i3d_torchscript.pt: expected sha256 bec6519f.*, got "):
         files.find("i3d")
     with pytest.raises(ValueError, match=r"no syncnet_v2.model in .*: curl .*syncnet_v2.model"):
         files.find("syncnet")
