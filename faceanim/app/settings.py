@@ -3,6 +3,8 @@
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from faceanim.bounds import above
+
 STANDARD = "standard"  # the preset of this name is infer.py without one
 
 
@@ -30,10 +32,7 @@ class Limits:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if getattr(self, field.name) <= 0:
-                raise ValueError(
-                    f"limits.{field.name}: expected more than 0, got {getattr(self, field.name)}"
-                )
+            above(0, "limits.", **{field.name: getattr(self, field.name)})
 
     def megabytes(self, kind: str) -> float:
         """Largest upload of this kind: photo, video or speech."""

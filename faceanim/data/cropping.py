@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from faceanim.bounds import at_least
 from faceanim.media.image import cut, resize
 from faceanim.pose.face_shape import with_forehead
 
@@ -41,8 +42,7 @@ def stabilised_square_crop(points_T68x2: np.ndarray, width: int, height: int, ma
     A square that reaches over the border is shifted inside. One larger than the frame shrinks to its short
     side, by giving up margin and hair; what the faces themselves need is padded (see `Crop.padding`).
     """
-    if margin < 0:
-        raise ValueError(f"margin: expected 0 or more, got {margin}")
+    at_least(0, margin=margin)
     if min(width, height) < _SMALLEST:
         raise ValueError(
             f"expected a frame of {_SMALLEST} pixels a side or more to crop, got {width}x{height}"

@@ -8,6 +8,7 @@ from typing import Literal
 import lightning as L
 from torch.utils.data import DataLoader, Dataset
 
+from faceanim.bounds import at_least
 from faceanim.data.augmentation import Jitter
 from faceanim.data.batches import ResumableBatchSampler, train_loader
 from faceanim.data.dataset import FaceClipDataset
@@ -47,6 +48,14 @@ class FaceClipDataModule(L.LightningDataModule):
         drawing: Drawing = "full",
     ):
         super().__init__()
+        at_least(
+            1,
+            "data.module.",
+            batch_size=batch_size,
+            samples_per_clip=samples_per_clip,
+            val_batches=val_batches,
+        )
+        at_least(0, "data.module.", num_workers=num_workers, seed=seed)
         self.folder, self.mask = folder, mask or {}
         self.batch_size, self.num_workers, self.val_batches = batch_size, num_workers, val_batches
         both = {"mask": mask, "seed": seed, "short_clips": short_clips, "latents": latents, "reader": reader}

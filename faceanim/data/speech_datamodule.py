@@ -5,6 +5,7 @@ from pathlib import Path
 import lightning as L
 from torch.utils.data import DataLoader, default_collate
 
+from faceanim.bounds import at_least
 from faceanim.data.batches import ResumableBatchSampler, train_loader
 from faceanim.data.speech_clips import SpeechClips, SpeechSample
 from faceanim.data.validation_set import validation_set
@@ -30,12 +31,16 @@ class SpeechDataModule(L.LightningDataModule):
         val_batches: int = 2,
     ):
         super().__init__()
-        self.folder, self.batch_size, self.num_workers, self.val_batches = (
-            folder,
-            batch_size,
-            num_workers,
-            val_batches,
+        at_least(
+            1,
+            "data.module.",
+            batch_size=batch_size,
+            samples_per_clip=samples_per_clip,
+            val_batches=val_batches,
         )
+        at_least(0, "data.module.", num_workers=num_workers, seed=seed, context=context)
+        self.folder, self.batch_size = folder, batch_size
+        self.num_workers, self.val_batches = num_workers, val_batches
         both = {"context": context, "samples_per_clip": samples_per_clip, "bands": bands, "seed": seed}
         both |= {"least_correlation": least_correlation, "longest_lag": longest_lag}
         self.train_set = SpeechClips(folder, "train", frames, **both)

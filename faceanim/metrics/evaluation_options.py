@@ -1,7 +1,10 @@
 """Options of evaluate.py; their values and explanations are in conf/evaluate.yaml."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from faceanim.bounds import at_least
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,9 @@ class EvaluationOptions:
     protocol: dict[str, Any]
 
     def __post_init__(self) -> None:
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size: expected at least 1, got {self.batch_size}")
+        at_least(1, batch_size=self.batch_size)
+        for name, path in self.weights.items():
+            if path is not None and not Path(path).exists():
+                raise ValueError(f"weights.{name}={path}: no such file or folder")
         if not isinstance(self.compare, str | list):
             raise ValueError(f"compare: expected folders of evaluations, got {self.compare}")

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Self, get_args
 
+from faceanim.bounds import above, at_least
 from faceanim.pose.retarget import Mode
 
 TASKS = ("self", "cross")
@@ -81,9 +82,10 @@ class Protocol:
                     f"protocol.{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}"
                 )
         for name in ("max_frames", "steps", "size", "identity_every", "fvd_frames", "resamples"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"protocol.{name}: expected 1 or more, got {value}")
+            at_least(1, "protocol.", **{name: getattr(self, name)})
+        above(0, "protocol.", fps=self.fps)
+        for name in ("guidance_scale", "seed", "pairing_seed", "bootstrap_seed"):
+            at_least(0, "protocol.", **{name: getattr(self, name)})
         for name, value in self.extractors.items():
             if not re.fullmatch(r"[0-9a-f]{64}", value or ""):
                 raise ValueError(f"protocol.extractors.{name}: expected a sha256, got {value!r}")

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from faceanim.bounds import at_least
 from faceanim.models import diffusion
 from faceanim.models.seeding import generator as generator_of
 
@@ -67,11 +68,8 @@ class Objective:
     motion_noise: float = 0.0
 
     def __post_init__(self):
-        if not 0 <= self.motion_noise < float("inf"):
-            raise ValueError(f"objective.motion_noise: expected 0 or more, got {self.motion_noise}")
-        for name in ("face_weight", "lip_weight"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"objective.{name}: expected 0 or more, got {getattr(self, name)}")
+        weights = {"face_weight": self.face_weight, "lip_weight": self.lip_weight}
+        at_least(0, "objective.", motion_noise=self.motion_noise, **weights)
 
     def draw(
         self,

@@ -67,6 +67,11 @@ class Stage(L.LightningModule):
         lora_alpha: float = 8.0,
     ):
         super().__init__()
+        if not isinstance(objective, Objective):
+            raise ValueError(
+                f"objective: expected faceanim.modules.objective.Objective or a subclass for stage={self.stage}, got "
+                f"{type(objective).__name__}"
+            )
         self.model, self.codec = model.requires_grad_(False), codec.requires_grad_(False)
         self.scheduler, self.objective = scheduler, objective
         self.optimizer, self.lr_schedule = optimizer, lr_schedule

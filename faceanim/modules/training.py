@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from faceanim.bounds import at_least
 from faceanim.models.seeding import seed_of_32_bits
 from faceanim.modules.callbacks.preflight import Preflight
 from faceanim.modules.callbacks.resume import Resume
@@ -24,8 +25,7 @@ _OFF = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": F
 
 def prepare_process(seed: int, accelerator: str) -> None:
     """Before anything is built. Raises ValueError for what this machine, or how it was started, cannot do."""
-    if seed < 0:
-        raise ValueError(f"seed: expected 0 or more, got {seed}")
+    at_least(0, seed=seed)
     torch.set_flush_denormal(True)  # denormals make CPU kernels many times slower
     check_accelerator(accelerator)
     check_launcher()
@@ -55,6 +55,11 @@ def train(
     """
     check_strategy(trainer)
     check_ranks(trainer)
+    stage, data = settings["stage"]["name"], settings["data"]["module"]
+    at_least(
+        1, f"schedule.{stage}.", max_steps=settings["trainer"]["max_steps"], batch_size=data["batch_size"]
+    )
+    at_least(1, global_batch_size=settings["global_batch_size"])
     if settings["dry_run"]:
         _fit(trainer, settings, build_data, build_stage)
         return None

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from faceanim.bounds import at_least
+
 if TYPE_CHECKING:  # options are checked without the seconds that torch takes to import
     import torch
     from torch import Tensor
@@ -25,8 +27,7 @@ class DriftCorrection:
     def __post_init__(self) -> None:
         if not 0 <= self.colour_match <= 1:
             raise ValueError(f"colour_match: expected 0 to 1, got {self.colour_match}")
-        if self.motion_noise < 0:
-            raise ValueError(f"motion_noise: expected 0 or more, got {self.motion_noise}")
+        at_least(0, motion_noise=self.motion_noise)
 
     def matched(self, latents_tChw: Tensor, reference_1Chw: Tensor) -> Tensor:
         if not self.colour_match:

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal, NamedTuple, get_args
 
+from faceanim.bounds import at_least
+
 Strategy = Literal["motion_frames", "context_window", "both"]
 
 
@@ -44,10 +46,9 @@ class LongVideo:
             raise ValueError(
                 f"long_video: expected one of {', '.join(get_args(Strategy))}, got {self.strategy!r}"
             )
+        at_least(1, window=self.window, segment=self.segment)
         if self.overlap < 0 or (self.window is not None and not 0 <= self.overlap < self.window):
             raise ValueError(f"overlap: expected 0 or more and less than the window, got {self.overlap}")
-        if self.segment < 1:
-            raise ValueError(f"segment: expected 1 frame or more, got {self.segment}")
         if self.closed_loop and self.strategy != "context_window":
             raise ValueError(f"closed_loop: expected long_video=context_window, got {self.strategy}")
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol, get_args
 
 import numpy as np
 
+from faceanim.bounds import above, at_least
 from faceanim.media.colour import check_untagged
 from faceanim.media.frame_rate import constant_rate
 from faceanim.media.sound import Soundtrack, has_sound
@@ -199,15 +200,12 @@ def on_reference(poses: PoseSequence, reference_points: Points, size: Size, mode
 def _check(source: Any) -> None:
     """Raise ValueError for impossible values of the options that this source has."""
     for name in ("fps", "max_frames"):
-        value = getattr(source, name, None)
-        if value is not None and value <= 0:
-            raise ValueError(f"{name}: expected more than 0, or null, got {value}")
+        above(0, **{name: getattr(source, name, None)})
     fps = getattr(source, "fps", None)
     if fps is not None and fps > 1000:
         raise ValueError(f"fps: expected a rate above 0 and at most 1000, or null, got {fps}")
     for name in ("longest_gap", "smoothing"):
-        if getattr(source, name, 0) < 0:
-            raise ValueError(f"{name}: expected seconds of 0 or more, got {getattr(source, name)}")
+        at_least(0, **{name: getattr(source, name, 0)})
     mode = getattr(source, "retarget", "relative")
     if mode not in get_args(Mode):
         raise ValueError(f"retarget: expected one of {', '.join(get_args(Mode))}, got {mode!r}")

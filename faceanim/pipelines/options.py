@@ -7,6 +7,7 @@ from dataclasses import MISSING, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from faceanim.bounds import above, at_least
 from faceanim.media.frame_writers import check_name
 from faceanim.media.watermark_fonts import runs_of
 from faceanim.pipelines.drift_correction import DriftCorrection
@@ -33,10 +34,7 @@ class Photograph:
     def __post_init__(self) -> None:
         if self.path is None:
             raise ValueError("missing option: reference=<image> (--help explains)")
-        for name in ("height", "width"):
-            value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise ValueError(f"{name}: expected more than 0, or null, got {value}")
+        above(0, height=self.height, width=self.width)
         if (self.height is None) != (self.width is None):
             raise ValueError(f"height, width: expected both or none, got {self.height} and {self.width}")
 
@@ -62,11 +60,10 @@ class Sampling:
     overlap_decoding: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("steps", "decode_batch"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected 1 or more, got {getattr(self, name)}")
-        if self.seed < 0:
-            raise ValueError(f"seed: expected 0 or more, got {self.seed}")
+        at_least(1, steps=self.steps, decode_batch=self.decode_batch)
+        at_least(0, seed=self.seed, guidance_scale=self.guidance_scale)
+        if self.seed >= 2**64:
+            raise ValueError(f"seed: expected less than 2 to the power of 64, got {self.seed}")
         if self.scheduler is not None and self.scheduler not in get_args(Sampler):
             raise ValueError(
                 f"scheduler: expected one of {', '.join(get_args(Sampler))}, got {self.scheduler!r}"
@@ -136,5 +133,4 @@ class Command:
     def __post_init__(self) -> None:
         if self.backend not in ("processes", "ray"):
             raise ValueError(f"backend: expected processes or ray, got {self.backend!r}")
-        if self.workers is not None and self.workers < 1:
-            raise ValueError(f"workers: expected 1 or more, or null, got {self.workers}")
+        at_least(1, workers=self.workers)

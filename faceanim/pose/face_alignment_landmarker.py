@@ -12,6 +12,7 @@ from face_alignment.models import FAN
 from face_alignment.utils import CENTER_Y_OFFSET, REFERENCE_SCALE, SCALE_FACTOR, crop, flip
 from torch import nn
 
+from faceanim.bounds import at_least
 from faceanim.models.weights import load_into
 from faceanim.pose.boxes import distinct
 from faceanim.pose.landmark_weights import WeightsFile, weights_paths
@@ -43,8 +44,7 @@ class FaceAlignmentLandmarker:
     """
 
     def __init__(self, weights: str | Path, device: str | None = None, batch_size: int = 8) -> None:
-        if batch_size < 1:
-            raise ValueError(f"batch_size: expected 1 or more, got {batch_size}")
+        at_least(1, batch_size=batch_size)
         detector, network = weights_paths("face_alignment", weights, DETECTOR, NETWORK)
         self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         self.batch_size = batch_size

@@ -5,6 +5,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from faceanim.bounds import at_least
 from faceanim.pose.face_shape import face_size, with_forehead
 from faceanim.pose.topology import MOUTH, N_POINTS
 
@@ -38,8 +39,7 @@ def face_mask(
         raise ValueError(f"region: expected reference or clip, got {region!r}")
     if shape not in ("hull", "box"):
         raise ValueError(f"shape: expected hull or box, got {shape!r}")
-    if dilation < 0 or soft_edge < 0:
-        raise ValueError(f"expected dilation and soft_edge of 0 or more, got {dilation} and {soft_edge}")
+    at_least(0, dilation=dilation, soft_edge=soft_edge)
     faces = faces.reshape(-1, N_POINTS, 2)[: 1 if region == "reference" else None]
     faces = np.clip(faces[np.isfinite(faces).all(axis=(1, 2))], -_FARTHEST, _FARTHEST)
     if not len(faces):

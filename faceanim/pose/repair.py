@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from faceanim.bounds import at_least
 from faceanim.pose.errors import FaceLostError
 from faceanim.pose.motion import FaceMotion, decompose, recompose
 from faceanim.pose.sequence import PoseSequence
@@ -57,8 +58,7 @@ def fill_short_gaps(poses: PoseSequence, longest: float, name: str, start: float
     ValueError for a longer one, and where more than half of the frames have no face. name: what to call it there.
     start: the time of the first frame in it, seconds.
     """
-    if longest < 0:
-        raise ValueError(f"longest_gap: expected seconds of 0 or more, got {longest:g}")
+    at_least(0, longest_gap=longest)
     missing, lost = gaps(poses), int((~poses.found).sum())
     too_long = [gap for gap in missing if gap.stop - gap.start > longest * poses.fps + 1e-6]
     if too_long:
@@ -87,9 +87,8 @@ def smooth(poses: PoseSequence, seconds: float = 0.3) -> PoseSequence:
     Symmetric in time: no lag. seconds 0, or windows of less than five frames, change nothing. Frames without a face
     stay without one; at gaps the curve goes through their filling.
     """
+    at_least(0, smoothing=seconds)
     window = 2 * int(seconds * poses.fps / 2) + 1
-    if seconds < 0:
-        raise ValueError(f"smooth: expected seconds of 0 or more, got {seconds}")
     if window < 5 or len(poses) < 3:
         return poses
     filled = fill_gaps(poses)

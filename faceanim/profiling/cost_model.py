@@ -15,6 +15,7 @@ import torch
 from diffusers.models.upsampling import Upsample2D
 from torch import Tensor, nn
 
+from faceanim.bounds import at_least
 from faceanim.data.sample import ClipSample
 from faceanim.models.animation_model import AnimationModel, Face
 from faceanim.models.codec import Codec
@@ -34,8 +35,7 @@ def random_batch(B: int, T: int, n: int, size: int) -> ClipSample:
 
     Under ``fake_tensors()`` all is fake but ``index``, which seeds the step's draws.
     """
-    if min(B, T) < 1:
-        raise ValueError(f"batch and frames: expected at least 1, got {B} and {T}")
+    at_least(1, batch=B, frames=T)
 
     def pixels(*shape: int) -> Tensor:
         return torch.rand(B, *shape, size, size)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from faceanim import __version__
+from faceanim.bounds import above, at_least
 from faceanim.media.colour import check_untagged
 from scripts.prepare_celebvhq_hdtf.readers import READERS
 
@@ -89,18 +90,13 @@ class PrepareOptions:
         if self.val is not None and not 0 <= self.val < 1 - self.holdout:
             rest = 1 - self.holdout
             raise ValueError(f"val: expected from 0 to below 1 - holdout = {rest:g}, got {self.val:g}")
-        for name in ("margin", "min_seconds", "min_face_size", "min_sharpness"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name}: expected 0 or more, got {getattr(self, name)}")
+        for name in ("margin", "min_seconds", "min_face_size", "min_sharpness", "workers"):
+            at_least(0, **{name: getattr(self, name)})
         for name in ("min_face_rate", "max_second_face_rate", "max_duplicate_rate", "max_padding"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}: expected a share from 0 to 1, got {getattr(self, name)}")
-        if self.max_frames < 1:
-            raise ValueError(f"max_frames: expected 1 or more, got {self.max_frames}")
-        if self.time_limit <= 0:
-            raise ValueError(f"time_limit: expected seconds above 0, got {self.time_limit}")
-        if self.workers is not None and self.workers < 0:
-            raise ValueError(f"workers: expected 0 or more, or null for all cores, got {self.workers}")
+        at_least(1, max_frames=self.max_frames)
+        above(0, time_limit=self.time_limit)
         if self.backend not in ("processes", "ray"):
             raise ValueError(f"backend: expected processes or ray, got {self.backend}")
         if self.address is not None and self.backend != "ray":

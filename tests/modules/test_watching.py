@@ -142,7 +142,7 @@ def test_a_buckets_name_says_which_timesteps_it_holds(buckets):
 
 
 def test_no_buckets_are_refused():
-    with pytest.raises(ValueError, match="expected at least 1, got 0"):
+    with pytest.raises(ValueError, match="expected 1 or more, got 0"):
         LossByTimestep(0)
 
 

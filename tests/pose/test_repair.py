@@ -49,7 +49,7 @@ def test_short_gaps_are_filled_and_named_and_longer_ones_refused(caplog):
         fill_short_gaps(poses, 1 / 24, "video a.mp4")
     with pytest.raises(ValueError, match="a face in at least half of 3 frames, got one in 1"):
         fill_short_gaps(sequence([None, 1, None]), 1.0, "poses")
-    with pytest.raises(ValueError, match="longest_gap: expected seconds of 0 or more, got -1"):
+    with pytest.raises(ValueError, match="longest_gap: expected 0 or more, got -1"):
         fill_short_gaps(poses, -1.0, "poses")
 
 

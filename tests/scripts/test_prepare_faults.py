@@ -149,7 +149,7 @@ def test_names_that_are_not_utf8_are_escaped_in_all_that_is_written_and_their_cl
         ({"max_frames": 0}, "max_frames: expected 1 or more"),
         ({"min_face_rate": 2}, "min_face_rate: expected a share"),
         ({"max_padding": -0.1}, "max_padding: expected a share"),
-        ({"time_limit": 0}, "time_limit: expected seconds above 0"),
+        ({"time_limit": 0}, "time_limit: expected more than 0"),
         ({"workers": -1}, "workers: expected 0 or more"),
         ({"source": "hdtf", "meta": "m", "identity": "folder"}, "identity: expected null with source=hdtf"),
         ({"identity": "people.txt"}, r"identity: expected folder, a \.csv file or null, got people.txt"),

@@ -8,6 +8,7 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from faceanim.bounds import at_least
 from faceanim.runs.lightning_private import StepCheckpoint, write_line
 
 
@@ -21,8 +22,7 @@ class RunCheckpoints(StepCheckpoint):
     """
 
     def __init__(self, folder: str | Path, every: int, keep: int = 2):
-        if every < 1 or keep < 1:
-            raise ValueError(f"checkpoint: expected every and keep of at least 1, got {every} and {keep}")
+        at_least(1, "checkpoint.", every=every, keep=keep)
         super().__init__(
             dirpath=folder,
             filename="step-{step:06d}",

@@ -7,6 +7,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
+from faceanim.bounds import at_least
 from faceanim.runs.lightning_private import add_to_line, is_line
 
 KEY = "loss_by_timestep"
@@ -21,8 +22,7 @@ class LossByTimestep(L.Callback):
     """
 
     def __init__(self, buckets: int = 4):
-        if buckets < 1:
-            raise ValueError(f"loss_by_timestep.buckets: expected at least 1, got {buckets}")
+        at_least(1, "loss_by_timestep.", buckets=buckets)
         self.buckets = buckets
         self._sums: Tensor | None = None  # (2, buckets), float64: losses, and how many they are
 

@@ -9,6 +9,7 @@ import torch
 from diffusers import DDIMScheduler
 from lightning.pytorch.utilities.seed import isolate_rng
 
+from faceanim.bounds import at_least
 from faceanim.data.datamodule import FaceClipDataModule
 from faceanim.data.manifest import ManifestRow
 from faceanim.data.prepared_folder import earliest_of_source, load_clip, read_index, read_reference
@@ -22,6 +23,7 @@ from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.options import Sampling
 from faceanim.pipelines.render import render
 from faceanim.pipelines.step_counts import check_steps
+from faceanim.pose.landmarkers import BACKENDS
 from faceanim.pose.repair import fill_gaps
 from faceanim.runs.all_ranks import gather
 from faceanim.runs.lightning_private import run_validation
@@ -56,12 +58,11 @@ class ValidationSamples(L.Callback):
         landmarks: str = "dlib",
         at_start: bool = True,
     ):
-        if min(clips, frames, steps) < 1:
-            raise ValueError(
-                f"callbacks.samples: expected clips, frames and steps of at least 1, got {clips}, {frames}, {steps}"
-            )
-        if seed < 0:
-            raise ValueError(f"callbacks.samples.seed: expected 0 or more, got {seed}")
+        at_least(1, "callbacks.samples.", clips=clips, frames=frames, steps=steps)
+        at_least(0, "callbacks.samples.", seed=seed)
+        if landmarks not in BACKENDS:
+            expected = ", ".join(BACKENDS)
+            raise ValueError(f"callbacks.samples.landmarks: expected one of {expected}, got {landmarks!r}")
         self.folder, self.clips, self.frames = Path(folder), clips, frames
         self.sampling = Sampling(steps, guidance_scale, seed)
         self.landmarks, self.at_start = landmarks, at_start
