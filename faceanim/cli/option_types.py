@@ -29,7 +29,7 @@ def check_types(cfg: DictConfig, config: Path) -> None:
     default, and those of groups from other folders (--config-dir), are not checked.
     """
     groups = HydraConfig.get().runtime.choices
-    overrides = OverridesParser.create().parse_overrides(list(HydraConfig.get().overrides.task))
+    overrides = OverridesParser.create().parse_overrides(OmegaConf.to_container(HydraConfig.get().overrides.task))
     options = [o for o in overrides if o.key_or_group not in groups and not o.is_delete()]
     if not options:
         return
@@ -42,7 +42,7 @@ def check_types(cfg: DictConfig, config: Path) -> None:
     faults = []
     arguments = dict(_referring(OmegaConf.to_container(cfg)))
     for option in options:
-        for name, value in _leaves(option.key_or_group, OmegaConf.select(cfg, option.key_or_group)):
+        for name, value in _leaves(option.key_or_group, _select(cfg, option.key_or_group)):
             expected = _expected(cfg, defaults, name, value)
             if expected is None and name in arguments:
                 expected = _fault(_annotation(*arguments[name]), value)
@@ -56,6 +56,14 @@ def _hydra(folder: Path) -> AbstractContextManager:
     """The Hydra that runs; a process of a sweep's launcher has none."""
     started = GlobalHydra.instance().is_initialized()
     return nullcontext() if started else initialize_config_dir(str(folder), version_base="1.3")
+
+
+def _select(cfg: DictConfig, name: str) -> Any:
+    try:
+        return OmegaConf.select(cfg, name)
+    except OmegaConfBaseException as error:
+        error.full_key = name  # not that of what it refers to
+        raise
 
 
 def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:

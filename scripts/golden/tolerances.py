@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-TOLERANCE_F64 = 1e-10
+TOLERANCE_F64 = {"forward": 1e-10, "e": 2e-6}
 TOLERANCE_F32 = {"guided": 1e-4, "e": 1e-3, "forward": 2e-5}
 
 
@@ -31,13 +31,16 @@ class Comparison:
 def tolerance(case: str, dtype: torch.dtype, expected: Tensor, own_error: dict[str, float]) -> float:
     """Return what rounding alone may cost: 1e-10 in float64; in float32 more after guidance, most after the loop.
 
+    The loop in float64 still takes DDIM's coefficients from float32 (diffusers' ``alphas_cumprod``): one that is
+    rounded the other way on another processor (6e-8 of it, a few a step) is seen in latents of about 4 after five
+    steps; 5e-7 was measured.
     The float32 figures are for outputs of about 2.5; values inside the networks may be larger, and so its rounding.
     own_error: the public implementation's float32 against its own float64, by case; twice that is allowed, for where
     it amplifies rounding (AniPortrait's Pose Guider) no port can be nearer, and what is made from such forwards, by
     guidance and in the loop, is off in proportion.
     """
     if dtype == torch.float64:
-        return TOLERANCE_F64
+        return TOLERANCE_F64["e" if case.startswith("e.final_latents") else "forward"]
     if case in ("e.timesteps", "e.alphas_cumprod"):
         return 1e-6
     amplified = max(1.0, *(2 * own_error.get(name, 0.0) / TOLERANCE_F32["forward"] for name in ("b", "c")))

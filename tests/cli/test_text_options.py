@@ -115,7 +115,7 @@ def test_what_is_meant_for_hydra_stays_what_it_is(read, monkeypatch):
     assert read('raw="it\'s"', "output=x", "meta=null")[0]["raw"] == "it's"
     assert read("raw=${oc.env:SOMEWHERE}/clips", "output=${raw}")[0]["output"] == "/data/clips"
     assert read("raw=a\\,b", "output=x")[0]["raw"] == "a,b"
-    assert read("raw=a", "output=x", "fps=null", "size=64")[0]["size"] == 64
+    assert read("raw=a", "output=x", "meta=null", "size=64")[0]["size"] == 64
 
 
 def test_an_option_that_is_no_text_is_told_how_to_quote(read):

@@ -137,7 +137,7 @@ def test_dry_runs_and_mistakes(command, speech_data, tmp_path):
     assert not (tmp_path / "run").exists()
     for options, words in (
         (("data.folder=/nowhere",), "/nowhere"),
-        ((f"data.folder={speech_data}", "model.network.encoder=hubert"), "expected mel or wav2vec2"),
+        ((f"data.folder={speech_data}", "model.network.encoder=hubert"), "expected 'mel' or 'wav2vec2'"),
         ((f"data.folder={speech_data}", "model.network.encoder=wav2vec2"), "needs its weights"),
         ((f"data.folder={speech_data}", "init_from=/nowhere"), "no speech model in /nowhere"),
     ):
