@@ -1,3 +1,16 @@
 """Animate one portrait photograph with the facial motion of a video, a template or speech."""
 
+import os
+from importlib import import_module
+
 __version__ = "0.1.0"
+
+IMPORTS = "FACEANIM_IMPORTS"  # environment variable: modules of the user's that every process imports (docs/extending.md)
+
+for _name in filter(None, os.environ.get(IMPORTS, "").split(",")):
+    try:
+        import_module(_name)
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"{IMPORTS}: expected modules that Python finds (PYTHONPATH=<their folder>), got {_name}: {error}"
+        ) from error

@@ -8,6 +8,7 @@ from typing import Any
 
 import ray
 
+from faceanim import IMPORTS
 from faceanim.parallel.worker import READY, Task, Worker, WorkerDied
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -62,10 +63,11 @@ class _Actor:
 def cluster(workers: int | None, address: str | None, gpus: bool) -> Iterator[tuple[type[RayWorker], int]]:
     """Connect to the cluster, or start one on this machine: the kind of its workers, and how many."""
     path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    variables = {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", IMPORTS: os.environ.get(IMPORTS, "")}
     local = {} if address else {"num_cpus": workers, "include_dashboard": False}
     ray.init(
         address=address or "local",
-        runtime_env={"env_vars": {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}},
+        runtime_env={"env_vars": variables},
         logging_level="warning",
         **local,
     )

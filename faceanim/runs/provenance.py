@@ -1,6 +1,7 @@
 """Provenance of a run: settings, code, devices, data."""
 
 import json
+import os
 import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -58,11 +59,12 @@ class Provenance(L.Callback):
 
 
 def code_version() -> dict[str, Any]:
-    """Return faceanim's version, its git commit, and the versions of what trains. git: None where the package is in no
-    git tree that tracks it, such as one installed from a wheel; dirty: files differ from the commit, or are not in
-    it."""
+    """Return faceanim's version, its git commit, the user's modules that extend it, and the versions of what trains.
+    git: None where the package is in no git tree that tracks it, such as one installed from a wheel; dirty: files differ
+    from the commit, or are not in it."""
     packages = {name: version(name) for name in PACKAGES}
-    return {"faceanim": faceanim.__version__, "git": git_state(Path(faceanim.__file__).parent), **packages}
+    git = git_state(Path(faceanim.__file__).parent)
+    return {"faceanim": faceanim.__version__, "git": git, "imports": os.environ.get(faceanim.IMPORTS, ""), **packages}
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:

@@ -61,12 +61,10 @@ class PrepareOptions:
     def __post_init__(self) -> None:
         if self.source not in READERS:
             raise ValueError(f"source: expected one of {', '.join(READERS)}, got {self.source}")
-        if (self.meta is None) != (self.source == "folder"):
-            raise ValueError(
-                f"meta: expected where the annotations of source={self.source} are"
-                if self.meta is None
-                else "meta: expected null with source=folder, which has no annotations"
-            )
+        if self.meta is None and self.source in ("celebvhq", "hdtf"):
+            raise ValueError(f"meta: expected where the annotations of source={self.source} are")
+        if self.meta is not None and self.source == "folder":
+            raise ValueError("meta: expected null with source=folder, which has no annotations")
         if self.size < 16 or self.size % 2:
             raise ValueError(f"size: expected an even number of pixels from 16 on, got {self.size}")
         if self.fps is not None and not 0 < self.fps <= 1000:
