@@ -33,6 +33,9 @@ DONE, FAILED, CALLERS_MISTAKE, INTERRUPTED = 0, 1, 2, 130
 ERROR_FILE = "error.txt"  # in the folder of a sweep's job that failed: why
 _HELP = {"-h", "--help"}
 _SWEEP = {"-m", "--multirun"}
+_FLAGS = {*_HELP, *_SWEEP, "--config-dir", "-cd", "--cfg", "-c", "--resolve", "--package", "-p", "--info", "-i"}
+_FLAGS |= {"--run", "-r", "--version", "--hydra-help", "--shell-completion", "-sc", "--experimental-rerun"}
+_FLAGS |= {"--config-path", "-cp", "--config-name", "-cn"}
 _LONGEST_NAME = 180  # characters of a folder's name; file systems take 255 bytes
 
 # diffusers imports bitsandbytes where it is installed, which then warns of kernels that nothing here uses
@@ -150,6 +153,7 @@ def _run(main: Callable[[Any], Any], config_name: str, schema: type | None) -> i
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # names of files that are not UTF-8, as they are
     try:
+        _check_form(given)
         sweeping = not _SWEEP.isdisjoint(given)
         sys.argv[1:] = read_as_text(given, text, sweeping)
         if sweeping:  # -m in front: Hydra takes no options on both sides of it
@@ -164,11 +168,20 @@ def _run(main: Callable[[Any], Any], config_name: str, schema: type | None) -> i
         print(f"error: the sweep is incomplete, the same command resumes it; first: {line}", file=sys.stderr)
         return code
     except HydraException as error:
-        explained = explain(error, sys.argv[1:], config)
+        explained = explain(error, sys.argv[1:], config, closed=schema is not None)
         failures.insert(0, ValueError(explained) if explained else error)
     except Exception as error:
         failures.insert(0, error)
     return _report(failures[0]) if failures else DONE
+
+
+def _check_form(words: Sequence[str]) -> None:
+    for word in words:
+        flag = word.startswith("-") and word.partition("=")[0] not in _FLAGS
+        if flag or word.startswith("="):
+            name = word[2:].replace("-", "_") if word.startswith("--") else ""
+            question = f"; did you mean {name if '=' in name else f'{name}=...'}?" if name else ""
+            raise ValueError(f"expected option=value, got {word}{question} (--help explains)")
 
 
 def _with_typed_form(error: OmegaConfBaseException, words: list[str], text: list[str]) -> Exception:

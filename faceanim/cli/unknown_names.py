@@ -19,14 +19,17 @@ from omegaconf import DictConfig, OmegaConf
 from faceanim.cli.extras import install_command
 from faceanim.cli.text_options import typed_form
 
-_SIMILAR = 0.8  # of names that are worth a question, 0 to 1
+_SIMILAR = 0.6  # of names that are worth a question, 0 to 1; as difflib has it
 _MOST = 3  # names in a question
 _PLUGINS = {"hydra/launcher": "launcher", "hydra/sweeper": "sweeper"}
 
 
-def explain(error: HydraException, words: Sequence[str], config: Path) -> str | None:
+def explain(error: HydraException, words: Sequence[str], config: Path, closed: bool) -> str | None:
     """Return why Hydra does not compose `config` with these words of a command; None where it is not for an unknown
-    name."""
+    name.
+
+    closed: its options are a schema's, and none can be added.
+    """
     if isinstance(error, OverrideParseException):
         option, equals, value = error.override.partition("=")
         if not equals:
@@ -52,7 +55,7 @@ def explain(error: HydraException, words: Sequence[str], config: Path) -> str | 
         names = [*values, *others, *loader.list_groups("")]
     changing = [o for o in overrides if o not in of_groups and not (o.is_add() or o.is_force_add())]
     unknown = [o for o in changing if o.key_or_group not in names]
-    return _unknown_option(unknown[0], names) if unknown else None
+    return _unknown_option(unknown[0], names, closed) if unknown else None
 
 
 def _choices(loader: ConfigLoader, override: Override) -> list[str]:
@@ -104,12 +107,12 @@ def _first_of_a_sweep(override: Override) -> list[str]:
     return [f"{override.input_line.partition('=')[0]}={next(override.sweep_string_iterator())}"]
 
 
-def _unknown_option(override: Override, names: Sequence[str]) -> str:
+def _unknown_option(override: Override, names: Sequence[str], closed: bool) -> str:
     key = override.key_or_group
     ours = [name for name in names if name.startswith("hydra.") == key.startswith("hydra.")]
     near = nearest(key, ours)
     question = f": did you mean {', '.join(near)}?" if near else " (--help explains)"
-    add = "" if override.is_delete() else f" (+{override.input_line} would add it)"
+    add = "" if override.is_delete() or closed else f" (+{override.input_line} would add it)"
     return f"unknown option {key}{question}{add}"
 
 

@@ -71,8 +71,22 @@ def test_a_sweep_is_answered_before_its_first_job(mistake):
     )
 
 
-def test_a_word_that_is_no_option_is_told(mistake):
-    assert "expected option=value, got reference" in mistake("reference", config="infer")
+@pytest.mark.parametrize(
+    ("word", "answer"),
+    [
+        ("reference", "got reference (--help explains)"),
+        ("=a.jpg", "got =a.jpg (--help explains)"),
+        ("-x", "got -x (--help explains)"),
+        ("--guidance-scale=2", "got --guidance-scale=2; did you mean guidance_scale=2? (--help explains)"),
+        ("--reference", "got --reference; did you mean reference=...? (--help explains)"),
+    ],
+)
+def test_a_word_that_is_no_option_is_told(mistake, word, answer):
+    assert mistake(word, config="infer") == f"error: expected option=value, {answer}\n"
+
+
+def test_options_are_added_only_where_they_can_be(command):
+    assert command("infer.py", "foo=1")[2] == "error: unknown option foo (--help explains)\n"
 
 
 def test_what_holds_a_value_comes_before_what_holds_options():
