@@ -5,7 +5,8 @@ from importlib import import_module
 
 __version__ = "0.1.0"
 
-IMPORTS = "FACEANIM_IMPORTS"  # environment variable: modules of the user's that every process imports (docs/extending.md)
+# Environment variable: the user's modules that every process imports (docs/extending.md).
+IMPORTS = "FACEANIM_IMPORTS"
 
 for _name in filter(None, os.environ.get(IMPORTS, "").split(",")):
     try:

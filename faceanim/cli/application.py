@@ -6,6 +6,7 @@ import importlib
 import io
 import logging
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -33,9 +34,10 @@ DONE, FAILED, CALLERS_MISTAKE, INTERRUPTED = 0, 1, 2, 130
 ERROR_FILE = "error.txt"  # in the folder of a sweep's job that failed: why
 _HELP = {"-h", "--help"}
 _SWEEP = {"-m", "--multirun"}
-_FLAGS = {*_HELP, *_SWEEP, "--config-dir", "-cd", "--cfg", "-c", "--resolve", "--package", "-p", "--info", "-i"}
-_FLAGS |= {"--run", "-r", "--version", "--hydra-help", "--shell-completion", "-sc", "--experimental-rerun"}
-_FLAGS |= {"--config-path", "-cp", "--config-name", "-cn"}
+_FLAG = re.compile(  # what Hydra knows
+    "-(c|cd|cn|cp|i|m|p|r|sc)|--(cfg|config-dir|config-name|config-path|experimental-rerun|hydra-help|info|multirun|"
+    "package|resolve|run|shell-completion|version)"
+)
 _LONGEST_NAME = 180  # characters of a folder's name; file systems take 255 bytes
 
 # diffusers imports bitsandbytes where it is installed, which then warns of kernels that nothing here uses
@@ -177,7 +179,7 @@ def _run(main: Callable[[Any], Any], config_name: str, schema: type | None) -> i
 
 def _check_form(words: Sequence[str]) -> None:
     for word in words:
-        flag = word.startswith("-") and word.partition("=")[0] not in _FLAGS
+        flag = word.startswith("-") and not _FLAG.fullmatch(word.partition("=")[0])
         if flag or word.startswith("="):
             name = word[2:].replace("-", "_") if word.startswith("--") else ""
             question = f"; did you mean {name if '=' in name else f'{name}=...'}?" if name else ""

@@ -1,5 +1,6 @@
 """The --help text of a command, from the comments of its file in conf/."""
 
+import textwrap
 from pathlib import Path
 
 import yaml
@@ -34,15 +35,58 @@ def _options(lines: list[str]) -> list[str]:
 
 
 def _groups(config: Path) -> list[str]:
-    """Return a line per group of the defaults list: its default and its choices."""
-    defaults = yaml.safe_load(config.read_text(encoding="utf-8"))["defaults"]
-    chosen = {
-        group: choice for entry in defaults if isinstance(entry, dict) for group, choice in entry.items()
-    }
+    """Return a line per group that the defaults list names, or the groups' own lists: its default and its choices;
+    below it the names of the options that the default has."""
     lines = []
-    for group, choice in chosen.items():
+    for group, choice in _chosen(config, "").items():
         choices = sorted(path.stem for path in (config.parent / group).glob("*.yaml"))
-        if choices:
-            made = f"{group}={'null' if choice is None else choice}"
-            lines.append(f"  {made:24} {', '.join(choices)}")
+        if not choices:
+            continue
+        made = f"{group}={'null' if choice is None else choice}"
+        lines.append(f"  {made:26} {', '.join(choices)}")
+        names = _names(config.parent / group / f"{choice}.yaml", group) if choice else {}
+        listed = ", ".join(name + below for name, below in names.items())
+        lines += textwrap.wrap(listed, 120, initial_indent=" " * 6, subsequent_indent=" " * 6)
     return lines
+
+
+def _chosen(config: Path, group: str) -> dict[str, str | None]:
+    """Return the choice of each group in the defaults list of a file of `group`, and in those of what is chosen."""
+    root = config.parents[len(Path(group).parts)]
+    chosen: dict[str, str | None] = {}
+    for entry in _defaults(config):
+        if isinstance(entry, str) and group and entry != "_self_":
+            chosen |= _chosen(config.parent / f"{entry}.yaml", group)
+        for name, choice in entry.items() if isinstance(entry, dict) else ():
+            name = name.removeprefix("override ")
+            name = name[1:] if name.startswith("/") else f"{group}/{name}".lstrip("/")
+            chosen[name] = choice
+            if isinstance(choice, str) and (root / name / f"{choice}.yaml").is_file():
+                chosen |= _chosen(root / name / f"{choice}.yaml", name)
+    return chosen
+
+
+def _defaults(config: Path) -> list[str | dict[str, str | None]]:
+    return yaml.safe_load(config.read_text(encoding="utf-8")).get("defaults", [])
+
+
+def _names(config: Path, group: str) -> dict[str, str]:
+    """Return the options of a group's file and of those it is based on: with ``.*`` where there are several below the
+    name, ``=???`` where one has to be given."""
+    text = config.read_text(encoding="utf-8")
+    content = yaml.safe_load(text)
+    whole = text.startswith("# @package _global_")
+    names: dict[str, str] = {}
+    for entry in content.pop("defaults", []):
+        if isinstance(entry, str) and entry != "_self_":
+            names |= _names(config.parent / f"{entry}.yaml", group)
+    for key, value in content.items():
+        if whole and isinstance(value, dict):
+            names |= {f"{key}.{name}": _below(inner) for name, inner in value.items()}
+        elif key not in ("_target_", "_partial_"):
+            names[key if whole else f"{group.replace('/', '.')}.{key}"] = _below(value)
+    return names
+
+
+def _below(value: object) -> str:
+    return ".*" if isinstance(value, dict) else "=???" if value == "???" else ""

@@ -29,7 +29,9 @@ def check_types(cfg: DictConfig, config: Path) -> None:
     default, and those of groups from other folders (--config-dir), are not checked.
     """
     groups = HydraConfig.get().runtime.choices
-    overrides = OverridesParser.create().parse_overrides(OmegaConf.to_container(HydraConfig.get().overrides.task))
+    overrides = OverridesParser.create().parse_overrides(
+        OmegaConf.to_container(HydraConfig.get().overrides.task)
+    )
     options = [o for o in overrides if o.key_or_group not in groups and not o.is_delete()]
     if not options:
         return

@@ -60,11 +60,16 @@ class Provenance(L.Callback):
 
 def code_version() -> dict[str, Any]:
     """Return faceanim's version, its git commit, the user's modules that extend it, and the versions of what trains.
-    git: None where the package is in no git tree that tracks it, such as one installed from a wheel; dirty: files differ
-    from the commit, or are not in it."""
+    git: None where the package is in no git tree that tracks it, such as one installed from a wheel; dirty: files
+    differ from the commit, or are not in it."""
     packages = {name: version(name) for name in PACKAGES}
     git = git_state(Path(faceanim.__file__).parent)
-    return {"faceanim": faceanim.__version__, "git": git, "imports": os.environ.get(faceanim.IMPORTS, ""), **packages}
+    return {
+        "faceanim": faceanim.__version__,
+        "git": git,
+        "imports": os.environ.get(faceanim.IMPORTS, ""),
+        **packages,
+    }
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:

@@ -23,6 +23,20 @@ def test_help_has_a_usage_line_every_group_and_every_option_with_its_default(con
         assert all(path.stem in line for path in (CONF_FOLDER / group).glob("*.yaml"))
 
 
+def test_groups_say_the_options_that_they_bring():
+    out = help_text(CONF_FOLDER / "train.yaml")
+    for name in (
+        "data.folder",
+        "model.motion_frames",
+        "objective.face_weight",
+        "schedule.temporal.*",
+        "callbacks.ema.*",
+    ):
+        assert f" {name}," in out or f" {name}\n" in out
+    for line in ("model/codec=dct ", "objective=demo ", "optimizer=adamw ", "lr_schedule=cosine "):
+        assert f"\n  {line}" in out
+
+
 def test_help_is_printed_whatever_else_is_typed(command):
     code, out, err = command("train.py", "nonsense=1", "--help")
     assert (code, err) == (0, "") and "usage: python train.py" in out

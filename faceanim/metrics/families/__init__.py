@@ -1,4 +1,4 @@
-"""The metrics by family, and what one more needs; a module added to this folder registers its metrics by being there."""
+"""The metrics by family, and what one more needs; a module in this folder registers its metrics by being there."""
 
 from importlib import import_module
 from pkgutil import iter_modules
