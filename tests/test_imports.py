@@ -20,6 +20,7 @@ FLOORS = {
     "profiling": {"data", "models"},
     "runs": {"pages", "pipelines", "data", "models", "media"},
     "modules": {"runs", "profiling", "pipelines", "metrics", "data", "pose", "models", "media"},
+    "cli": {"pipelines", "models", "media"},
     "app": {"cli", "pipelines", "metrics", "data", "pose", "models", "media"},
 }
 
