@@ -19,6 +19,8 @@ import torch
 from omegaconf import DictConfig
 from torch.utils.data import DataLoader
 
+from faceanim.bounds import at_least
+from faceanim.cli.source_settings import take_from_source
 from faceanim.data.sample import ClipSample
 from faceanim.markdown import table
 from faceanim.media.files import atomic_path
@@ -69,10 +71,9 @@ class StepTimer(L.Callback):
 
 
 def main(cfg: DictConfig) -> None:
-    if cfg.steps < 1 or cfg.warmup < 0:
-        raise ValueError(
-            f"expected steps of at least 1 and warmup of at least 0, got {cfg.steps} and {cfg.warmup}"
-        )
+    at_least(1, batch=cfg.batch, frames=cfg.frames, steps=cfg.steps)
+    at_least(0, warmup=cfg.warmup, seed=cfg.seed)
+    cfg = take_from_source(cfg)
     options = {option: cfg[option] for option in OPTIONS}
     record = {"model": cfg.model_name, "stage": cfg.stage.name, **options, **measure(cfg)}
     record["flops"] = model_flops(cfg)

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from faceanim.bounds import at_least
 from faceanim.cli.source_settings import take_from_source
 from faceanim.data.latents import LatentCache
 from faceanim.data.prepared_folder import load_clip, read_index
@@ -25,6 +26,8 @@ from faceanim.pipelines.initial_weights import Needs, initialise
 
 
 def main(cfg: DictConfig) -> None:
+    at_least(1, batch_size=cfg.batch_size)
+    at_least(0, seed=cfg.seed)
     device = choose_device(cfg.device)
     cfg = take_from_source(cfg)
     torch.manual_seed(seed_of_32_bits(cfg.seed))

@@ -10,6 +10,7 @@ from functools import partial
 import hydra.utils
 from omegaconf import DictConfig
 
+from faceanim.bounds import at_least
 from faceanim.cli.source_settings import take_from_source
 from faceanim.markdown import table
 from faceanim.models.animation_model import AnimationModel
@@ -33,6 +34,7 @@ build = partial(hydra.utils.instantiate, _convert_="all")
 
 
 def main(cfg: DictConfig) -> None:
+    at_least(1, batch=cfg.batch, frames=cfg.frames)
     cfg = take_from_source(cfg)
     B, T, size = cfg.batch, cfg.frames, cfg.model.image_size
     with fake_tensors():

@@ -18,6 +18,8 @@ from scripts.prepare_celebvhq_hdtf.coverage import COVERAGE_NAME, write_lines
 def main(cfg: DictConfig) -> None:
     output = Path(cfg.output)
     folders = named([cfg.folders] if isinstance(cfg.folders, str) else list(cfg.folders))
+    if not folders:
+        raise ValueError("folders: expected prepared folders, or a name with * for several, got none")
     if any(folder.resolve() == output.resolve() for folder in folders):
         raise ValueError(f"output={output}: expected a folder of its own, got one of those to join")
     rows = [seen_from(output, folder, row) for folder in folders for row in read_manifest(folder)]

@@ -258,6 +258,8 @@ def _line(error: Exception) -> str:
         return f"{cause.name} is not installed: {install_command(cause.name)}"
     if isinstance(cause, OmegaConfBaseException) and cause.full_key and cause.msg:
         return f"{cause.full_key}: {cause.msg.splitlines()[0]}"
+    if isinstance(cause, OSError) and cause.errno in NO_SPACE_OR_RIGHTS and cause.filename:
+        return f"{cause.filename}: {os.strerror(cause.errno)}"
     return with_our_extras(" ".join(str(cause).split())) or type(cause).__name__
 
 

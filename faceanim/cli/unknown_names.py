@@ -98,6 +98,8 @@ def _clash(error: HydraException, config: Path, overrides: Sequence[Override]) -
         with suppress(HydraException):
             _compose(config, [other for other in overrides if other is not override])
             clashing.append(override.input_line)
+    if len(clashing) == 1:
+        return f"{clashing[0]} is not for this command: it brings {group[1]} of its own"
     return f"{' and '.join(clashing)} each bring {group[1]}: leave one of them out" if clashing else None
 
 

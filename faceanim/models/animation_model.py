@@ -92,7 +92,10 @@ class AnimationModel(nn.Module):
 
     @classmethod
     def from_parts(cls, parts: Mapping[str, nn.Module]) -> "AnimationModel":
-        """The model of these networks, by component; other entries are left out."""
+        """The model of these networks, by component; other entries are left out. ValueError where one is missing."""
+        missing = [name for name in cls.components if name not in parts]
+        if missing:
+            raise ValueError(f"model: expected {', '.join(cls.components)}, got {', '.join(parts)}")
         return cls(**{name: parts[name] for name in cls.components})
 
     def parts(self) -> dict[str, nn.Module]:

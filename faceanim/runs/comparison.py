@@ -92,6 +92,8 @@ def find_runs(runs: str | Sequence[str]) -> list[Path]:
 
     Raises ValueError where there is none.
     """
+    if not runs:
+        raise ValueError("runs: expected a folder of runs, or run folders, got none")
     found: list[Path] = []
     for folder in [Path(runs)] if isinstance(runs, str) else map(Path, runs):
         if not folder.is_dir():
