@@ -6,9 +6,9 @@ from faceanim.pipelines.request import InferenceOptions
 
 @application("infer", schema=InferenceOptions)
 def main(options: InferenceOptions) -> None:
-    from faceanim.pipelines.jobs import animate  # takes seconds: first the options
+    from faceanim.pipelines.jobs import run  # takes seconds: first the options
 
-    animate(options)
+    run(options)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import time
@@ -33,19 +34,27 @@ def serve(settings: AppSettings, presets: dict[str, InferenceOptions]) -> None:
     folder = Path(tempfile.mkdtemp(prefix="faceanim-app-", dir=settings.work_folder))
     try:
         app, service = application(settings, presets, folder, users)
+        listener = listen(settings.host, settings.port)
         config = uvicorn.Config(
             app,
-            host=settings.host,
-            port=settings.port,
             log_level="warning",
             forwarded_allow_ips=settings.proxies,
             timeout_graceful_shutdown=3,
         )
         print(f"open http://{settings.host}:{settings.port} in a browser; Ctrl-C ends", flush=True)
-        uvicorn.Server(config).run()
+        uvicorn.Server(config).run(sockets=[listener])
         service.workers.close()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket bound to the address; ValueError where it cannot be."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise ValueError(f"host={host} port={port}: cannot listen there ({error.strerror})") from error
 
 
 def application(

@@ -82,7 +82,7 @@ class Workers:
 def _run(pipe: AnimationPipeline, job: Job) -> tuple[State, str]:
     """Make the videos of a job; return its final state and the reason for the visitor."""
     try:
-        animate(pipe, job)
+        write_videos(pipe, job)
         return "done", ""
     except Stopped as stopped:
         return "stopped", str(stopped)
@@ -94,7 +94,7 @@ def _run(pipe: AnimationPipeline, job: Job) -> tuple[State, str]:
             torch.cuda.empty_cache()
 
 
-def animate(pipe: AnimationPipeline, job: Job) -> None:
+def write_videos(pipe: AnimationPipeline, job: Job) -> None:
     """Write the job's two videos, which appear whole or not at all. Raises Stopped as soon as the job is to end."""
     options, T = job.options, len(job.poses)
     height, width = job.image.shape[:2]

@@ -37,7 +37,7 @@ def check_types(cfg: DictConfig, config: Path) -> None:
         return
     chosen = [o.input_line for o in overrides if o.key_or_group in groups]
     try:
-        with _hydra(config.parent):
+        with initialized(config.parent):
             defaults = compose(config.stem, chosen)
     except HydraException:
         return
@@ -54,8 +54,8 @@ def check_types(cfg: DictConfig, config: Path) -> None:
         raise ValueError("; ".join(faults))
 
 
-def _hydra(folder: Path) -> AbstractContextManager:
-    """The Hydra that runs; a process of a sweep's launcher has none."""
+def initialized(folder: Path) -> AbstractContextManager:
+    """The Hydra that runs, of these files; else one for them: a process of a sweep's launcher has none."""
     started = GlobalHydra.instance().is_initialized()
     return nullcontext() if started else initialize_config_dir(str(folder), version_base="1.3")
 

@@ -7,7 +7,7 @@ from difflib import SequenceMatcher, get_close_matches
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
@@ -17,6 +17,7 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
 from faceanim.cli.extras import install_command
+from faceanim.cli.option_types import initialized
 from faceanim.cli.text_options import typed_form
 
 _SIMILAR = 0.6  # of names that are worth a question, 0 to 1; as difflib has it
@@ -40,7 +41,7 @@ def explain(error: HydraException, words: Sequence[str], config: Path, closed: b
     if any(word.startswith(("--config-dir", "-cd")) for word in words):
         return None  # that folder's groups are Hydra's to know
     overrides = OverridesParser.create().parse_overrides([word for word in words if not word.startswith("-")])
-    with initialize_config_dir(str(config.parent), version_base="1.3"):
+    with initialized(config.parent):
         loader = GlobalHydra.instance().config_loader()
         of_groups = [o for o in overrides if loader.list_groups(o.key_or_group) or _choices(loader, o)]
         for override in of_groups:

@@ -20,9 +20,6 @@ from faceanim.media.errors import NoStreamError
 
 _FORMAT = "mpegts"  # whose packets all have a time and a position
 _BACK_SECONDS, _AHEAD_SECONDS = 1.0, 10.0  # a clock that jumps farther begins anew, as in FFmpeg
-_STEP_SECONDS = (
-    0.5  # from packet to packet of a stream: the file is searched for jumps only where it is larger
-)
 
 log = logging.getLogger(__name__)
 

@@ -60,7 +60,7 @@ class Job:
         return path.stat().st_size if path.is_file() else None
 
 
-def animate(options: InferenceOptions) -> None:
+def run(options: InferenceOptions) -> None:
     """Make one video, or with `jobs` many."""
     if options.jobs is not None:
         _run_jobs(options)

@@ -73,7 +73,10 @@ def test_a_file_of_users_is_read_and_others_must_not_read_it(tmp_path):
     [
         ("port=70000", "port: expected 0 to 65535"),
         ("presets=[]", "presets: expected at least one"),
-        ("presets=[best]", "best"),
+        ("presets=[best]", "preset: expected one of fast, preview, quality, got best"),
+        ("options=['step=4']", "unknown option step: did you mean steps?"),
+        ("options=['steps=few']", "steps: Value 'few' of type 'str' could not be converted to Integer"),
+        ("host=192.0.2.1", "host=192.0.2.1 port=7860: cannot listen there"),
         ("devices=[]", "devices: expected at least one"),
         ("devices=[cpu,cpu]", "devices: expected each once"),
         ("photo=nowhere.png", "photo=nowhere.png: no such file"),

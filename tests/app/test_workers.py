@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from faceanim.app.job_queue import Job, JobQueue
-from faceanim.app.workers import Workers, animate
+from faceanim.app.workers import Workers, write_videos
 from faceanim.media.video import read_video
 from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.motion_sources import Template
@@ -60,7 +60,7 @@ def test_two_devices_make_two_videos_at_once_and_a_stopped_one_leaves_nothing(op
 def test_the_middle_column_shows_the_poses_as_the_model_saw_them(pipeline_folder, job, drawing):
     pipe, one = AnimationPipeline.from_pretrained(pipeline_folder), job("ann", 3, steps=1)
     pipe.register_to_config(drawing=drawing)
-    animate(pipe, one)
+    write_videos(pipe, one)
     shown = read_video(one.columns).frames_THWC[:, :, 64:128]
     errors = {
         name: np.abs(shown.astype(float) - one.poses.draw(64, 64, drawing=name)).mean()
