@@ -15,6 +15,7 @@ from faceanim.media.sound import Soundtrack, read_speech
 from faceanim.media.video import read_video, write_video
 from faceanim.pipelines.motion_sources import DrivingVideo
 from tests.helpers.demo import demo_frames
+from tests.helpers.odd_videos import KINDS, write_at
 from tests.helpers.platform import settings_of
 from tests.helpers.sounds import onsets, tone, with_damaged_packets, write_video_with_tracks, write_with_sound
 
@@ -70,6 +71,15 @@ def test_a_full_body_photo_s_face_is_found(analyze, tmp_path):
     write_image(tmp_path / "body.png", picture)
     photo = analyze("photo", tmp_path / "body.png")
     assert len(photo.boxes) == 1 and photo.image.shape == (64, 64, 3)
+
+
+def test_odd_but_good_videos_are_taken(analyze, tmp_path):
+    """HEVC, VP9, ten bits, uneven times: what phones and browsers record."""
+    for kind in ("hevc", "vp9", "ten_bit", "variable_rate"):
+        suffix, codec, pixels, options, times = KINDS[kind]
+        path = tmp_path / f"{kind}{suffix}"
+        motion = analyze("video", write_at(path, demo_frames()[:6], times[:6], 1, codec, pixels, options))
+        assert len(motion.poses) == pytest.approx(6 * 24 / 25, abs=1), kind
 
 
 def test_sound_that_cannot_be_read_costs_a_video_its_sound_alone(analyze, tmp_path):

@@ -4,6 +4,7 @@ import pytest
 import torch
 from hydra.utils import instantiate
 
+from faceanim.models.reference_attention import spatial_transformer_blocks
 from tests.helpers.composed import composed
 
 
@@ -38,3 +39,8 @@ def test_motion_modules_stand_at_every_resolution_and_in_the_middle(sd15):
         for m in sd15["denoising_net"].motion_modules()
         for block in m.transformer_blocks
     )
+
+
+def test_every_spatial_self_attention_reads_what_the_reference_net_records(sd15):
+    names = [list(spatial_transformer_blocks(sd15[name].unet)) for name in ("reference_net", "denoising_net")]
+    assert names[0] == names[1] and len(names[0]) == 16
