@@ -7,6 +7,8 @@ import pytest
 
 from faceanim.data.manifest import read_manifest
 from faceanim.data.speech_clips import SpeechClips
+from faceanim.media.sound import write_wav
+from faceanim.metrics.speech_motion import opening
 from faceanim.models.audio_to_pose import AudioToPose
 from faceanim.pose.speech import motion_from_speech
 from tests.helpers.assets import asset
@@ -18,10 +20,9 @@ asset("data/clips")  # all below learns from people who speak
 
 
 @pytest.fixture(scope="module")
-def trained(speech_data, tmp_path_factory) -> Path:
-    run_dir = tmp_path_factory.mktemp("run") / "speech"
-    fit(speech_data, run_dir, 100, "schedule.audio_to_pose.sample_every=100")
-    return run_dir
+def trained(speech_data, shared) -> Path:
+    often = "schedule.audio_to_pose.sample_every=100"
+    return shared("speech_run", lambda folder: fit(speech_data, folder, 100, often))
 
 
 def test_somebody_it_has_not_heard_is_better_shown_than_by_the_mean_or_at_other_moments(trained):
@@ -74,9 +75,6 @@ def test_a_run_its_checkpoint_and_a_folder_are_one_model(trained, tmp_path):
 
 
 def test_silence_is_a_closed_still_mouth_and_speech_is_not(trained, speech_data, tmp_path):
-    from faceanim.media.sound import write_wav
-    from faceanim.metrics.speech_motion import opening
-
     model = AudioToPose.load(trained)
     write_wav(tmp_path / "silence.wav", np.zeros(48_000, np.float32))
     silent = opening(motion_from_speech(tmp_path / "silence.wav", model).expression)
@@ -125,15 +123,9 @@ def test_sound_that_is_plainly_late_or_early_is_moved(speech_data):
     np.testing.assert_array_equal(sound[late:], as_it_is.clip(row).sound_N)
 
 
-def test_dry_runs_and_mistakes(command, speech_data, tmp_path):
-    common = (
-        "stage=audio_to_pose",
-        f"run_dir={tmp_path / 'run'}",
-        "trainer.enable_progress_bar=false",
-        "~callbacks.progress",
-    )
-    code, out, err = command("train.py", *common, f"data.folder={speech_data}", "dry_run=true")
-    assert code == 0 and "are well" in out, err
+def test_dry_runs_and_mistakes(output_of, error_of, speech_data, tmp_path):
+    common = ("stage=audio_to_pose", f"run_dir={tmp_path / 'run'}", "~callbacks.progress")
+    assert "are well" in output_of("train.py", *common, f"data.folder={speech_data}", "dry_run=true")
     assert not (tmp_path / "run").exists()
     for options, words in (
         (("data.folder=/nowhere",), "/nowhere"),
@@ -141,5 +133,4 @@ def test_dry_runs_and_mistakes(command, speech_data, tmp_path):
         ((f"data.folder={speech_data}", "model.network.encoder=wav2vec2"), "needs its weights"),
         ((f"data.folder={speech_data}", "init_from=/nowhere"), "no speech model in /nowhere"),
     ):
-        code, _, err = command("train.py", *common, *options)
-        assert code == 2 and words in err, err
+        assert words in error_of("train.py", *common, *options)

@@ -46,16 +46,16 @@ class Scores(L.LightningModule):
 def train(run_dir, *validations, best=None, checkpoint=None, every=1, **options):
     folder = run_dir / "checkpoints"
     best = best or BestCheckpoint(folder, monitor="val/nme", **options)
+    quiet = dict.fromkeys(("logger", "enable_progress_bar", "enable_model_summary"), False)
+    often = {"val_check_interval": 1, "check_val_every_n_epoch": None, "num_sanity_val_steps": 0}
     trainer = L.Trainer(
-        accelerator="cpu",
-        max_steps=len(validations),
-        val_check_interval=1,
-        check_val_every_n_epoch=None,
-        num_sanity_val_steps=0,
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=run_dir,
+        **{
+            **quiet,
+            **often,
+            "accelerator": "cpu",
+            "max_steps": len(validations),
+            "default_root_dir": run_dir,
+        },
         callbacks=[RunCheckpoints(folder, every=every), best],
     )
     trainer.fit(Scores(*validations), ckpt_path=checkpoint, weights_only=True)

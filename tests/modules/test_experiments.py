@@ -1,5 +1,6 @@
 """Every experiment of conf/ trains, both stages, at tiny size; and its sweep."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,12 +27,10 @@ def tiny(monkeypatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def pipeline(demo_data, appearance, tmp_path_factory) -> Path:
+def pipeline(temporal, shared) -> Path:
     """A pipeline folder of both stages, which fine-tunes start from."""
-    folder = tmp_path_factory.mktemp("trained")
-    fit(demo_data, folder / "run", "temporal", f"init_from={appearance}", *steps("temporal", 1))
-    pipeline_of(open_checkpoint(folder / "run/checkpoints/last.ckpt")).save_pretrained(folder / "pipeline")
-    return folder / "pipeline"
+    trained = open_checkpoint(temporal / "checkpoints" / "last.ckpt")
+    return shared("trained_pipeline", lambda folder: pipeline_of(trained).save_pretrained(folder))
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -51,15 +50,8 @@ def test_what_stage_two_trains_beside_the_motion_modules(demo_data, appearance, 
         assert carried and all(part in name for name in carried)
 
 
-def test_the_drawing_travels_with_the_checkpoint(demo_data, tmp_path):
-    fit(demo_data, tmp_path, "appearance", *steps("appearance", 1), "pose.drawing=points")
-    assert pipeline_of(open_checkpoint(tmp_path / "checkpoints" / "last.ckpt")).config["drawing"] == "points"
-
-
 def test_without_bitsandbytes_8_bit_adam_is_refused_in_one_line(demo_data, tmp_path, monkeypatch):
-    monkeypatch.setitem(
-        __import__("sys").modules, "bitsandbytes.optim", None
-    )  # as Python marks what is not there
+    monkeypatch.setitem(sys.modules, "bitsandbytes.optim", None)  # as Python marks what is not there
     with pytest.raises(ValueError, match=r"optimizer=adamw_8bit needs pip install 'faceanim\[8bit\]'"):
         fit(demo_data, tmp_path, "appearance", *steps("appearance", 1), "optimizer=adamw_8bit")
 
@@ -75,12 +67,8 @@ def test_8_bit_adam_trains_and_goes_on(demo_data, tmp_path):
 
 
 def test_a_sweep_gives_each_job_a_folder_goes_on_and_reports_what_failed(command, demo_data, tmp_path):
-    options = [
-        "experiment=ablation",
-        f"data.folder={demo_data}",
-        *TINY,
-        *steps("appearance", 1, sample_every=1),
-    ]
+    options = ["experiment=ablation", f"data.folder={demo_data}", *TINY]
+    options += steps("appearance", 1, sample_every=1)
     options += ["schedule.appearance.frames=2", f"hydra.sweep.dir={tmp_path}", "optimized_metric=val/loss"]
     swept = ["model.face_locator.enabled=true,false", "objective.min_snr=off,none"]
     code, _, err = command("train.py", "-m", *options, *swept)
@@ -107,13 +95,9 @@ def test_names_of_folders_are_short_and_differ():
     assert len(set(long)) == 2 and all(len(name) < 255 for name in long)
 
 
-def test_prepared_folders_are_joined_under_one_index(command, demo_data, tmp_path):
-    code, out, err = command(
-        "-m", "scripts.join_prepared", f"folders=[{demo_data}]", f"output={tmp_path / 'all'}"
-    )
-    assert code == 0 and "2 clips" in out, err
+def test_prepared_folders_are_joined_under_one_index(output_of, error_of, demo_data, tmp_path):
+    join = ("-m", "scripts.join_prepared")
+    assert "2 clips" in output_of(*join, f"folders=[{demo_data}]", f"output={tmp_path / 'all'}")
     fit(tmp_path / "all", tmp_path / "run", "appearance", *steps("appearance", 1), *JOINED)
-    code, _, err = command(
-        "-m", "scripts.join_prepared", f"folders=[{demo_data},{demo_data}]", f"output={tmp_path}"
-    )
-    assert code == 2 and "several times" in err and not Path(tmp_path / "index.parquet").exists()
+    assert "several times" in error_of(*join, f"folders=[{demo_data},{demo_data}]", f"output={tmp_path}")
+    assert not Path(tmp_path / "index.parquet").exists()

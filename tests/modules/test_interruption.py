@@ -1,44 +1,30 @@
 """Processes that are ended from outside, and go on: train.py as a user runs it, on one and on two ranks."""
 
-import os
-import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
 
 from faceanim.pipelines.checkpoint_folder import newest_checkpoint
-from tests.helpers.commands import OFFLINE, ROOT
+from tests.helpers.commands import kill, start, wait_for
 from tests.helpers.training import equal, losses, options, steps, two_ranks
 
 LENGTH = steps("appearance", 12, checkpoint_every=3)
 
 
-def start(*arguments: str) -> subprocess.Popen:
-    command = [sys.executable, str(ROOT / "train.py"), *arguments]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen(command, cwd=ROOT, env=OFFLINE, start_new_session=True, **pipes)
+def train(arguments: list[str], checkpoint: Path | None = None) -> subprocess.Popen:
+    """train.py in a process of its own. checkpoint: wait until it is there."""
+    process = start("train.py", *arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if checkpoint:
+        wait_for(checkpoint.exists, process)
+    return process
 
 
-def finished(*arguments: str) -> str:
-    process = start(*arguments)
+def finished(process: subprocess.Popen) -> str:
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 0, output
     return output
-
-
-def stop_after(checkpoint: Path, how: int, *arguments: str) -> tuple[int, str]:
-    """Sends the signal when the checkpoint is there: SIGTERM to the first process, SIGKILL to all, at any moment."""
-    process = start(*arguments)
-    while not checkpoint.exists():
-        assert process.poll() is None, process.communicate()[0]
-        time.sleep(0.005)
-    (os.killpg if how == signal.SIGKILL else os.kill)(process.pid, how)
-    output, _ = process.communicate(timeout=300)
-    return process.returncode, output
 
 
 def last(run_dir: Path) -> dict:
@@ -56,18 +42,14 @@ FSDP = [*two_ranks("fsdp"), "schedule.appearance.ema_decay=0"]
         pytest.param(FSDP, id="two fsdp ranks", marks=pytest.mark.slow),
     ],
 )
-def test_after_sigkill_the_same_command_ends_with_the_weights_of_an_uninterrupted_run(
-    ranks, demo_data, tmp_path
-):
+def test_after_sigkill_the_same_command_ends_as_an_uninterrupted_run(ranks, demo_data, tmp_path):
     def arguments(name: str) -> list[str]:
         return options(demo_data, tmp_path / name, "appearance", *LENGTH, *ranks)
 
-    finished(*arguments("whole"))
-    third = tmp_path / "cut" / "checkpoints" / "step-000003.ckpt"
-    code, output = stop_after(third, signal.SIGKILL, *arguments("cut"))
-    assert code == -signal.SIGKILL, output
+    finished(train(arguments("whole")))
+    kill(train(arguments("cut"), tmp_path / "cut" / "checkpoints" / "step-000003.ckpt"))
     assert last(tmp_path / "cut")["global_step"] < 12
-    assert "resuming from" in finished(*arguments("cut"))
+    assert "resuming from" in finished(train(arguments("cut")))
 
     resumed, whole = last(tmp_path / "cut"), last(tmp_path / "whole")
     assert resumed["global_step"] == 12
@@ -82,13 +64,9 @@ def test_sigterm_saves_the_step_and_exits_with_0(ranks, demo_data, tmp_path):
     arguments = options(
         demo_data, tmp_path, "appearance", *steps("appearance", 4000, checkpoint_every=1), *ranks
     )
-    code, output = stop_after(
-        tmp_path / "checkpoints" / "step-000002.ckpt",
-        signal.SIGTERM,
-        *arguments,
-        "callbacks.checkpoint.keep=3",
-    )
-    assert code == 0, output
+    process = train([*arguments, "callbacks.checkpoint.keep=3"], tmp_path / "checkpoints/step-000002.ckpt")
+    process.terminate()
+    output = finished(process)
     assert "stopped by SIGTERM at step" in output
     step = last(tmp_path)["global_step"]
     assert f"at step {step};" in output

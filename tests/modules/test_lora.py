@@ -1,26 +1,17 @@
 """Low-rank updates of the attention layers."""
 
-import csv
-
 import pytest
 
 from faceanim.models.lora import LAYERS
+from faceanim.runs.csv_log import read_rows
 from tests.helpers.callbacks import PowerCut
 from tests.helpers.training import configuration, equal, fit, losses, steps, whole
 
 LORA = ["lora.rank=4", "lora.alpha=4"]
 
 
-@pytest.fixture(scope="module")
-def temporal(demo_data, appearance, tmp_path_factory):
-    run_dir = tmp_path_factory.mktemp("runs") / "temporal"
-    fit(demo_data, run_dir, "temporal", *steps("temporal", 2), f"init_from={appearance}")
-    return run_dir
-
-
 def validation_loss(run_dir) -> float:
-    with (run_dir / "metrics.csv").open() as file:
-        return [float(row["val/loss"]) for row in csv.DictReader(file) if row["val/loss"]][-1]
+    return [float(row["val/loss"]) for row in read_rows(run_dir / "metrics.csv") if row["val/loss"]][-1]
 
 
 @pytest.mark.parametrize("stage", ["appearance", "temporal"])

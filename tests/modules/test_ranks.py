@@ -18,13 +18,16 @@ def changes(run_dir: Path, before: dict[str, torch.Tensor]) -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def one_rank(demo_data, tmp_path_factory) -> tuple[Path, dict[str, torch.Tensor]]:
+def one_rank(demo_data, shared) -> tuple[Path, dict[str, torch.Tensor]]:
     """A run of three steps with two samples each, and the weights that it started from."""
-    folder = tmp_path_factory.mktemp("one")
-    still = [*steps("appearance", 1), *SGD, "optimizer.lr=0", "optimizer.weight_decay=0"]
-    fit(demo_data, folder / "start", "appearance", *still)
-    batch = ["schedule.appearance.batch_size=2"]
-    fit(demo_data, folder / "run", "appearance", *steps("appearance", 3), *SGD, *batch)
+
+    def make(folder: Path) -> None:
+        still = [*steps("appearance", 1), *SGD, "optimizer.lr=0", "optimizer.weight_decay=0"]
+        fit(demo_data, folder / "start", "appearance", *still)
+        batch = "schedule.appearance.batch_size=2"
+        fit(demo_data, folder / "run", "appearance", *steps("appearance", 3), *SGD, batch)
+
+    folder = shared("one_rank", make)
     return folder / "run", whole(folder / "start")
 
 

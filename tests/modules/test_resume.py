@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import lightning as L
@@ -14,16 +15,7 @@ from faceanim.data.manifest import INDEX_NAME, read_manifest, write_manifest
 from faceanim.modules.callbacks.progress import StageProgressBar
 from faceanim.runs.csv_log import read_rows
 from tests.helpers.commands import run
-from tests.helpers.training import (
-    SGD,
-    equal,
-    fit,
-    losses,
-    options,
-    steps,
-    two_ranks,
-    whole,
-)
+from tests.helpers.training import SGD, equal, fit, losses, options, steps, two_ranks, whole
 
 LENGTH = steps("appearance", 4, checkpoint_every=2)
 CONSTANT = ["lr_schedule=constant", "schedule.appearance.warmup_steps=0"]
@@ -53,10 +45,8 @@ def numbers(folder: Path) -> dict[int, list[int]]:
 
 
 def recorded(folder: Path) -> list[str]:
-    return [
-        "+callbacks.numbers._target_=tests.modules.test_resume.Numbers",
-        f"+callbacks.numbers.folder={folder}",
-    ]
+    target = "+callbacks.numbers._target_=tests.modules.test_resume.Numbers"
+    return [target, f"+callbacks.numbers.folder={folder}"]
 
 
 @pytest.fixture
@@ -106,9 +96,11 @@ def test_what_changes_the_result_is_named_with_both_values(override, line, demo_
     assert (run_dir / "config.yaml").read_bytes() == before
 
 
-def test_one_setting_is_named_once_where_it_is_typed(demo_data, run_dir):
+def test_one_setting_is_named_once_where_it_is_typed_and_a_run_is_not_begun_again(demo_data, run_dir):
     with pytest.raises(ValueError, match=r"other settings: seed: was 0, is 7: choose"):
         fit(demo_data, run_dir, "appearance", *LENGTH, "seed=7")
+    with pytest.raises(ValueError, match="holds a run already"):
+        fit(demo_data, run_dir, "appearance", *LENGTH, "ckpt_path=null")
 
 
 def test_data_is_known_by_its_content_wherever_it_lies(demo_data, appearance, run_dir, tmp_path):
@@ -117,10 +109,7 @@ def test_data_is_known_by_its_content_wherever_it_lies(demo_data, appearance, ru
     assert resumed["global_step"] == 4 and [step for step, _ in losses(run_dir)] == [0, 1, 2, 3]
 
     rows = read_manifest(copied)
-    changed = [
-        type(row)(**{**vars(row), "content_hash": "0" * 64}) if row.split == "train" else row for row in rows
-    ]
-    write_manifest(copied / INDEX_NAME, changed)
+    write_manifest(copied / INDEX_NAME, [replace(row, content_hash="0" * 64) for row in rows])
     again = shutil.copytree(appearance, tmp_path / "again", symlinks=True)
     with pytest.raises(ValueError, match=r"other clips .* sha256 .* was [0-9a-f]{12}, is [0-9a-f]{12}"):
         fit(copied, again, "appearance", *LENGTH)
@@ -200,11 +189,8 @@ def test_two_ranks_go_on_as_one_that_accumulates_with_the_same_samples(demo_data
         words = [*steps("appearance", 4, checkpoint_every=2), *base, *given]
         fit(demo_data, tmp_path / name, "appearance", *words, *recorded(tmp_path / f"{name}_numbers"))
         seen = numbers(tmp_path / f"{name}_numbers")
-        assert (
-            seen
-            == numbers(tmp_path / "whole_numbers")
-            == {step: [2 * step, 2 * step + 1] for step in range(4)}
-        )
+        expected = {step: [2 * step, 2 * step + 1] for step in range(4)}
+        assert seen == numbers(tmp_path / "whole_numbers") == expected
         for (_, one), (_, two) in zip(losses(tmp_path / name), losses(tmp_path / "whole"), strict=True):
             assert one == pytest.approx(two, rel=1e-5)
         a, b = whole(tmp_path / name), whole(tmp_path / "whole")
@@ -214,29 +200,14 @@ def test_two_ranks_go_on_as_one_that_accumulates_with_the_same_samples(demo_data
 def test_another_batch_keeps_the_global_one_or_is_refused(demo_data, tmp_path):
     batch = "schedule.appearance.batch_size"
     record = recorded(tmp_path / "numbers")
-    fit(
-        demo_data,
-        tmp_path / "run",
-        "appearance",
-        *steps("appearance", 2, checkpoint_every=2),
-        f"{batch}=4",
-        *record,
-    )
-    with pytest.raises(
-        ValueError, match=r"global_batch_size=4 is of the run .* got global_batch_size 3 \(batch"
-    ):
-        fit(demo_data, tmp_path / "run", "appearance", *LENGTH, f"{batch}=3")
+    run = (demo_data, tmp_path / "run", "appearance")
+    fit(*run, *steps("appearance", 2, checkpoint_every=2), f"{batch}=4", *record)
+    with pytest.raises(ValueError, match=r"global_batch_size=4 .* got global_batch_size 3 \(batch"):
+        fit(*run, *LENGTH, f"{batch}=3")
     with pytest.raises(ValueError, match=r"global_batch_size=4 .* accumulate_grad_batches 8"):
-        fit(
-            demo_data,
-            tmp_path / "run",
-            "appearance",
-            *LENGTH,
-            f"{batch}=4",
-            "trainer.accumulate_grad_batches=8",
-        )
-    fit(demo_data, tmp_path / "run", "appearance", *LENGTH, f"{batch}=2", *record)
-    fit(demo_data, tmp_path / "run", "appearance", *steps("appearance", 6), f"{batch}=1", *record)
+        fit(*run, *LENGTH, f"{batch}=4", "trainer.accumulate_grad_batches=8")
+    fit(*run, *LENGTH, f"{batch}=2", *record)
+    fit(*run, *steps("appearance", 6), f"{batch}=1", *record)
     assert numbers(tmp_path / "numbers") == {step: list(range(4 * step, 4 * step + 4)) for step in range(6)}
 
 

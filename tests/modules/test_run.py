@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers import ControlNetModel
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from safetensors.torch import load_file, save_file
@@ -24,7 +23,7 @@ from faceanim.pipelines.animation_pipeline import AnimationPipeline
 from faceanim.pipelines.export import export_pipeline
 from faceanim.pipelines.initial_weights import initialise
 from tests.helpers.composed import composed
-from tests.helpers.public_weights import VISION, adapter, animatediff, stock_unet, vae
+from tests.helpers.public_weights import VISION, adapter, animatediff, controlnet, stock_unet, vae
 from tests.helpers.stages import APPEARANCE, APPEARANCE_AND_ENCODER, TEMPORAL
 from tests.helpers.tiny_model import tiny_codec, tiny_model, tiny_scheduler, wake
 from tests.helpers.training import fit, steps, whole
@@ -78,29 +77,21 @@ def source(kind: str, folder: Path, trained: str, codec: Codec) -> tuple[str, An
     """What ``init_from`` may name, after a stage: its path and the networks in it."""
     model = random_model(3)
     if kind == "pipeline":
-        components = model.parts()
-        pipeline = AnimationPipeline(
-            **components,
-            codec=codec,
-            scheduler=tiny_scheduler(),
-            chunk_frames=4,
-            motion=trained == "temporal",
-        )
+        parts = {**model.parts(), "codec": codec, "scheduler": tiny_scheduler()}
+        pipeline = AnimationPipeline(**parts, chunk_frames=4, motion=trained == "temporal")
         pipeline.save_pretrained(folder / "pipeline")
         return str(folder / "pipeline"), model
     if kind == "safetensors":
-        state = {
-            k: v for k, v in model.state_dict().items() if trained == "temporal" or "motion_modules" not in k
-        }
-        save_file(state, folder / "w.safetensors")
+        state = model.state_dict()
+        held = {k: v for k, v in state.items() if trained == "temporal" or "motion_modules" not in k}
+        save_file(held, folder / "w.safetensors")
         return str(folder / "w.safetensors"), model
     (folder / "run" / "checkpoints").mkdir(parents=True)
     path = folder / "run" / "checkpoints" / "last.ckpt"
     stage = AppearanceStage if trained == "appearance" else TemporalStage
     module = stage(model, codec, tiny_scheduler(), Objective(), None, None)
-    torch.save(
-        {"state_dict": module.state_dict(), "faceanim": checkpoint_card(module), "global_step": 1}, path
-    )
+    card = {"faceanim": checkpoint_card(module), "global_step": 1}
+    torch.save({"state_dict": module.state_dict(), **card}, path)
     return str(folder / "run" if kind == "run" else path), model
 
 
@@ -108,9 +99,7 @@ KINDS = ("pipeline", "safetensors", "run", "checkpoint")
 
 
 def test_a_vae_without_weights_is_refused(files):
-    with pytest.raises(
-        ValueError, match=r"codec VAECodec has no weights: weights=sd15, or weights\.parts\.codec="
-    ):
+    with pytest.raises(ValueError, match=r"codec VAECodec has no weights: .* or weights\.parts\.codec="):
         initialise(tiny_model(), vae_codec(), NONE, None, APPEARANCE_AND_ENCODER)
     initialise(tiny_model(), vae_codec(), only(files, "codec"), None, APPEARANCE_AND_ENCODER)
 
@@ -125,9 +114,7 @@ def test_a_vae_without_weights_is_refused_beside_networks_from_a_file(files, tmp
 
 
 def test_an_image_encoder_that_is_neither_trained_nor_loaded_is_refused(files):
-    with pytest.raises(
-        ValueError, match=r"image_encoder has no weights and stage=appearance does not train it"
-    ):
+    with pytest.raises(ValueError, match="image_encoder has no weights and stage=appearance does not"):
         initialise(tiny_model(), tiny_codec(), NONE, None, APPEARANCE)
     initialise(tiny_model(), tiny_codec(), NONE, None, APPEARANCE_AND_ENCODER)
     initialise(tiny_model(), tiny_codec(), only(files, "image_encoder"), None, APPEARANCE)
@@ -142,9 +129,7 @@ def test_stage_two_needs_appearance_weights_and_all_that_it_does_not_train(files
     assert report.splitlines()[-1] == "face_locator: random, as built"
     for missing in ("reference_net", "denoising_net", "pose_guider", "image_encoder"):
         rest = {part: path for part, path in parts["parts"].items() if part != missing}
-        with pytest.raises(
-            ValueError, match=f"{missing} has no weights and stage=temporal does not train it"
-        ):
+        with pytest.raises(ValueError, match=f"{missing} has no weights and stage=temporal does not"):
             initialise(model, tiny_codec(), {**parts, "parts": rest}, None, TEMPORAL)
 
 
@@ -162,9 +147,8 @@ def test_an_earlier_run_comes_before_the_parts(kind, files, tmp_path):
 def test_motion_modules_come_from_their_part_where_the_earlier_run_has_not_trained_any(kind, files, tmp_path):
     start, earlier = source(kind, tmp_path, "appearance", tiny_codec())
     model, public = tiny_model(), load_file(files["motion_modules"])
-    report = initialise(
-        model, tiny_codec(), only(files, "motion_modules", "reference_net"), start, TEMPORAL
-    ).report
+    given = only(files, "motion_modules", "reference_net")
+    report = initialise(model, tiny_codec(), given, start, TEMPORAL).report
     state = model.state_dict()
     assert same(motion_of(state), public) and f"motion_modules from {files['motion_modules']}" in report
     assert same({**earlier.state_dict(), **{k: v for k, v in state.items() if "motion_modules" in k}}, state)
@@ -189,13 +173,8 @@ def test_a_trained_source_that_lacks_some_motion_modules_is_refused(tmp_path):
 
 def test_stage_one_leaves_motion_modules_alone_and_reports_what_stays_random(files):
     model = tiny_model()
-    report = initialise(
-        model,
-        tiny_codec(),
-        only(files, "motion_modules", "denoising_net", "image_encoder"),
-        None,
-        APPEARANCE,
-    ).report
+    given = only(files, "motion_modules", "denoising_net", "image_encoder")
+    report = initialise(model, tiny_codec(), given, None, APPEARANCE).report
     assert "motion_modules from" not in report
     assert not motion_of(model.state_dict())["mid_block.motion_modules.0.proj_out.weight"].any()  # as built
     random = [line.split(":")[0] for line in report.splitlines() if line.endswith(": random, as built")]
@@ -240,15 +219,7 @@ def public(tmp_path_factory) -> dict[str, Path]:
     torch.manual_seed(1)
     clip = CLIPVisionConfig(**{**VISION, "intermediate_size": 128}, projection_dim=12)
     CLIPVisionModelWithProjection(clip).save_pretrained(folder / "clip")
-    ControlNetModel(
-        down_block_types=("CrossAttnDownBlock2D",) * 2,
-        block_out_channels=(16, 32),
-        layers_per_block=1,
-        attention_head_dim=2,
-        cross_attention_dim=12,
-        norm_num_groups=4,
-        conditioning_embedding_out_channels=(4, 8, 16),
-    ).save_pretrained(folder / "controlnet")
+    controlnet().save_pretrained(folder / "controlnet")
     vae(channels=(8, 8, 16), latent_channels=8).save_pretrained(folder / "vae")
     names = {"reference_net": "unet", "denoising_net": "unet", "motion_modules": "mm.ckpt"}
     names |= {"pose_guider": "controlnet", "image_encoder": "clip", "codec": "vae"}

@@ -49,9 +49,7 @@ def test_steps_that_would_harm_the_weights_are_left_out_and_counted(demo_data, t
 
 def test_too_many_of_them_end_the_training_with_a_checkpoint(demo_data, tmp_path):
     options = [*steps("appearance", 50), *spoiled(dict.fromkeys(range(1, 50), "nan"))]
-    with pytest.raises(
-        TrainingDiverged, match=r"3 of the last 4 .* samples 3 of clips carphone_pristine_train"
-    ):
+    with pytest.raises(TrainingDiverged, match=r"3 of the last 4 .* samples 3 of clips carphone_prist"):
         fit(demo_data, tmp_path, "appearance", *options, "callbacks.guard.patience=2")
     last = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
     assert last["global_step"] == 4

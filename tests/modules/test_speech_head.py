@@ -22,15 +22,14 @@ SHORT = ("schedule.audio_to_pose.batch_size=2", "schedule.audio_to_pose.sample_e
 
 
 @pytest.fixture(scope="module")
-def nodding(tmp_path_factory) -> Path:
-    return nodding_clips(tmp_path_factory.mktemp("nodding") / "data")
+def nodding(shared) -> Path:
+    return shared("nodding", nodding_clips)
 
 
 @pytest.fixture(scope="module")
-def nodder(nodding, tmp_path_factory) -> Path:
-    run_dir = tmp_path_factory.mktemp("run") / "nodder"
-    fit(nodding, run_dir, 100, "schedule.audio_to_pose.sample_every=100")
-    return run_dir
+def nodder(nodding, shared) -> Path:
+    often = "schedule.audio_to_pose.sample_every=100"
+    return shared("nodder", lambda folder: fit(nodding, folder, 100, often))
 
 
 def speak(run_dir: Path, sound: Path, seed: int = 0) -> FaceMotion:

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from omegaconf import OmegaConf
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -12,7 +11,6 @@ from faceanim.models.weights import read_checkpoint
 from faceanim.pipelines.export import pipeline_of
 from faceanim.pipelines.initial_weights import open_checkpoint
 from faceanim.runs.csv_log import read_rows
-from scripts import export_weights
 from tests.helpers.callbacks import SEEN, PowerCut
 from tests.helpers.training import TINY, configuration, equal, fit, losses, steps, whole
 
@@ -31,7 +29,7 @@ def test_a_run_leaves_what_the_documentation_promises(appearance):
     ("stage", "how", "step"),
     [("appearance", "CutAt", 3), ("temporal", "CutAt", 3), ("temporal", "CutAfterSaving", 2)],
 )
-def test_resuming_after_a_kill_gives_the_same_weights_as_an_uninterrupted_run(
+def test_a_resumed_run_has_the_weights_of_an_uninterrupted_one(
     stage, how, step, demo_data, appearance, tmp_path
 ):
     options = steps(stage, 5, checkpoint_every=2)
@@ -57,9 +55,7 @@ def trained(checkpoint: dict) -> dict:
     return checkpoint["state_dict"] | checkpoint["trained_state"]
 
 
-def test_frozen_networks_in_the_compute_dtype_change_no_bit_and_no_checkpoint(
-    demo_data, appearance, tmp_path
-):
+def test_frozen_networks_in_the_compute_dtype_change_no_bit(demo_data, appearance, tmp_path):
     options = [*steps("temporal", 2), f"init_from={appearance}", "trainer.precision=bf16-mixed"]
     cast = fit(demo_data, tmp_path / "cast", "temporal", *options)
     plain = fit(demo_data, tmp_path / "plain", "temporal", *options, "~callbacks.frozen_weights")
@@ -68,10 +64,9 @@ def test_frozen_networks_in_the_compute_dtype_change_no_bit_and_no_checkpoint(
     assert losses(tmp_path / "cast") == losses(tmp_path / "plain")
 
 
-def test_each_stage_trains_its_own_part_and_nothing_else(demo_data, appearance, tmp_path):
-    before = whole(appearance)
-    checkpoint = fit(demo_data, tmp_path / "t", "temporal", *steps("temporal", 2), f"init_from={appearance}")
-    after = whole(tmp_path / "t")
+def test_each_stage_trains_its_own_part_and_nothing_else(demo_data, appearance, temporal, tmp_path):
+    before, after = whole(appearance), whole(temporal)
+    checkpoint = read_checkpoint(temporal / "checkpoints" / "last.ckpt")
     changed = {name for name in after if not torch.equal(after[name], before[name])}
     assert changed and all("motion_modules" in name for name in changed)
     assert all("motion_modules" in name for name in checkpoint["state_dict"])  # the rest by source and sha256
@@ -107,22 +102,12 @@ def test_seeds_that_differ_beyond_32_bits_are_different_trainings(demo_data, tmp
     assert curves[0] != curves[1]
 
 
-def test_a_run_folder_is_not_taken_over_by_other_settings(demo_data, appearance):
-    with pytest.raises(ValueError, match="other settings"):
-        fit(demo_data, appearance, "appearance", *steps("appearance", 2, sample_every=1), "seed=7")
-    with pytest.raises(ValueError, match="holds a run already"):
-        fit(demo_data, appearance, "appearance", *steps("appearance", 2, sample_every=1), "ckpt_path=null")
-
-
 def test_a_corrupt_last_checkpoint_falls_back_to_the_one_before(demo_data, tmp_path, caplog):
     options = steps("appearance", 3, checkpoint_every=1)
     straight = fit(demo_data, tmp_path, "appearance", *options)
     folder = tmp_path / "checkpoints"
-    assert sorted(path.name for path in folder.iterdir()) == [
-        "last.ckpt",
-        "step-000002.ckpt",
-        "step-000003.ckpt",
-    ]
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["last.ckpt", "step-000002.ckpt", "step-000003.ckpt"]
     content = bytearray((folder / "step-000003.ckpt").read_bytes())
     content[len(content) // 2] ^= 1  # one bit, of no consequence to torch.load
     (folder / "step-000003.ckpt").write_bytes(content)
@@ -137,14 +122,14 @@ def test_a_corrupt_last_checkpoint_falls_back_to_the_one_before(demo_data, tmp_p
         fit(demo_data, tmp_path, "appearance", *options)
 
 
-def test_exported_weights_start_a_run_and_motion_modules_may_be_missing(demo_data, appearance, tmp_path):
-    export_weights.main.__wrapped__(
-        OmegaConf.create({"run": str(appearance), "output": str(tmp_path / "w.safetensors")})
-    )
-    start = load_file(tmp_path / "w.safetensors")
+def test_exported_weights_start_a_run_and_motion_modules_may_be_missing(
+    demo_data, appearance, tmp_path, output_of
+):
+    path = tmp_path / "w.safetensors"
+    output_of("-m", "scripts.export_weights", f"run={appearance}", f"output={path}")
+    start = load_file(path)
     assert not any("motion_modules" in name for name in start)
-    source = f"init_from={tmp_path / 'w.safetensors'}"
-    fit(demo_data, tmp_path / "t", "temporal", *steps("temporal", 1), source)
+    fit(demo_data, tmp_path / "t", "temporal", *steps("temporal", 1), f"init_from={path}")
     after = whole(tmp_path / "t")
     for name, tensor in start.items():
         assert torch.equal(after[f"model.{name}"], tensor.float()), name
@@ -156,46 +141,39 @@ def test_weights_of_another_model_are_refused(demo_data, appearance, tmp_path):
         fit(demo_data, tmp_path / "o", "appearance", *steps("appearance", 1), *other)
 
 
-@pytest.mark.parametrize(
-    "override",
-    [
-        "model.motion_frames=0",
-        "model.face_locator.enabled=false",
-        "model.scheduler.prediction_type=v_prediction",
-        "model.face_locator.inputs=mask",
-        "model.face_locator.inputs=face",
-        "pose.mask.shape=box",
+SWITCHES = [
+    "model.motion_frames=0 model.face_locator.enabled=false objective.min_snr=plain",
+    "model.scheduler.prediction_type=v_prediction pose.drawing=no_face_contour pose.mask.region=clip",
+    "model.face_locator.inputs=mask pose.mask.shape=box objective.motion_noise=0.3 objective.min_snr=off",
+    "model.face_locator.inputs=face pose.drawing=points data.module.rules.motion_placement=preceding",
+    "objective=paper objective.noise_offset=0.05 model.scheduler.rescale_betas_zero_snr=false",
+    "objective.lip_weight=3 objective.drop_motion=0",
+]
+
+
+@pytest.mark.parametrize("switches", SWITCHES)
+def test_the_documented_switches_train(switches, demo_data, tmp_path):
+    """Those of a line together, as they do not meet."""
+    fit(demo_data, tmp_path, "appearance", *steps("appearance", 1, sample_every=1), *switches.split())
+    assert list((tmp_path / "samples" / "step_000001").glob("*.png"))
+
+
+def test_the_drawing_and_the_masks_options_travel_with_the_checkpoint(demo_data, tmp_path):
+    options = [
         "pose.mask.region=clip",
-        "objective.motion_noise=0.3",
-        "data.module.rules.motion_placement=preceding",
-        "objective=paper",
-        "objective.min_snr=plain",
-        "objective.min_snr=off",
-        "objective.noise_offset=0.05",
-        "objective.lip_weight=3",
-        "objective.drop_motion=0",
-        "pose.drawing=no_face_contour",
+        "pose.mask.shape=box",
+        "pose.mask.dilation=0.3",
         "pose.drawing=points",
-        "model.scheduler.rescale_betas_zero_snr=false",
-    ],
-)
-def test_the_documented_switches_train(override, demo_data, tmp_path):
-    fit(demo_data, tmp_path / "run", "appearance", *steps("appearance", 1, sample_every=1), override)
-    assert list((tmp_path / "run" / "samples" / "step_000001").glob("*.png"))
-
-
-def test_the_masks_options_travel_with_the_checkpoint(demo_data, tmp_path):
-    options = ["pose.mask.region=clip", "pose.mask.shape=box", "pose.mask.dilation=0.3"]
+    ]
     fit(demo_data, tmp_path, "appearance", *steps("appearance", 1), *options)
     pipeline = pipeline_of(open_checkpoint(tmp_path / "checkpoints" / "last.ckpt"))
     mask = {"region": "clip", "shape": "box", "dilation": 0.3, "soft_edge": 0.05}
-    assert dict(pipeline.config["mask"]) == mask
+    assert dict(pipeline.config["mask"]) == mask and pipeline.config["drawing"] == "points"
 
 
 def test_a_short_run_ends_with_metrics_a_picture_and_a_validation(demo_data, tmp_path):
-    words = ["schedule.appearance.max_steps=3", "trainer.log_every_n_steps=10"]
-    words += ["schedule.appearance.sample_every=100"]
-    fit(demo_data, tmp_path, "appearance", *words)
+    words = ["trainer.log_every_n_steps=10", "schedule.appearance.sample_every=100"]
+    fit(demo_data, tmp_path, "appearance", "schedule.appearance.max_steps=3", *words)
     (row,) = read_rows(tmp_path / "metrics.csv")
     assert row["step"] == "2" and float(row["train/loss"]) and float(row["val/loss"])
     assert (tmp_path / "loss.png").is_file() and list((tmp_path / "samples" / "step_000003").glob("*.mp4"))
@@ -206,11 +184,9 @@ def test_a_short_run_ends_with_metrics_a_picture_and_a_validation(demo_data, tmp
 )
 def test_callbacks_are_a_free_set(override, demo_data, tmp_path, monkeypatch):
     if override == "callbacks=none":
-        monkeypatch.setattr(
-            "tests.helpers.training.TINY", [option for option in TINY if "callbacks" not in option]
-        )
-    train.main.__wrapped__(
-        configuration(demo_data, tmp_path, "appearance", *steps("appearance", 2), override)
-    )
+        without = [option for option in TINY if "callbacks" not in option]
+        monkeypatch.setattr("tests.helpers.training.TINY", without)
+    words = [*steps("appearance", 2), override]
+    train.main.__wrapped__(configuration(demo_data, tmp_path, "appearance", *words))
     assert len(losses(tmp_path)) == 2
     assert (tmp_path / "checkpoints").exists() == (override in ("~callbacks.ema", "~callbacks.best"))

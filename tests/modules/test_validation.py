@@ -1,6 +1,5 @@
 """Sampling and measuring during the real training: what it leaves, that it disturbs nothing, and that it may fail."""
 
-import csv
 import math
 import shutil
 from dataclasses import replace
@@ -16,9 +15,10 @@ from faceanim.media.video_writer import AI_GENERATED
 from faceanim.models.weights import read_checkpoint
 from faceanim.pipelines.checkpoint_folder import newest_checkpoint
 from faceanim.pipelines.export import export_pipeline
+from faceanim.runs.csv_log import read_rows
 from tests.helpers.callbacks import PowerCut
 from tests.helpers.commands import run
-from tests.helpers.training import TINY, configuration, equal, fit, steps, two_ranks
+from tests.helpers.training import configuration, equal, fit, options, steps, two_ranks
 
 BY_PSNR = ["callbacks.best.monitor=val/psnr", "callbacks.best.mode=max", "callbacks.best.at_least=null"]
 AT_START = "callbacks.samples.at_start=true"
@@ -26,8 +26,7 @@ NO_FACES = "callbacks.samples.landmarks=dwpose"  # its weights are not there: qu
 
 
 def validations(run_dir: Path) -> list[dict[str, str]]:
-    with (run_dir / "metrics.csv").open() as file:
-        return [row for row in csv.DictReader(file) if row["val/loss"]]
+    return [row for row in read_rows(run_dir / "metrics.csv") if row["val/loss"]]
 
 
 class Harm(L.Callback):
@@ -72,31 +71,21 @@ def own_data(demo_data, tmp_path) -> Path:
 def test_validations_change_nothing_in_the_training_and_start_again_after_a_kill(demo_data, tmp_path):
     never = fit(demo_data, tmp_path / "never", "appearance", *steps("appearance", 4, checkpoint_every=2))
 
-    options = [
-        *steps("appearance", 4, checkpoint_every=2, sample_every=1),
-        "callbacks.samples.guidance_scale=1.5",
-        AT_START,
-        NO_FACES,
-        *BY_PSNR,
-    ]
+    words = [*steps("appearance", 4, checkpoint_every=2, sample_every=1), AT_START, NO_FACES, *BY_PSNR]
+    words += ["callbacks.samples.guidance_scale=1.5"]
     run_dir = tmp_path / "often"
     cut = ["+callbacks.cut._target_=tests.helpers.callbacks.CutAt", "+callbacks.cut.step=3"]
     with pytest.raises(PowerCut):
-        fit(demo_data, run_dir, "appearance", *options, *cut)
+        fit(demo_data, run_dir, "appearance", *words, *cut)
     shutil.rmtree(run_dir / "samples")
-    often = fit(demo_data, run_dir, "appearance", *options)
+    often = fit(demo_data, run_dir, "appearance", *words)
     for part in ("state_dict", "trained_state", "optimizer_states", "lr_schedulers"):
         assert equal(often[part], never[part]), part
 
     folders = sorted(path.name for path in (run_dir / "samples").iterdir())
     assert folders == ["step_000003", "step_000004"]  # no second baseline
     rows = validations(run_dir)
-    assert [int(row["step"]) for row in rows] == [
-        0,
-        1,
-        2,
-        3,
-    ]  # a validation is logged with the step before it
+    assert [int(row["step"]) for row in rows] == [0, 1, 2, 3]  # each is logged with the step before it
     by_step = [float(row["val/psnr"]) for row in rows]
     best = read_checkpoint(run_dir / "checkpoints" / "best.ckpt")
     assert by_step[best["global_step"] - 1] == max(by_step)
@@ -106,8 +95,8 @@ def test_validations_change_nothing_in_the_training_and_start_again_after_a_kill
 
 
 def test_a_validation_leaves_videos_sheets_and_metrics_under_bfloat16_too(demo_data, tmp_path, caplog):
-    options = [*steps("appearance", 1, sample_every=100), AT_START, "trainer.precision=bf16-mixed"]
-    fit(demo_data, tmp_path, "appearance", *options)
+    words = [*steps("appearance", 1, sample_every=100), AT_START, "trainer.precision=bf16-mixed"]
+    fit(demo_data, tmp_path, "appearance", *words)
     (row,) = validations(tmp_path)
     assert float(row["val/failed_clips"]) == 0
     assert 0 < float(row["val/psnr"]) < 60 and -1 < float(row["val/ssim"]) < 1
@@ -124,13 +113,9 @@ def test_a_validation_leaves_videos_sheets_and_metrics_under_bfloat16_too(demo_d
 
 
 def test_a_clip_that_cannot_be_read_is_logged_and_the_training_goes_on(own_data, tmp_path, caplog):
-    options = [
-        *steps("appearance", 2, sample_every=1),
-        *harm(own_data / "clips" / "b.mp4", after=2),
-        NO_FACES,
-        *BY_PSNR,
-    ]
-    done = fit(own_data, tmp_path / "run", "appearance", *options)
+    words = [*steps("appearance", 2, sample_every=1), NO_FACES, *BY_PSNR]
+    words += harm(own_data / "clips" / "b.mp4", after=2)
+    done = fit(own_data, tmp_path / "run", "appearance", *words)
     assert done["global_step"] == 2
     before, after = validations(tmp_path / "run")
     assert float(before["val/failed_clips"]) == 0 and float(after["val/failed_clips"]) == 1
@@ -145,8 +130,8 @@ def test_a_loss_that_cannot_be_taken_is_nan(demo_data, own_data, tmp_path, caplo
     """The loss reads the held-out clips by itself."""
     (clip,) = (row for row in read_manifest(demo_data) if row.split == "test")
     write_manifest(own_data / INDEX_NAME, read_manifest(demo_data))
-    options = [*steps("appearance", 2, sample_every=1), *harm(own_data / clip.path, after=2), NO_FACES]
-    fit(own_data, tmp_path / "run", "appearance", *options)
+    words = [*steps("appearance", 2, sample_every=1), *harm(own_data / clip.path, after=2), NO_FACES]
+    fit(own_data, tmp_path / "run", "appearance", *words)
     assert [math.isnan(float(row["val/loss"])) for row in validations(tmp_path / "run")] == [False, True]
     assert "cannot be read" in caplog.text
 
@@ -160,16 +145,16 @@ def test_a_dry_run_is_not_well_with_a_held_out_clip_that_cannot_be_read(demo_dat
 
 
 def test_samples_that_cannot_be_written_cost_no_metric(demo_data, tmp_path, caplog):
-    options = [*steps("appearance", 2, sample_every=1), *harm(tmp_path / "samples", after=2), NO_FACES]
-    fit(demo_data, tmp_path, "appearance", *options)
+    words = [*steps("appearance", 2, sample_every=1), *harm(tmp_path / "samples", after=2), NO_FACES]
+    fit(demo_data, tmp_path, "appearance", *words)
     assert (tmp_path / "samples").is_file()
     assert [math.isfinite(float(row["val/psnr"])) for row in validations(tmp_path)] == [True, True]
     assert "not shown" in caplog.text and "cannot write" in caplog.text
 
 
 def test_without_a_landmark_backend_the_rest_is_measured(demo_data, tmp_path, caplog):
-    options = [*steps("appearance", 1, sample_every=1), NO_FACES]
-    fit(demo_data, tmp_path / "run", "appearance", *options)
+    words = [*steps("appearance", 1, sample_every=1), NO_FACES]
+    fit(demo_data, tmp_path / "run", "appearance", *words)
     (row,) = validations(tmp_path / "run")
     assert "val/nme" not in row and float(row["val/psnr"])
     assert "validation: no nme, face_found_rate, identity" in caplog.text
@@ -180,21 +165,12 @@ def test_without_a_landmark_backend_the_rest_is_measured(demo_data, tmp_path, ca
 
 def test_two_ranks_share_the_clips_and_survive_the_failure_of_one(own_data, tmp_path):
     """Three clips on two ranks, in two processes that talk: each clip counts once."""
-    options = [
-        *TINY,
-        *steps("appearance", 2, sample_every=2),
-        AT_START,
-        NO_FACES,
-        *BY_PSNR,
-        f"data.folder={own_data}",
-    ]
-    one = fit_in_process(own_data, tmp_path / "one", options)
-    done = run(
-        *("train.py", *options, *two_ranks("ddp"), *harm(own_data / "clips" / "b.mp4", after=2)),
-        f"run_dir={tmp_path / 'two'}",
-    )
+    words = [*steps("appearance", 2, sample_every=2), AT_START, NO_FACES, *BY_PSNR]
+    fit(own_data, tmp_path / "one", "appearance", *words)
+    words += [*two_ranks("ddp"), *harm(own_data / "clips" / "b.mp4", after=2)]
+    done = run("train.py", *options(own_data, tmp_path / "two", "appearance", *words))
     assert done.returncode == 0, done.stdout + done.stderr
-    start, end = validations(tmp_path / "two")
+    one, (start, end) = validations(tmp_path / "one")[0], validations(tmp_path / "two")
     for name in ("val/psnr", "val/ssim", "val/loss"):
         assert float(start[name]) == pytest.approx(float(one[name]), rel=1e-4), name
     assert float(start["val/failed_clips"]) == 0 and float(end["val/failed_clips"]) == 1
@@ -202,8 +178,3 @@ def test_two_ranks_share_the_clips_and_survive_the_failure_of_one(own_data, tmp_
     assert "clip b failed" in done.stdout + done.stderr
     names = sorted(path.stem for path in (tmp_path / "two" / "samples" / "step_000000").glob("*.mp4"))
     assert len(names) == 3
-
-
-def fit_in_process(data: Path, run_dir: Path, options: list[str]) -> dict[str, str]:
-    fit(data, run_dir, "appearance", *options[len(TINY) : -1])
-    return validations(run_dir)[0]

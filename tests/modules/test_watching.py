@@ -33,14 +33,17 @@ ALL = ["logger=[tensorboard,wandb]", "logger.wandb.offline=true"]
 
 
 @pytest.fixture(scope="module")
-def runs(demo_data, tmp_path_factory) -> tuple[Path, Path]:
+def runs(demo_data, shared) -> tuple[Path, Path]:
     """The same training, uninterrupted with metrics.csv alone, and cut in step 5 and resumed with every logger."""
-    folder = tmp_path_factory.mktemp("watched")
-    fit(demo_data, folder / "whole", "appearance", *OPTIONS)
     cut = ["+callbacks.cut._target_=tests.helpers.callbacks.CutAt", "+callbacks.cut.step=5"]
-    with pytest.raises(PowerCut):
-        fit(demo_data, folder / "cut", "appearance", *OPTIONS, *ALL, *cut)
-    fit(demo_data, folder / "cut", "appearance", *OPTIONS, *ALL)
+
+    def make(folder: Path) -> None:
+        fit(demo_data, folder / "whole", "appearance", *OPTIONS)
+        with pytest.raises(PowerCut):
+            fit(demo_data, folder / "cut", "appearance", *OPTIONS, *ALL, *cut)
+        fit(demo_data, folder / "cut", "appearance", *OPTIONS, *ALL)
+
+    folder = shared("watched", make)
     return folder / "whole", folder / "cut"
 
 
@@ -50,9 +53,7 @@ def test_metrics_csv_has_a_row_a_step_and_the_same_curves_after_a_resume(runs):
     assert whole[0].keys() == cut[0].keys()
     same = [name for name in whole[0] if not name.startswith(("throughput", "device"))]
     assert {"train/loss", "train/lr", "train/grad_norm", "val/loss", "train/loss_t000-249"} <= set(same)
-    for (
-        name
-    ) in same:  # the losses by timestep, too, which take two steps in and between which the run was saved
+    for name in same:  # the losses by timestep, too, which take in two steps with a save between
         assert [row[name] for row in cut] == [row[name] for row in whole], name
     assert all(float(row["throughput/steps_per_sec"]) > 0 for row in cut)
     seconds = [float(row["throughput/seconds"]) for row in cut]
@@ -96,9 +97,8 @@ def test_wandb_resumes_its_run_and_has_metrics_config_and_media(runs):
 def test_each_start_says_which_code_and_data(runs, demo_data):
     starts = json.loads((runs[1] / "provenance.json").read_text())["starts"]
     assert [start["step"] for start in starts] == [0, 3]
-    assert starts[0]["devices"] == ["cpu"] and {"faceanim", "git", "torch", "lightning", "diffusers"} <= set(
-        starts[0]["code"]
-    )
+    assert starts[0]["devices"] == ["cpu"]
+    assert {"faceanim", "git", "torch", "lightning", "diffusers"} <= set(starts[0]["code"])
     assert starts[0]["data"] == starts[1]["data"] and starts[0]["data"]["train"]["clips"] == 1
 
 
