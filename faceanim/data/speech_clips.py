@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 from faceanim.data.manifest import ManifestRow
 from faceanim.data.prepared_folder import read_poses
 from faceanim.data.shuffling import ClipOrder
+from faceanim.data.sound_augmentation import SoundAugmentation
 from faceanim.data.splits import NoClips, clips_of
 from faceanim.media.storage import join, local_copy
 from faceanim.models.log_mel import RATE, LogMel, recording_profile
@@ -60,7 +61,8 @@ class SpeechClips(Dataset):
 
     context: seconds of sound around a window. samples_per_clip: windows an epoch. least_correlation: of mouth and sound
     (index.parquet: mouth_audio_correlation) in a clip that is taken; music has less. longest_lag: where they plainly
-    move together, but not at once, by at most this many seconds, the sound is moved.
+    move together, but not at once, by at most this many seconds, the sound is moved. augmentation: of each window's
+    sound, whose profile is then taken of the window alone.
     """
 
     def __init__(
@@ -74,8 +76,9 @@ class SpeechClips(Dataset):
         longest_lag: float = 0.2,
         bands: int = 40,
         seed: int = 0,
+        augmentation: SoundAugmentation | None = None,
     ):
-        self.folder, self.frames, self.context = folder, frames, context
+        self.folder, self.frames, self.context, self.augmentation = folder, frames, context, augmentation
         self.longest_lag, self.seed = longest_lag, seed
         self._log_mel = LogMel(bands)
         rows = clips_of(folder, split)
@@ -108,13 +111,18 @@ class SpeechClips(Dataset):
         place = max(-begin, 0)
         sound[place : place + len(inside)] = inside
         frames = np.arange(start, start + self.frames)
+        profile, expression = clip.profile_C, clip.expression_T68x2[frames]
+        if self.augmentation is not None:
+            sound, speech = self.augmentation(sound, rng)
+            profile = recording_profile(self._log_mel(torch.from_numpy(sound)[None])[0])
+            expression = expression if speech else np.zeros_like(expression)
         return SpeechSample(
             index=index,
             clip_id=row.clip_id,
             sound_N=torch.from_numpy(sound),
-            profile_C=clip.profile_C,
+            profile_C=profile,
             place_T=torch.from_numpy(frames / clip.fps - begin / RATE).float(),
-            expression_T68x2=torch.from_numpy(clip.expression_T68x2[frames]).float(),
+            expression_T68x2=torch.from_numpy(expression).float(),
             head_T6=torch.from_numpy(clip.head_T6[frames]).float(),
         )
 

@@ -7,13 +7,15 @@ from torch.utils.data import DataLoader, default_collate
 
 from faceanim.bounds import at_least
 from faceanim.data.batches import ResumableBatchSampler, train_loader
+from faceanim.data.sound_augmentation import SoundAugmentation
 from faceanim.data.speech_clips import SpeechClips, SpeechSample
 from faceanim.data.validation_set import validation_set
 
 
 class SpeechDataModule(L.LightningDataModule):
     """Batches for ``trainer.max_steps`` steps. batch_size: windows per rank. val_split, val_batches: what the
-    validation loss is taken on, see ``validation_set``. Other options: see ``SpeechClips``."""
+    validation loss is taken on, see ``validation_set``. augmentation: of training windows. Other options: see
+    ``SpeechClips``."""
 
     def __init__(
         self,
@@ -29,6 +31,7 @@ class SpeechDataModule(L.LightningDataModule):
         seed: int = 0,
         val_split: str = "val",
         val_batches: int = 2,
+        augmentation: SoundAugmentation | None = None,
     ):
         super().__init__()
         at_least(
@@ -43,7 +46,7 @@ class SpeechDataModule(L.LightningDataModule):
         self.num_workers, self.val_batches = num_workers, val_batches
         both = {"context": context, "samples_per_clip": samples_per_clip, "bands": bands, "seed": seed}
         both |= {"least_correlation": least_correlation, "longest_lag": longest_lag}
-        self.train_set = SpeechClips(folder, "train", frames, **both)
+        self.train_set = SpeechClips(folder, "train", frames, augmentation=augmentation, **both)
         self.val_set = validation_set(lambda split: SpeechClips(folder, split, frames, **both), val_split)
 
     def train_dataloader(self) -> DataLoader:

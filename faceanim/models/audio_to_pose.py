@@ -3,6 +3,7 @@
 Shape letters: B batch, N samples, C channels of the features, L features in time, T video frames, D width, P 68 points.
 """
 
+import json
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -10,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
@@ -19,6 +22,7 @@ from faceanim.models.wav2vec2_features import transformer_states
 from faceanim.models.weights import load_into, read_checkpoint, read_json, read_tensors
 
 CONFIG, WEIGHTS = "config.json", "diffusion_pytorch_model.safetensors"
+_METADATA = "audio_to_pose"  # of a .safetensors: the configuration as JSON
 _KERNEL = 5
 
 
@@ -103,8 +107,8 @@ class AudioToPose(ModelMixin, ConfigMixin):
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """From a folder that ``save_pretrained`` wrote, a training's run folder, or its checkpoint; every tensor or
-        ValueError."""
+        """From a folder that ``save_pretrained`` wrote, a file of ``save_file``, a training's run folder, or its
+        checkpoint; every tensor or ValueError."""
         path = Path(path)
         if (path / "checkpoints" / "last.ckpt").exists():
             path = path / "checkpoints" / "last.ckpt"
@@ -117,12 +121,14 @@ class AudioToPose(ModelMixin, ConfigMixin):
                 )
             config = card["model"]
             state = {name.removeprefix("model."): tensor for name, tensor in checkpoint["state_dict"].items()}
+        elif path.suffix == ".safetensors":
+            config, state = _config_of(path), read_tensors(path)
         elif (path / CONFIG).is_file():
             config, state = read_json(path / CONFIG), read_tensors(path / WEIGHTS)
         else:
             raise ValueError(
-                f"no speech model in {path}: expected a run folder of stage=audio_to_pose, its checkpoint, or a folder "
-                f"with {CONFIG}"
+                f"no speech model in {path}: expected a run folder of stage=audio_to_pose, its checkpoint, a folder "
+                f"with {CONFIG}, or a .safetensors"
             )
         try:
             model = cls(**{name: value for name, value in config.items() if not name.startswith("_")})
@@ -130,6 +136,22 @@ class AudioToPose(ModelMixin, ConfigMixin):
             raise ValueError(f"{path}: does not describe an AudioToPose: {error}") from error
         load_into(model, state, path, part="audio_to_pose")
         return model.eval()
+
+    def save_file(self, path: str | Path) -> None:
+        """Write weights in half precision and their configuration into one .safetensors."""
+        state = {name: tensor.half().contiguous() for name, tensor in self.state_dict().items()}
+        config = {name: value for name, value in self.config.items() if not name.startswith("_")}
+        save_file(state, path, {_METADATA: json.dumps(config)})
+
+
+def _config_of(path: Path) -> dict[str, Any]:
+    try:
+        with safe_open(path, "pt") as file:
+            return json.loads((file.metadata() or {})[_METADATA])
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise ValueError(
+            f"{path}: expected the weights of an AudioToPose with their configuration"
+        ) from error
 
 
 def _at(x_BDL: Tensor, index_BT: Tensor) -> Tensor:

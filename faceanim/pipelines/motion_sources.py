@@ -1,4 +1,4 @@
-"""Motion sources of an animation: a video, saved poses, a template, or speech.
+"""Motion sources of an animation: a video, saved poses, a template, speech, or text to speak.
 
 T: frames; H, W: pixels; C: RGB.
 """
@@ -6,16 +6,20 @@ T: frames; H, W: pixels; C: RGB.
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol, get_args
+from uuid import uuid4
 
 import numpy as np
 
 from faceanim.bounds import above, at_least
 from faceanim.media.colour import check_untagged
 from faceanim.media.frame_rate import constant_rate
-from faceanim.media.sound import Soundtrack, has_sound
+from faceanim.media.sound import Soundtrack, has_sound, write_wav
+from faceanim.media.synthesizers import speak_text
 from faceanim.media.video import iter_video
 from faceanim.pipelines.framing import frame_head
 from faceanim.pipelines.options import option
@@ -182,6 +186,36 @@ class Speech:
         height, width = size
         poses = recompose(motion, reference, width, height, f"speech: {Path(self.path).name}")
         return Motion(poses[: self.max_frames], sound=Soundtrack(Path(self.path)))
+
+
+@dataclass(frozen=True)
+class Text:
+    """Text that a synthesiser speaks; then as ``Speech``. voice: kal, awb, rms or slt of flite, which speak English, or
+    one of espeak-ng such as de or fr+f2."""
+
+    text: str = option("text")
+    voice: str = "slt"
+    model: str | None = option("speech", None)
+    pipeline: str = ""
+    head: str | None = option("template", None)
+    fps: float | None = None
+    max_frames: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    def read(self, size: Size, reference_points: Points = None, landmarker: Finder = None) -> Motion:
+        path = Path(_spoken_folder().name) / f"{uuid4().hex}.wav"
+        write_wav(path, speak_text(self.text, self.voice))
+        rest = (self.model, self.pipeline, self.head, self.fps, self.max_frames, self.seed)
+        return Speech(str(path), *rest).read(size, reference_points, landmarker)
+
+
+@cache
+def _spoken_folder() -> TemporaryDirectory:
+    """For spoken text, as long as this process lives: the video's sound is read while the video is written."""
+    return TemporaryDirectory(prefix="faceanim-spoken-")
 
 
 def on_reference(poses: PoseSequence, reference_points: Points, size: Size, mode: Mode) -> PoseSequence:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import Field, dataclass, fields, is_dataclass, make_dataclass
 from typing import Any, TypeVar
 
-from faceanim.pipelines.motion_sources import DrivingVideo, MotionSource, SavedPoses, Speech, Template
+from faceanim.pipelines.motion_sources import DrivingVideo, MotionSource, SavedPoses, Speech, Template, Text
 from faceanim.pipelines.options import Command, Output, Photograph, Runtime, Sampling
 
-SOURCES = {"driving": DrivingVideo, "poses": SavedPoses, "template": Template, "audio": Speech}
+SOURCES = {"driving": DrivingVideo, "poses": SavedPoses, "template": Template, "audio": Speech, "text": Text}
 Part = TypeVar("Part")
 
 
@@ -25,12 +25,12 @@ class AnimationRequest:
 def request_of(options: "InferenceOptions") -> AnimationRequest:
     """Build the request for one video. ValueError names the option whose value is impossible."""
     given = [name for name in SOURCES if getattr(options, name) is not None]
-    if len(given) != 1 and given != ["template", "audio"]:
+    if len(given) != 1 and given not in (["template", "audio"], ["template", "text"]):
         raise ValueError(
-            f"expected exactly one of driving, poses, template and audio, got {' and '.join(given) or 'none'}"
+            f"expected exactly one of driving, poses, template, audio and text, got {' and '.join(given) or 'none'}"
         )
-    if options.speech is not None and options.audio is None:
-        raise ValueError("speech=: is the model for audio=<file>, which is not given")
+    if options.speech is not None and options.audio is None and options.text is None:
+        raise ValueError("speech=: is the model for audio=<file> and text=, neither of which is given")
     kinds = (Photograph, SOURCES[given[-1]], Sampling, Output, Runtime)
     return AnimationRequest(*(part_of(kind, options) for kind in kinds))
 

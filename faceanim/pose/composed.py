@@ -19,8 +19,12 @@ def compose(name: str) -> PoseSequence:
     """The composed motion of this name on an average head, 512 x 512 at 24 fps; always the same."""
     if name not in COMPOSED:
         raise ValueError(f"motion: expected one of {', '.join(COMPOSED)}, got {name!r}")
-    head = Head(AVERAGE_HEAD_68x3, np.eye(3), SIZE / 28, np.array([SIZE / 2, SIZE * 0.55]))
-    return recompose(COMPOSED[name](), head, SIZE, SIZE, f"composed: {name}")
+    return recompose(COMPOSED[name](), average_head(), SIZE, SIZE, f"composed: {name}")
+
+
+def average_head() -> Head:
+    """The average head in the middle of SIZE x SIZE pixels, looking straight."""
+    return Head(AVERAGE_HEAD_68x3, np.eye(3), SIZE / 28, np.array([SIZE / 2, SIZE * 0.55]))
 
 
 def _alive(seconds: float, blinks: list[float], degrees: float, seed: int) -> FaceMotion:

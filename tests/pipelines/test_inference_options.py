@@ -15,7 +15,7 @@ from tests.helpers.tiny_model import tiny_scheduler
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"driving": None}, "exactly one of driving, poses, template and audio, got none"),
+        ({"driving": None}, "exactly one of driving, poses, template, audio and text, got none"),
         ({"poses": "a.npz"}, "got driving and poses"),
         ({"audio": "speech.wav"}, "got driving and audio"),
         ({"template": "nodding"}, "got driving and template"),

@@ -94,7 +94,7 @@ def test_a_folder_of_images_is_driven_by_what_lies_beside_or_what_the_command_na
     table.unlink()
     code, _, err = infer(f"jobs={table.parent}", f"output={tmp_path / 'a'}")
     assert code == 2
-    assert "train.png: expected exactly one of driving, poses, template and audio, got none" in err
+    assert "train.png: expected exactly one of driving, poses, template, audio and text, got none" in err
     code, _, err = infer(
         f"jobs={table.parent}", f"output={tmp_path / 'a'}", f"poses={table.parent / 'test.npz'}"
     )
