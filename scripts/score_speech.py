@@ -1,4 +1,4 @@
-"""Lips from speech against real ones: python -m scripts.score_speech model=... data=... (--help explains)."""
+"""Lips from speech against real ones: python -m scripts.score_speech speech=... clips=... (--help explains)."""
 
 from faceanim.cli import run_command
 
@@ -33,9 +33,9 @@ class Score(NamedTuple):
 
 
 def main(cfg: DictConfig) -> None:
-    model = AudioToPose.load(cfg.model)
+    model = AudioToPose.load(cfg.speech)
     least, bands = cfg.least_correlation, model.config.bands
-    clips = SpeechClips(cfg.data, cfg.split, 2, least_correlation=least, longest_lag=0, bands=bands)
+    clips = SpeechClips(cfg.clips, cfg.split, 2, least_correlation=least, longest_lag=0, bands=bands)
     mean = float(opening(clips.mean_expression()))
     scores = {row.clip_id: score(model, clips.clip(row), mean) for row in clips.rows}
     mean_score = Score(*np.mean(list(scores.values()), axis=0))

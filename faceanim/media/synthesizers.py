@@ -3,18 +3,18 @@
 N: samples.
 """
 
-import ctypes
-import ctypes.util
+import json
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from faceanim.media import espeak_process
 from faceanim.media.sound import SPEECH_RATE, read_speech
 
 FLITE_VOICES = ("kal", "awb", "rms", "slt")
@@ -22,10 +22,7 @@ LONGEST_TEXT = 1000  # characters of one call
 _INSTALL = "apt-get install flite espeak-ng (Debian, Ubuntu)"
 _TIMEOUT = 60  # seconds of one call
 _PAUSE = 0.35  # seconds between sentences
-# espeak-ng/speak_lib.h
-_SYNCHRONOUS, _PHONEME_EVENTS_IN_IPA, _DONT_EXIT = 2, 3, 0x8000
-_UTF8, _CHARACTERS, _RATE = 1, 1, 1
-_END_OF_LIST, _PHONEME = 0, 7
+_USUAL_SPEED = 175  # words a minute of espeak-ng
 
 
 class Phone(NamedTuple):
@@ -85,66 +82,26 @@ def _flite(text: str, voice: str, slowness: float) -> Spoken:
     return Spoken(sound_N, phones)
 
 
-class _Event(ctypes.Structure):
-    _fields_ = [
-        ("type", ctypes.c_int),
-        ("unique_identifier", ctypes.c_uint),
-        ("text_position", ctypes.c_int),
-        ("length", ctypes.c_int),
-        ("audio_position", ctypes.c_int),
-        ("sample", ctypes.c_int),
-        ("user_data", ctypes.c_void_p),
-        ("string", ctypes.c_char * 8),
-    ]
-
-
-_CALLBACK = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
-)
-
-
-@cache
-def _library() -> tuple[ctypes.CDLL, int]:
-    """Return the loaded library, and the samples a second that it makes."""
-    name = ctypes.util.find_library("espeak-ng")
-    if name is None:
-        raise ValueError(f"the library espeak-ng is not installed: {_INSTALL}")
-    library = ctypes.CDLL(name)
-    rate = library.espeak_Initialize(_SYNCHRONOUS, 0, None, _PHONEME_EVENTS_IN_IPA | _DONT_EXIT)
-    if rate <= 0:
-        raise ValueError(f"espeak-ng finds none of its data: {_INSTALL}")
-    return library, rate
-
-
 def _espeak(text: str, voice: str, slowness: float) -> Spoken:
-    """Speak by the library: its events tell where each phone begins, which its program does not print.
-
-    Waveforms go on from those of the process's calls before: the same calls in the same order give the same sound.
-    """
-    library, rate = _library()
-    pieces: list[np.ndarray] = []
-    begins: list[tuple[str, float]] = []
-
-    @_CALLBACK
-    def receive(samples, count, events):
-        if count > 0:
-            pieces.append(np.ctypeslib.as_array(samples, (count,)).copy())
-        k = 0
-        while events[k].type != _END_OF_LIST:
-            if events[k].type == _PHONEME:
-                begins.append((events[k].string.decode(errors="replace"), events[k].audio_position / 1000))
-            k += 1
-        return 0
-
-    if library.espeak_SetVoiceByName(voice.encode()):
+    command = [
+        sys.executable,
+        "-I",
+        "-S",
+        espeak_process.__file__,
+        voice,
+        str(round(_USUAL_SPEED / slowness)),
+    ]
+    done = subprocess.run(command, input=text.encode(), capture_output=True, timeout=_TIMEOUT)
+    if done.returncode == espeak_process.NO_LIBRARY:
+        raise ValueError(f"voice {voice}: espeak-ng is not installed: {_INSTALL}")
+    if done.returncode == espeak_process.NO_VOICE:
         raise ValueError(f"voice: expected one of {', '.join(FLITE_VOICES)} or of espeak-ng, got {voice!r}")
-    library.espeak_SetParameter(_RATE, round(175 / slowness), 0)
-    library.espeak_SetSynthCallback(receive)
-    content = text.encode() + b"\0"
-    library.espeak_Synth(content, ctypes.c_size_t(len(content)), 0, _CHARACTERS, 0, _UTF8, None, None)
-    if not pieces:
+    head, _, samples = done.stdout.partition(b"\n")
+    if done.returncode or not samples:
         raise ValueError(f"voice {voice}: espeak-ng made no sound of {text[:60]!r}")
-    made_N = np.concatenate(pieces).astype(np.float32) / 32768
+    found = json.loads(head)
+    rate, begins = found["rate"], found["phones"]
+    made_N = np.frombuffer(samples, "<i2").astype(np.float32) / 32768
     n = round(len(made_N) / rate * SPEECH_RATE)
     sound_N = np.interp(np.arange(n) / SPEECH_RATE, np.arange(len(made_N)) / rate, made_N).astype(np.float32)
     ends = [*[start for _, start in begins[1:]], n / SPEECH_RATE]

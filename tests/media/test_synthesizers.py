@@ -28,9 +28,9 @@ def test_phones_come_in_their_order_while_their_sound_is_heard(voice, text, phon
 
 @needs_synthesizers
 def test_the_same_text_is_the_same_sound_and_slower_is_longer():
-    first, again, slow = speak("Good.", "kal"), speak("Good.", "kal"), speak("Good.", "kal", 1.5)
-    assert np.array_equal(first.sound_N, again.sound_N) and len(slow.sound_N) > 1.2 * len(first.sound_N)
-    assert len(speak("Bon.", "fr+f2", 1.5).sound_N) > 1.2 * len(speak("Bon.", "fr+f2").sound_N)
+    for voice in ("kal", "fr+f2"):
+        first, again, slow = speak("Bon.", voice), speak("Bon.", voice), speak("Bon.", voice, 1.5)
+        assert np.array_equal(first.sound_N, again.sound_N) and len(slow.sound_N) > 1.2 * len(first.sound_N)
 
 
 @needs_synthesizers

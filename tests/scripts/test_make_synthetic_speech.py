@@ -9,7 +9,7 @@ pytestmark = needs_synthesizers
 SMALL = [
     "minutes=0.1",
     "sentences_a_clip=1",
-    "voices={en:[kal,slt],de:[de]}",
+    "voices={en:[kal,slt],de:[de],fr:[],es:[]}",
     "val_voices=[de]",
     "test_voices=[slt]",
 ]
@@ -39,9 +39,9 @@ def test_it_is_reproducible_and_a_model_is_trained_on_it_and_scored(output_of, t
     trained = {name: tensor.half().float() for name, tensor in AudioToPose.load(run).state_dict().items()}
     assert equal(trained, dict(AudioToPose.load(file).state_dict()))
     shown = output_of(
-        "-m", "scripts.score_speech", f"model={file}", f"data={tmp_path / 'one'}", "least_correlation=-1"
+        "-m", "scripts.score_speech", f"speech={file}", f"clips={tmp_path / 'one'}", "least_correlation=-1"
     )
-    assert "| en_slt_0001 |" in shown and "| mean |" in shown
+    assert "| en_slt_0001 |" in shown and "\n| mean " in shown
 
 
 def test_voices_and_sentences_that_are_not_there_are_named(error_of, tmp_path):
