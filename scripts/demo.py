@@ -89,6 +89,7 @@ def main(cfg: DictConfig) -> None:
             "scripts.export_pipeline",
             f"checkpoint={out}/temporal/checkpoints/last.ckpt",
             f"output={out}/pipeline",
+            "speech=assets/speech_start.safetensors",
         ],
         "evaluate": [
             "evaluate.py",
