@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from faceanim.pipelines.motion_sources import Speech
+from faceanim.pipelines.motion_sources import Speech, Text
 from faceanim.pipelines.request import request_of
 from faceanim.pipelines.step_counts import uneven_steps
 from tests.helpers.composed import composed
@@ -68,6 +68,8 @@ def test_a_request_has_every_option_in_the_part_that_it_belongs_to():
     options = {"driving": None, "audio": "a.wav", "template": "nodding", "speech": "run", "seed": 5}
     request = request_of(chosen(**options, long_video="both", segment=48, output="o.gif"))
     assert request.motion == Speech("a.wav", "run", "p", "nodding", 24.0, None, 5)
+    spoken = {"driving": None, "text": "Hello.", "voice": "de", "speech": "run"}
+    assert request_of(chosen(**spoken)).motion == Text("Hello.", "de", "run", "p", None, 24.0, None, 0)
     assert (request.sampling.seed, request.sampling.long_video.segment) == (5, 48)
     assert (request.reference.path, request.output.path, request.runtime.pipeline) == ("r.png", "o.gif", "p")
 

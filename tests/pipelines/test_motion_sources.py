@@ -9,9 +9,9 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from faceanim.media.image import write_image
-from faceanim.media.sound import write_wav
+from faceanim.media.sound import SPEECH_RATE, read_speech, write_wav
 from faceanim.media.video import write_video
-from faceanim.pipelines.motion_sources import DrivingVideo, Speech, Template, on_reference
+from faceanim.pipelines.motion_sources import DrivingVideo, Speech, Template, Text, on_reference
 from faceanim.pipelines.reference import find_reference
 from faceanim.pose.composed import compose
 from faceanim.pose.landmarkers import landmarker
@@ -21,6 +21,7 @@ from tests.helpers.demo import demo_frames
 from tests.helpers.heads import somebody
 from tests.helpers.odd_videos import write_untagged
 from tests.helpers.speech_models import WAV2VEC2, babble, networks, talker
+from tests.helpers.synthesizers import needs_synthesizers
 
 SIZE = (512, 512)
 POINTS = somebody(turned=(0, 0, 0)).points
@@ -198,3 +199,14 @@ def test_one_of_the_two_files_alone_is_refused(tmp_path):
     save_file(released_names(networks()[0].state_dict()), tmp_path / "audio2mesh.safetensors")
     with pytest.raises(ValueError, match=r"expected AniPortrait's audio2mesh and audio2pose.*no audio2pose"):
         spoken(tmp_path / "a.wav", tmp_path)
+
+
+@needs_synthesizers
+def test_text_is_spoken_and_is_the_sound_of_the_motion(tmp_path):
+    talker().save_pretrained(tmp_path / "model")
+    motion = Text("Hello there. My name is Bob.", "kal", str(tmp_path / "model")).read(SIZE, POINTS)
+    sound_N = read_speech(motion.sound.path)
+    assert len(motion.poses) == round(len(sound_N) / SPEECH_RATE * 24) > 24
+    assert np.abs(sound_N).max() > 0.1 and lip_aperture(motion.poses.points).std() > 0
+    with pytest.raises(ValueError, match="expected 1 to 1000 characters"):
+        Text(" ", "kal", str(tmp_path / "model")).read(SIZE, POINTS)
