@@ -38,8 +38,8 @@ def test_wrong_types_are_one_line_that_names_the_options(command) -> None:
         assert fault.startswith(f"{word.partition('=')[0]}: {expected}")
 
 
-def test_what_a_class_takes_passes(command) -> None:
-    words = ["callbacks.ema=null", "data.module.jitter=null", "trainer.devices=auto"]
+def test_what_a_class_takes_passes(command, tmp_path: Path) -> None:
+    words = ["callbacks.ema=null", "data.module.jitter=null", "trainer.devices=auto", f"run_dir={tmp_path}"]
     code, _, err = command("train.py", "dry_run=true", "data.folder=/nowhere", *words)
     assert code == 2 and "no folder /nowhere" in err
 
