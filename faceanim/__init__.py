@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 # Environment variable: the user's modules that every process imports (docs/extending.md).
 IMPORTS = "FACEANIM_IMPORTS"
 
-for _name in filter(None, os.environ.get(IMPORTS, "").split(",")):
+for _name in filter(None, map(str.strip, os.environ.get(IMPORTS, "").split(","))):
     try:
         import_module(_name)
     except ModuleNotFoundError as error:

@@ -130,7 +130,13 @@ class AnimationService:
         if motion.source == "template":
             source = Template(motion.name, self.fps)
         else:
-            source = Speech(motion.speech, options.speech, self.settings.pipeline, fps=self.fps, seed=seed)
+            speaker = {
+                "model": options.speech,
+                "pipeline": self.settings.pipeline,
+                "fps": self.fps,
+                "seed": seed,
+            }
+            source = Speech(motion.speech, **speaker)
         return source.read(size, photo.landmarks).poses
 
     def suitability_warnings(self, photo: PhotoAnalysis, motion: MotionAnalysis) -> tuple[str, ...]:

@@ -4,14 +4,13 @@ T: frames; H, W: pixels; C: RGB.
 """
 
 import logging
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol, get_args
-from uuid import uuid4
 
 import numpy as np
 
@@ -140,17 +139,16 @@ class Template:
         return Motion(on_reference(poses[: self.max_frames], reference_points, size, "relative"))
 
 
-@dataclass(frozen=True)
-class Speech:
-    """Speech, which moves lips, jaw and brows; the head moves, and the eyes blink, as in the template `head`, which is
-    played there and back as often as it takes; without one, as the model has learnt it or, if it has not, by
-    themselves, drawn from `seed`.
+@dataclass(frozen=True, kw_only=True)
+class _Spoken:
+    """Options of speech, which moves lips, jaw and brows; the head moves, and the eyes blink, as in the template
+    `head`, which is played there and back as often as it takes; without one, as the model has learnt it or, if it has
+    not, by themselves, drawn from `seed`.
 
     model: what ``AudioToPose.load`` reads, or a folder of AniPortrait's released files; None: the folder audio_to_pose
     of the pipeline folder. fps: None is 24.
     """
 
-    path: str = option("audio")
     model: str | None = option("speech", None)
     pipeline: str = ""
     head: str | None = option("template", None)
@@ -161,7 +159,7 @@ class Speech:
     def __post_init__(self) -> None:
         _check(self)
 
-    def read(self, size: Size, reference_points: Points = None, landmarker: Finder = None) -> Motion:
+    def _read(self, path: Path, size: Size, reference_points: Points) -> Motion:
         # these import torch, which the other sources do without
         from faceanim.models.aniportrait_audio import holds_released, load_folder
         from faceanim.models.audio_to_pose import AudioToPose
@@ -171,51 +169,48 @@ class Speech:
         model = Path(self.pipeline) / "audio_to_pose" if self.model is None else Path(self.model)
         if self.model is None and not model.is_dir():
             raise ValueError(
-                f"audio=: {self.pipeline} holds no speech model: speech=<run folder of stage=audio_to_pose, its "
+                f"audio=, text=: {self.pipeline} holds no speech model: speech=<run folder of stage=audio_to_pose, its "
                 "checkpoint, or a folder of AniPortrait's audio2mesh.pt and audio2pose.pt>"
             )
         template = None if self.head is None else load_template(self.head)
         reference = Head.of(checked_reference(reference_points))
         fps = self.fps or 24.0
         if holds_released(model):
-            motion = motion_from_mesh_model(self.path, *load_folder(model), fps, seed=self.seed)
+            motion = motion_from_mesh_model(path, *load_folder(model), fps, seed=self.seed)
         else:
-            motion = motion_from_speech(self.path, AudioToPose.load(model), fps, self.seed)
+            motion = motion_from_speech(path, AudioToPose.load(model), fps, self.seed)
         if template is not None:
             motion = decompose(loop(resample(template, fps), len(motion)))[0].with_lips_of(motion)
         height, width = size
-        poses = recompose(motion, reference, width, height, f"speech: {Path(self.path).name}")
-        return Motion(poses[: self.max_frames], sound=Soundtrack(Path(self.path)))
+        poses = recompose(motion, reference, width, height, f"speech: {path.name}")
+        return Motion(poses[: self.max_frames], sound=Soundtrack(path))
 
 
 @dataclass(frozen=True)
-class Text:
-    """Text that a synthesiser speaks; then as ``Speech``. voice: kal, awb, rms or slt of flite, which speak English, or
-    one of espeak-ng such as de or fr+f2."""
+class Speech(_Spoken):
+    """Recorded speech. path: any sound file."""
+
+    path: str = option("audio")
+
+    def read(self, size: Size, reference_points: Points = None, landmarker: Finder = None) -> Motion:
+        return self._read(Path(self.path), size, reference_points)
+
+
+@dataclass(frozen=True)
+class Text(_Spoken):
+    """Text that a synthesiser speaks. voice: kal, awb, rms or slt of flite, which speak English, or one of espeak-ng
+    such as de or fr+f2."""
 
     text: str = option("text")
     voice: str = "slt"
-    model: str | None = option("speech", None)
-    pipeline: str = ""
-    head: str | None = option("template", None)
-    fps: float | None = None
-    max_frames: int | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        _check(self)
 
     def read(self, size: Size, reference_points: Points = None, landmarker: Finder = None) -> Motion:
-        path = Path(_spoken_folder().name) / f"{uuid4().hex}.wav"
+        folder = TemporaryDirectory(prefix="faceanim-spoken-")
+        path = Path(folder.name) / "spoken.wav"
         write_wav(path, speak_text(self.text, self.voice))
-        rest = (self.model, self.pipeline, self.head, self.fps, self.max_frames, self.seed)
-        return Speech(str(path), *rest).read(size, reference_points, landmarker)
-
-
-@cache
-def _spoken_folder() -> TemporaryDirectory:
-    """For spoken text, as long as this process lives: the video's sound is read while the video is written."""
-    return TemporaryDirectory(prefix="faceanim-spoken-")
+        motion = self._read(path, size, reference_points)
+        weakref.finalize(motion.sound, folder.cleanup)  # the sound is read while the video is written
+        return motion
 
 
 def on_reference(poses: PoseSequence, reference_points: Points, size: Size, mode: Mode) -> PoseSequence:

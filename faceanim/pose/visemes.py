@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import softmax
 
 from faceanim.media.synthesizers import Phone
 from faceanim.pose.expressions import open_mouth, raise_brows, round_lips, smile
@@ -25,8 +26,11 @@ _CMU = {
 
 @dataclass(frozen=True)
 class Viseme:
-    """What a phone wants of the mouth. open: of the lips, round: corners in, spread: corners out; centimetres on an
-    average face. pull: how much it insists, 1: as a vowel. decay: of the pull with the distance from it, a second."""
+    """Target shape of the mouth for one sound, and its dominance over its neighbours' targets.
+
+    open: distance of the lips; round, spread: way of each corner inwards and outwards; centimetres on an average face.
+    pull: dominance at the middle of the sound, 1 for a vowel. decay: its exponential decay with time, 1 / seconds.
+    """
 
     open: float
     round: float = 0.0
@@ -44,7 +48,7 @@ _HUSHED = Viseme(0.2, round=0.25, decay=18.0)
 _BY_LETTER = (
     {letter: _LIPS_CLOSED for letter in "pbmβ"}
     | {letter: _LIP_ON_TEETH for letter in "fvʋɱ"}
-    | {letter: Viseme(0.12, spread=0.06, pull=1.5, decay=18.0) for letter in "szθðts"}
+    | {letter: Viseme(0.12, spread=0.06, pull=1.5, decay=18.0) for letter in "sz"}
     | {letter: _TONGUE for letter in "tdnlɾrɫθð"}
     | {letter: _HIDDEN for letter in "kɡgŋxχçhɣʁqʔʝ"}
     | {letter: _HUSHED for letter in "ʃʒɹɻ"}
@@ -61,7 +65,7 @@ _BY_LETTER = (
 
 
 def visemes(phone: str) -> list[Viseme]:
-    """Return what a CMU or IPA phone wants of the mouth, a viseme per sound of it: two of a diphthong or an affricate.
+    """Return the visemes of a CMU or IPA phone, one for each sound in it: two of a diphthong or an affricate.
 
     Marks of length, stress and nasality change nothing; an unknown letter is taken for one that the lips do not show.
     """
@@ -91,8 +95,7 @@ def expression_of_phones(phones: Sequence[Phone], n_frames: int, fps: float) -> 
     time_T1 = np.arange(n_frames)[:, None] / fps
     pull_P, decay_P = (np.array([getattr(t, name) for t in targets]) for name in ("pull", "decay"))
     away_TP = np.maximum(np.abs(time_T1 - np.array(centres)) - 0.5 * np.array(halves), 0)
-    share_TP = pull_P * np.exp(-decay_P * away_TP)
-    share_TP /= share_TP.sum(axis=1, keepdims=True)
+    share_TP = softmax(np.log(pull_P) - decay_P * away_TP, axis=1)
     opened, rounded, spread = (
         share_TP @ np.array([getattr(t, name) for t in targets]) for name in ("open", "round", "spread")
     )

@@ -67,9 +67,9 @@ def test_wrong_options_are_found_before_anything_is_loaded(change, expected):
 def test_a_request_has_every_option_in_the_part_that_it_belongs_to():
     options = {"driving": None, "audio": "a.wav", "template": "nodding", "speech": "run", "seed": 5}
     request = request_of(chosen(**options, long_video="both", segment=48, output="o.gif"))
-    assert request.motion == Speech("a.wav", "run", "p", "nodding", 24.0, None, 5)
+    assert request.motion == Speech("a.wav", model="run", pipeline="p", head="nodding", fps=24.0, seed=5)
     spoken = {"driving": None, "text": "Hello.", "voice": "de", "speech": "run"}
-    assert request_of(chosen(**spoken)).motion == Text("Hello.", "de", "run", "p", None, 24.0, None, 0)
+    assert request_of(chosen(**spoken)).motion == Text("Hello.", "de", model="run", pipeline="p", fps=24.0)
     assert (request.sampling.seed, request.sampling.long_video.segment) == (5, 48)
     assert (request.reference.path, request.output.path, request.runtime.pipeline) == ("r.png", "o.gif", "p")
 

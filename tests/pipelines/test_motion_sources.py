@@ -27,8 +27,8 @@ SIZE = (512, 512)
 POINTS = somebody(turned=(0, 0, 0)).points
 
 
-def spoken(*given, **options) -> PoseSequence:
-    return Speech(*given, **options).read(SIZE, POINTS).poses
+def spoken(path, model=None, **options) -> PoseSequence:
+    return Speech(path, model=model, **options).read(SIZE, POINTS).poses
 
 
 @pytest.mark.parametrize("kind", ["path", "name", "PIL", "RGBA", "palette", "turned", "grey", "rgba array"])
@@ -204,9 +204,12 @@ def test_one_of_the_two_files_alone_is_refused(tmp_path):
 @needs_synthesizers
 def test_text_is_spoken_and_is_the_sound_of_the_motion(tmp_path):
     talker().save_pretrained(tmp_path / "model")
-    motion = Text("Hello there. My name is Bob.", "kal", str(tmp_path / "model")).read(SIZE, POINTS)
+    motion = Text("Hello there. My name is Bob.", "kal", model=str(tmp_path / "model")).read(SIZE, POINTS)
     sound_N = read_speech(motion.sound.path)
     assert len(motion.poses) == round(len(sound_N) / SPEECH_RATE * 24) > 24
+    folder = motion.sound.path.parent
     assert np.abs(sound_N).max() > 0.1 and lip_aperture(motion.poses.points).std() > 0
+    del motion
+    assert not folder.exists()
     with pytest.raises(ValueError, match="expected 1 to 1000 characters"):
-        Text(" ", "kal", str(tmp_path / "model")).read(SIZE, POINTS)
+        Text(" ", "kal", model=str(tmp_path / "model")).read(SIZE, POINTS)

@@ -108,7 +108,7 @@ def test_the_head_of_a_template_over_lips_from_speech(tmp_path):
     write_wav(tmp_path / "a.wav", babble(20))
     talker().save_pretrained(tmp_path / "model")
     poses, plain = (
-        Speech(tmp_path / "a.wav", tmp_path / "model", head=head)
+        Speech(tmp_path / "a.wav", model=tmp_path / "model", head=head)
         .read((480, 640), somebody(turned=(0, 0, 0)).points)
         .poses
         for head in ("turning", None)

@@ -60,7 +60,7 @@ def test_a_template_replaces_the_learnt_head(tmp_path):
     reference, led = somebody(turned=(0, 0, 0)).points, []
     for name, model in (("mover", mover()), ("talker", talker())):
         model.save_pretrained(tmp_path / name)
-        source = Speech(tmp_path / "a.wav", tmp_path / name, head="turning")
+        source = Speech(tmp_path / "a.wav", model=tmp_path / name, head="turning")
         led.append(source.read((480, 640), reference).poses)
     eyes_and_brows = slice(17, 48)
     np.testing.assert_allclose(led[0].points[:, eyes_and_brows], led[1].points[:, eyes_and_brows], atol=1e-3)

@@ -39,6 +39,8 @@ def test_rounded_vowels_bring_the_corners_in_and_spread_ones_out():
 def test_pauses_and_no_phones_are_a_face_at_rest():
     assert np.abs(motion("pau", "", "pau")).max() == 0
     assert np.abs(expression_of_phones([], 5, FPS)).max() == 0
+    long_after = expression_of_phones([Phone("aa", 0, 0.1), Phone("b", 0.1, 0.2)], 3000, FPS)
+    assert np.isfinite(long_after).all()
     assert opening(motion("aa", *["pau"] * 5))[-1] < 0.02
 
 
