@@ -21,8 +21,11 @@ _LARGEST_LAG = 0.3  # seconds
 
 
 class Score(NamedTuple):
-    """Lips made for one clip against the real ones. error, error_mean_pose: centimetres on an average face. lag: seconds,
-    positive where the made lips come early. The others are correlations, -1 to 1, see conf/score_speech.yaml."""
+    """Lips made for one clip against the real ones.
+
+    error, error_mean_pose: centimetres on an average face. lag: seconds, positive where the made lips come early. The
+    others are correlations, -1 to 1, see conf/score_speech.yaml.
+    """
 
     error: float
     error_mean_pose: float
