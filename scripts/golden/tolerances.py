@@ -31,9 +31,9 @@ class Comparison:
 def tolerance(case: str, dtype: torch.dtype, expected: Tensor, own_error: dict[str, float]) -> float:
     """Return what rounding alone may cost: 1e-10 in float64; in float32 more after guidance, most after the loop.
 
-    The loop in float64 still takes DDIM's coefficients from float32 (diffusers' ``alphas_cumprod``), so that it may
-    differ by their rounding (6e-8 of latents of about 4, in each of five steps). 5e-7 was measured on one kind of
-    processor and 1e-10 on another; which coefficient it is was not found.
+    The loop in float64 has 2e-6: on one kind of processor the latents of tests/golden/moore are off by 5e-7, on another
+    by less than 1e-10. The difference is one scale of 6e-8, a rounding of float32, whose place was not found; forwards
+    agree to 1e-10 on both.
     The float32 figures are for outputs of about 2.5; values inside the networks may be larger, and so its rounding.
     own_error: the public implementation's float32 against its own float64, by case; twice that is allowed, for where
     it amplifies rounding (AniPortrait's Pose Guider) no port can be nearer, and what is made from such forwards, by
